@@ -1,0 +1,129 @@
+"""Where lumio keeps its files. Directories are 0700, files 0600."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lumio_cli.errors import UsageError
+
+PROFILE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The files of one profile. Nothing is created by asking for a path."""
+
+    profile: str
+    config_dir: Path
+    data_dir: Path
+    cache_dir: Path
+    config: Path
+
+    @property
+    def hub(self) -> Path:
+        """The hub: precious."""
+        return self.data_dir / "lumio.db"
+
+    @property
+    def runtime(self) -> Path:
+        """Rate buckets, breakers, request log: disposable."""
+        return self.data_dir / "runtime.db"
+
+    @property
+    def locks(self) -> Path:
+        """One lock file a target."""
+        return self.data_dir / "locks"
+
+    @property
+    def backups(self) -> Path:
+        """Copies of the hub, made before a migration or on demand."""
+        return self.data_dir / "backups"
+
+    @property
+    def logs(self) -> Path:
+        """The rotating log file's directory."""
+        return self.data_dir / "logs"
+
+    @property
+    def cache(self) -> Path:
+        """The second cache layer."""
+        return self.cache_dir / "http"
+
+    @property
+    def vault(self) -> Path:
+        """The encrypted credential vault."""
+        return self.config_dir / "vault.json"
+
+
+def _platform_dirs(environ: Mapping[str, str]) -> tuple[Path, Path, Path]:
+    """The platform's own user directories for configuration, data and cache.
+
+    systemd's `StateDirectory=` and `CacheDirectory=` win: a service often has no HOME.
+    """
+    home = Path(environ.get("HOME") or os.path.expanduser("~"))  # noqa: PTH111 works without HOME
+    if sys.platform == "darwin":
+        support = home / "Library" / "Application Support" / "lumio"
+        config, data, cache = support, support, home / "Library" / "Caches" / "lumio"
+    else:
+        config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config") / "lumio"
+        data = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "lumio"
+        cache = Path(environ.get("XDG_CACHE_HOME") or home / ".cache") / "lumio"
+    if state := environ.get("STATE_DIRECTORY"):
+        data = Path(state.split(":")[0])
+    if cached := environ.get("CACHE_DIRECTORY"):
+        cache = Path(cached.split(":")[0])
+    return config, data, cache
+
+
+def check_profile(name: str) -> str:
+    """The profile's name, or UsageError: it becomes a directory and part of a keyring entry."""
+    if not PROFILE_NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} is no profile name",
+            hint="use up to 64 of a-z, 0-9, - and _, beginning with a letter or a digit",
+        )
+    return name
+
+
+def find_paths(profile: str, environ: Mapping[str, str]) -> Paths:
+    """The paths of `profile`, from `LUMIO_HOME`, `LUMIO_CONFIG` or the platform's directories."""
+    check_profile(profile)
+    if root := environ.get("LUMIO_HOME"):
+        base = Path(root).expanduser().absolute()
+        config, data, cache = base, base, base / "cache"
+    else:
+        config, data, cache = _platform_dirs(environ)
+    if profile != "default":
+        config, data, cache = (d / "profiles" / profile for d in (config, data, cache))
+    override = environ.get("LUMIO_CONFIG")
+    return Paths(
+        profile=profile,
+        config_dir=config,
+        data_dir=data,
+        cache_dir=cache,
+        config=Path(override).expanduser().absolute() if override else config / "config.yaml",
+    )
+
+
+def list_profiles(environ: Mapping[str, str]) -> list[str]:
+    """The names of all profiles that have files, `default` first."""
+    base = find_paths("default", environ)
+    found = {
+        entry.name
+        for root in {base.config_dir, base.data_dir}
+        if (root / "profiles").is_dir()
+        for entry in (root / "profiles").iterdir()
+        if entry.is_dir() and PROFILE_NAME.fullmatch(entry.name)
+    }
+    return ["default", *sorted(found)]
+
+
+def make_private_dir(path: Path) -> Path:
+    """Create `path` (and its parents) for this user alone."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path

@@ -1,0 +1,58 @@
+"""One event that ends a run: Ctrl-C, SIGTERM or --max-duration.
+
+Nothing in lumio sleeps without it, so a stop is felt at once; nothing is cut in the middle of a
+transaction, so a stop loses nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from lumio_cli.errors import StoppedError
+
+
+class Stop:
+    """Set once, by a signal or by the clock, and then true for good.
+
+    `exit_code` is 128 + the signal's number, or 3 where `--max-duration` ended the run.
+    """
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._deadline: float | None = None
+        self.reason = ""
+        self.exit_code = 0
+
+    def set(self, reason: str, exit_code: int) -> None:
+        """Ask everything to stop. The first reason stands."""
+        if not self._event.is_set():
+            self.reason = reason
+            self.exit_code = exit_code
+            self._event.set()
+
+    def limit(self, seconds: float) -> None:
+        """Stop by itself after `seconds` from now (`--max-duration`)."""
+        self._deadline = time.monotonic() + seconds
+
+    def is_set(self) -> bool:
+        """Whether a stop was asked for."""
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            self.set("--max-duration is over", 3)
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait up to `seconds`; True as soon as a stop was asked for."""
+        if self._deadline is not None:
+            seconds = min(seconds, max(0.0, self._deadline - time.monotonic()))
+        self._event.wait(seconds)
+        return self.is_set()
+
+    def check(self) -> None:
+        """Raise `StoppedError` if a stop was asked for."""
+        if self.is_set():
+            raise StoppedError(
+                f"stopped: {self.reason}",
+                hint="what was committed stays; run the same command again to go on from there",
+                exit_code=self.exit_code,
+            )
