@@ -1,0 +1,1 @@
+"""The words a provider speaks, and one module a provider."""

@@ -1,0 +1,493 @@
+"""What a provider declares.
+
+A provider module is a class with facts as frozen dataclasses and a few pure methods. It never
+sleeps, retries, logs, opens files or reads the clock: the transport acts on what it declares.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+
+from lumio_cli.errors import BadReplyError, UsageError
+
+if TYPE_CHECKING:
+    from lumio_cli.providers.auth import Credential, OAuth
+    from lumio_cli.providers.paging import Paging
+
+Json = Any
+Place = dict[str, Any]
+"""Where a listing stands: plain JSON, so that it can be checkpointed and resumed."""
+
+Record = dict[str, Any]
+"""One record as the provider sent it."""
+
+
+# --- one request and its answer -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, as the provider's documentation would write it.
+
+    `path` is relative to the provider's base URL, or absolute: an absolute URL is only followed
+    to one of the provider's `hosts`. `route` is the path with its variables as `{names}`, for
+    quotas and logs; without it the path itself. `safe`: may be repeated although the answer was
+    lost (None: true for GET and HEAD). `cost` is counted in the unit of points quotas, 1 elsewhere.
+    `cache_for` is how many seconds the answer may be served again; 0 is never. `auth=False` sends
+    no credential.
+    """
+
+    method: str
+    path: str
+    route: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+    json: Json = None
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    safe: bool | None = None
+    idempotency_key: str | None = None
+    cost: float = 1.0
+    cache_for: float = 0.0
+    auth: bool = True
+
+    @property
+    def label(self) -> str:
+        """The route, for quotas, logs and counters."""
+        return self.route or self.path
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether sending it twice does no harm."""
+        safe = self.method in ("GET", "HEAD") if self.safe is None else self.safe
+        return safe or self.idempotency_key is not None
+
+
+class Reply:
+    """One answer. Header names are lower case; `date` is the provider's own clock (its Date
+    header); `stale` marks an answer from the cache that was served because the provider is down.
+    """
+
+    __slots__ = ("_decoded", "body", "date", "headers", "stale", "status", "url")
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        url: str = "",
+        date: datetime | None = None,
+        stale: bool = False,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.url = url
+        self.date = date
+        self.stale = stale
+        self._decoded: Json = _UNREAD
+
+    def json(self) -> Json:
+        """The body as JSON, decoded once. Raises `BadReplyError` where it is none."""
+        if self._decoded is _UNREAD:
+            import orjson
+
+            try:
+                self._decoded = orjson.loads(self.body)
+            except orjson.JSONDecodeError as error:
+                kind = self.headers.get("content-type", "no content type").split(";")[0]
+                raise BadReplyError(
+                    f"the provider answered {self.status} with something that is not JSON "
+                    f"({kind}, {len(self.body)} bytes): {error.msg}",
+                    hint="a proxy or a maintenance page may be in between; try again later",
+                ) from None
+        return self._decoded
+
+
+_UNREAD = object()
+
+
+class Outcome(enum.Enum):
+    """What to do about an answer."""
+
+    OK = "ok"
+    RETRY = "retry"  # a passing fault: the same request may succeed
+    THROTTLED = "throttled"  # too fast: wait, then the same request will succeed
+    EXHAUSTED = "exhausted"  # a long quota is used up: stop, come back later
+    REAUTH = "reauth"  # the credential has expired: refresh it, once
+    DENIED = "denied"  # the credential lacks a permission
+    REFUSED = "refused"  # the credential is no good at all
+    GONE = "gone"  # no such thing
+    REJECTED = "rejected"  # the request is wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An outcome with what the provider said about it.
+
+    `retry_after` in seconds. `quota` names the quota that a THROTTLED or EXHAUSTED answer is
+    about; empty is all that apply to the call. `scopes` are the missing permissions.
+    """
+
+    outcome: Outcome
+    message: str = ""
+    category: str = ""
+    retry_after: float | None = None
+    quota: str = ""
+    scopes: tuple[str, ...] = ()
+
+
+# --- quotas ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A limit as the provider publishes it: `count` per `per` seconds.
+
+    kind      bucket       a token bucket: refills evenly, `burst` at once (default: count)
+              window       never more than `count` in any `per` seconds
+              concurrency  never more than `count` at the same moment (`per` is not used)
+              points       a bucket that a call drains by its `cost`
+              daily        `count` from midnight to midnight in `zone`
+    routes    labels of the calls it applies to (fnmatch patterns); empty is all
+    exempt    labels of calls it does not apply to
+    shared    what the provider counts by: all tokens of an account, one app, or one token
+    """
+
+    name: str
+    count: float
+    per: float = 1.0
+    kind: Literal["bucket", "window", "concurrency", "points", "daily"] = "bucket"
+    burst: float | None = None
+    routes: tuple[str, ...] = ()
+    exempt: tuple[str, ...] = ()
+    shared: Literal["account", "app", "token"] = "token"
+    zone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a reply says of a quota: `limit` and `remaining` in its unit, `reset_after` seconds."""
+
+    quota: str
+    limit: float | None = None
+    remaining: float | None = None
+    reset_after: float | None = None
+
+
+# --- settings and credentials ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A value that an operator gives: feeds prompts, config.example.yaml, redaction and guides."""
+
+    name: str
+    help: str
+    secret: bool = False
+    pattern: str = ""
+    default: Any = None
+    kind: Literal["text", "integer", "number", "boolean", "list"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose account a credential opens. `expires_at` None: unknown or never."""
+
+    account_id: str
+    account_name: str
+    scopes: tuple[str, ...] | None = None
+    expires_at: datetime | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+# --- resources ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a view: `path` into the record (`properties.email`), and how to read it.
+
+    kind  text | integer | number | boolean | datetime | json. Booleans become 0 and 1, `json` is
+          kept as JSON text, an empty string in a typed column is NULL.
+    """
+
+    name: str
+    path: str
+    kind: Literal["text", "integer", "number", "boolean", "datetime", "json"] = "text"
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A field as the provider describes it. `column` is what it becomes in the view."""
+
+    name: str
+    type: str
+    column: Column
+    custom: bool = False
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How changes are found.
+
+    path       where a record carries its modification time
+    lookback   seconds that each window reaches back before the last one's end, for late rows
+    sorted     rows arrive in cursor order, so that the cursor may move page by page
+    """
+
+    path: str
+    lookback: float = 0.0
+    sorted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """How a resource is written. Sizes are records a call, 0 where the API has no such batch."""
+
+    create: int = 0
+    update: int = 0
+    upsert: int = 0
+    archive: int = 0
+    upsert_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The span of modification times that an incremental walk covers; None is open."""
+
+    floor: datetime | None = None
+    ceiling: datetime | None = None
+
+
+Kind = Literal["full", "changes", "tombstones"]
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """One way through a resource: everything, what changed in a window, or what was deleted.
+
+    `slice` names an independent part of it, with its own checkpoint; `options` is the slice's
+    own plain JSON. `properties` are the names to ask for, empty where the API sends all.
+    """
+
+    resource: Resource
+    kind: Kind
+    slice: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    window: Window = Window()
+    properties: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A kind of record.
+
+    name       the provider's own plural, snake_case
+    path       of the listing, relative to the base URL
+    rows       where the records are in an answer
+    key        where a record carries its id
+    columns    of the view, id apart
+    paging     a style for each kind of walk that the API has
+    page_size  records a page, for each kind of walk
+    cursor     None: there is no way to ask for changes; every walk is full
+    deletes    tombstones: the provider lists what was deleted; sweep: absence from a complete
+               full walk; both may apply (`tombstones` sees deletions early, the sweep the rest)
+    parents    resources whose ids drive this one's listing (see `paging.Parents`)
+    group      where a record carries its parent's id, for resources with parents
+    metadata   small tables (owners, pipelines) that only explain the others: a missing scope
+               skips them without making the run partial
+    ignore     paths that change without meaning: left out of the digest
+    """
+
+    name: str
+    path: str
+    title: str
+    columns: tuple[Column, ...]
+    paging: Mapping[Kind, Paging]
+    page_size: Mapping[Kind, int] = field(default_factory=dict)
+    rows: str = "results"
+    key: str = "id"
+    updated: str = "updatedAt"
+    cursor: Cursor | None = None
+    deletes: tuple[Literal["tombstones", "sweep"], ...] = ()
+    scopes: tuple[str, ...] = ()
+    write_scopes: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    group: str = ""
+    metadata: bool = False
+    ignore: tuple[str, ...] = ()
+    writes: Writes | None = None
+    note: str = ""
+
+
+# --- the provider ---------------------------------------------------------------------------
+
+Send = Callable[[Call], Reply]
+"""One request through the whole transport; raises `LumioError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write to one record. `trace` is the caller's name for it: it comes back in the receipt.
+
+    `id` is the record's id (for an upsert by another key, that key's value, with `key` naming it).
+    """
+
+    action: Literal["create", "update", "upsert", "archive"]
+    trace: str
+    id: str = ""
+    key: str = ""
+    values: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one `Change`.
+
+    status   done      `record` is the provider's answer, if it gave one
+             failed    `kind` and `message` say why; repeating it as it is would fail again
+             retry     not applied, and may be sent again
+             unknown   nobody can say whether it was applied
+    """
+
+    trace: str
+    status: Literal["done", "failed", "retry", "unknown"]
+    id: str = ""
+    record: Record | None = None
+    kind: str = ""
+    message: str = ""
+
+
+class Provider:
+    """What is true of every provider until a module says otherwise.
+
+    `options` are the provider's effective settings, validated against `fields`.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    category: ClassVar[str]
+    base_url: ClassVar[str]
+    hosts: ClassVar[tuple[str, ...]]
+    credential: ClassVar[tuple[Field, ...]]
+    oauth: ClassVar[OAuth | None] = None
+    fields: ClassVar[tuple[Field, ...]] = ()
+    quotas: ClassVar[tuple[Quota, ...]]
+    resources: ClassVar[tuple[Resource, ...]]
+    tls12: ClassVar[bool] = False
+    realtime: ClassVar[str] = "none"
+    guide: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self.options = options
+
+    def resource(self, name: str) -> Resource:
+        """The resource of that name. Raises `UsageError`, with the nearest name."""
+        for resource in self.resources:
+            if resource.name == name:
+                return resource
+        names = [r.name for r in self.resources]
+        raise UsageError(
+            f"{self.name} has no resource {name!r}", hint=suggest(name, names, "resources")
+        )
+
+    # -- talking
+
+    def authorize(self, call: Call, credential: Credential) -> Mapping[str, str]:
+        """The headers that carry the credential."""
+        return {"Authorization": f"Bearer {credential.token}"}
+
+    def judge(self, reply: Reply) -> Verdict | None:
+        """What an answer means; None lets the status decide (`transport.verdict`)."""
+        return None
+
+    def remaining(self, call: Call, reply: Reply) -> tuple[Allowance, ...]:
+        """What the answer says of the quotas."""
+        return ()
+
+    def probe(self, send: Send, credential: Credential) -> Identity:
+        """Whose account it is; the cheapest calls that prove the credential."""
+        raise NotImplementedError
+
+    # -- reading
+
+    def describe(self, resource: Resource, send: Send) -> tuple[Property, ...] | None:
+        """The fields that the provider knows for `resource`; None where it cannot tell."""
+        return None
+
+    def slices(self, resource: Resource, kind: Kind) -> Mapping[str, Mapping[str, Any]]:
+        """The independent parts that a walk can be cut into, by name, with the options that make
+        each of them; one, unless the API allows more."""
+        return {"": {}}
+
+    def call(self, walk: Walk) -> Call:
+        """The request of a walk's first page, before its paging has a say."""
+        return Call("GET", walk.resource.path)
+
+    def records(self, walk: Walk, reply: Reply) -> list[Record]:
+        """The records of a page. Raises `BadReplyError` where the answer has no list of them."""
+        rows = dig(reply.json(), walk.resource.rows)
+        if not isinstance(rows, list):
+            raise BadReplyError(
+                f"{self.name} answered a page of {walk.resource.name} without "
+                f"a list at {walk.resource.rows!r}",
+                hint="try again later; `lumio debug` shows the exchange",
+            )
+        return rows
+
+    def fill(self, walk: Walk, records: list[Record], send: Send) -> list[Record]:
+        """The records with what their listing could not carry, by further requests."""
+        return records
+
+    def total(self, walk: Walk, reply: Reply) -> int | None:
+        """How many records the whole walk has, where a page says so."""
+        return None
+
+    def count(self, resource: Resource, send: Send) -> int | None:
+        """How many records a full walk will meet, for the progress bar; None: cannot tell."""
+        return None
+
+    def group_of(self, walk: Walk, parent_id: str) -> str:
+        """What `Resource.group` holds in the records that belong to a parent."""
+        return parent_id
+
+    def merged(self, walk: Walk, record: Record) -> tuple[str, ...]:
+        """Ids of records that this one has swallowed."""
+        return ()
+
+
+@runtime_checkable
+class Writing(Protocol):
+    """A provider that can be written to."""
+
+    def write(self, resource: Resource, changes: Sequence[Change], send: Send) -> Iterable[Receipt]:
+        """Apply `changes` (all of one action) in the largest batches; one receipt a change."""
+        ...
+
+
+def dig(value: Any, path: str) -> Any:
+    """What lies at a dotted `path` inside decoded JSON, or None. An empty path is the whole."""
+    if not path:
+        return value
+    for part in path.split("."):
+        if not isinstance(value, dict):
+            return None
+        value = value.get(part)
+    return value
+
+
+def suggest(word: str, known: Iterable[str], what: str) -> str:
+    """A hint for a name that is not known: the nearest one, or all of them."""
+    import difflib
+
+    names = sorted(known)
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"known {what}: {', '.join(names)}" if names else f"there are no {what}"

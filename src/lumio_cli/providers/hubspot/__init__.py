@@ -1,0 +1,404 @@
+"""HubSpot CRM: contacts, companies, deals, products, tickets and how they belong together.
+
+Sources: HubSpot's public API descriptions (HubSpot-public-api-spec-collection: CRM objects v3 and
+2026-03, properties, owners, pipelines, associations v4, account info, OAuth v1 and v3) and its
+developer documentation on usage limits and CRM search. What follows from them:
+
+- A listing returns only the properties that are asked for, at most 100 records a page; a search at
+  most 200, and 10,000 a query, whatever its `after` says. A search is therefore walked by
+  `hs_object_id` inside a fixed window of modification dates, and `after` is never used.
+- The search index lags behind writes by seconds, sometimes minutes: windows reach back.
+- A search request's body may have 3,000 characters, a URL about 8,000: where the properties do not
+  fit, the listing brings ids only and batch reads (100 a call) bring the rest.
+- Search and associations v4 are exempt from the ten-second limit; search has its own, of five
+  requests a second over all types of an account (`x-hubspot-rate-limit-exemptions` in the specs).
+- Archiving does not touch the modification date: the archived are listed on their own.
+- Contacts carry `lastmodifieddate`, everything else `hs_lastmodifieddate`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from lumio_cli.errors import RejectedError
+from lumio_cli.providers.auth import Credential, OAuth
+from lumio_cli.providers.base import (
+    Allowance,
+    Call,
+    Change,
+    Column,
+    Field,
+    Identity,
+    Kind,
+    Outcome,
+    Property,
+    Provider,
+    Quota,
+    Receipt,
+    Record,
+    Reply,
+    Resource,
+    Send,
+    Verdict,
+    Walk,
+    dig,
+)
+from lumio_cli.providers.hubspot.resources import (
+    ASSOCIATIONS,
+    BATCH,
+    KINDS,
+    OBJECTS,
+    OWNERS,
+    PAIRS,
+    PIPELINES,
+    link,
+    stage,
+)
+from lumio_cli.providers.hubspot.writes import write_all
+from lumio_cli.providers.paging import with_params
+
+SEARCH_BODY = 2_600
+"""Characters of properties that fit into a search body of 3,000, with its filters."""
+LIST_URL = 6_000
+"""Characters of properties that fit into a URL with room for hosts, paths and proxies."""
+METADATA_SECONDS = 1800.0
+"""How long owners, pipelines and properties may be served from the cache."""
+
+
+class HubSpot(Provider):
+    """HubSpot CRM."""
+
+    name = "hubspot"
+    title = "HubSpot"
+    category = "CRM"
+    base_url = "https://api.hubapi.com"
+    hosts = ("api.hubapi.com",)
+    realtime = "webhooks"
+    credential = (
+        Field(
+            "token",
+            "Private app access token (Settings > Integrations > Private Apps)",
+            secret=True,
+            pattern=r"pat-[a-z0-9]+-[0-9a-fA-F-]{36}|[A-Za-z0-9_-]{20,}",
+        ),
+    )
+    oauth = OAuth(
+        authorize_url="https://app.hubspot.com/oauth/authorize",
+        token_path="/oauth/v3/token",  # noqa: S106 a path, not a password
+        revoke_path="/oauth/v3/token/revoke",
+        scopes=(
+            "oauth",
+            "crm.objects.contacts.read",
+            "crm.objects.companies.read",
+            "crm.objects.deals.read",
+        ),
+        optional_scopes=(
+            "crm.objects.contacts.write",
+            "crm.objects.companies.write",
+            "crm.objects.deals.write",
+            "crm.objects.owners.read",
+            "e-commerce",
+            "tickets",
+        ),
+    )
+    fields = (
+        Field(
+            "api_version",
+            "Version of the CRM object endpoints: v3, or a dated one such as 2026-03",
+            default="v3",
+            pattern=r"v3|20\d\d-\d\d",
+        ),
+        Field(
+            "custom_properties",
+            "Which custom properties become columns: all, none, or a list of their names",
+            kind="list",
+            default=["all"],
+        ),
+    )
+    quotas = (
+        Quota(
+            "burst",
+            190,
+            10.0,
+            kind="window",
+            shared="token",
+            exempt=("*/search", "/crm/v4/associations/*", "/oauth/*"),
+        ),
+        # Five a second; a fifth of a second more, since requests do not arrive as they were sent.
+        Quota("search", 5, 1.2, kind="window", shared="account", routes=("*/search",)),
+        Quota("daily", 1_000_000, kind="daily", shared="account", exempt=("/oauth/*",)),
+    )
+    resources = (*OBJECTS, ASSOCIATIONS, OWNERS, PIPELINES)
+    guide = (
+        "In HubSpot open Settings > Integrations > Private Apps and create a private app.",
+        (
+            "Scopes: crm.objects.contacts.read, crm.objects.companies.read, crm.objects.deals.read,"
+            " tickets, e-commerce (products), crm.objects.owners.read; the matching .write scopes only"
+            " if you want to push changes."
+        ),
+        "Copy the access token and run `lumio connect hubspot`.",
+        (
+            "Or create a public app, register the redirect URL http://localhost:PORT/callback, and run"
+            " `lumio connect hubspot --oauth --port PORT --set client_id=...`."
+        ),
+    )
+
+    # -- talking
+
+    def judge(self, reply: Reply) -> Verdict | None:
+        """423 (locked) and 477 (migration) pass; a 429 says in `policyName` which limit it was."""
+        if reply.status < 400:
+            return None
+        if reply.status in (423, 477):
+            return Verdict(Outcome.RETRY, "the account is locked for a moment", "LOCKED")
+        body = _error_body(reply)
+        message, category = str(body.get("message", "")), str(body.get("category", ""))
+        if reply.status == 429:
+            policy = str(body.get("policyName") or "")
+            if policy == "DAILY":
+                return Verdict(Outcome.EXHAUSTED, message, policy, quota="daily")
+            quota = {"SECONDLY": "search", "TEN_SECONDLY_ROLLING": "burst"}.get(policy, "")
+            return Verdict(Outcome.THROTTLED, message, policy or category, quota=quota)
+        if reply.status == 403:
+            scopes = tuple(
+                str(scope)
+                for error in body.get("errors") or ()
+                for name in ("requiredGranularScopes", "requiredScopes")
+                for scope in dig(error, f"context.{name}") or ()
+            )
+            return Verdict(Outcome.DENIED, message, category, scopes=scopes)
+        if not body:
+            return None
+        if reply.status == 401:
+            return Verdict(Outcome.REAUTH, message, category)
+        if reply.status == 404:
+            return Verdict(Outcome.GONE, message, category)
+        if reply.status < 500:
+            return Verdict(Outcome.REJECTED, message, category)
+        return None
+
+    def remaining(self, call: Call, reply: Reply) -> tuple[Allowance, ...]:
+        """The X-HubSpot-RateLimit headers; search answers carry none of them."""
+        found = []
+        limit = _number(reply, "x-hubspot-ratelimit-max")
+        if limit is not None:
+            found.append(Allowance("burst", limit, _number(reply, "x-hubspot-ratelimit-remaining")))
+        daily = _number(reply, "x-hubspot-ratelimit-daily")
+        if daily is not None:
+            left = _number(reply, "x-hubspot-ratelimit-daily-remaining")
+            found.append(Allowance("daily", daily, left))
+        return tuple(found)
+
+    def probe(self, send: Send, credential: Credential) -> Identity:
+        """The account's details, and the token's scopes where HubSpot tells them."""
+        body = send(Call("GET", "/account-info/v3/details")).json()
+        scopes: tuple[str, ...] | None = credential.scopes
+        details = {"time_zone": str(body.get("timeZone", "")), "hub_id": str(body["portalId"])}
+        try:
+            if credential.kind == "oauth":
+                call = Call(
+                    "GET",
+                    f"/oauth/v1/access-tokens/{credential.token}",
+                    route="/oauth/v1/access-tokens/{token}",
+                )
+            else:
+                call = Call(
+                    "POST",
+                    "/oauth/v2/private-apps/get/access-token-info",
+                    json={"tokenKey": credential.token},
+                    safe=True,
+                )
+            scopes = tuple(str(s) for s in send(call).json().get("scopes", ()))
+        except RejectedError:
+            pass  # Not every kind of token can be inspected; the account itself is proven.
+        return Identity(
+            account_id=str(body["portalId"]),
+            account_name=str(
+                body.get("portalName") or body.get("uiDomain") or f"portal {body['portalId']}"
+            ),
+            scopes=scopes,
+            expires_at=credential.expires_at,
+            details=details,
+        )
+
+    # -- reading
+
+    def _objects(self, name: str) -> str:
+        """The path of an object type, in the version that is set."""
+        version = str(self.options.get("api_version") or "v3")
+        return f"/crm/v3/objects/{name}" if version == "v3" else f"/crm/objects/{version}/{name}"
+
+    def describe(self, resource: Resource, send: Send) -> tuple[Property, ...] | None:
+        """The mapped properties that exist, and the custom ones that are wanted."""
+        if resource not in OBJECTS:
+            return None
+        reply = send(
+            Call(
+                "GET",
+                f"/crm/v3/properties/{resource.name}",
+                params={"archived": "false"},
+                cache_for=METADATA_SECONDS,
+            )
+        )
+        wanted = {c.path.removeprefix("properties."): c for c in self._mapped(resource)}
+        chosen = {str(name) for name in self.options.get("custom_properties") or ["all"]}
+        found = []
+        for item in reply.json()["results"]:
+            name = str(item["name"])
+            custom = not item.get("hubspotDefined", False)
+            column = wanted.get(name)
+            if column is None:
+                if not custom or not (chosen == {"all"} or name in chosen):
+                    continue
+                kind = KINDS.get(str(item["type"]), "text")
+                column = Column(name, f"properties.{name}", kind)  # type: ignore[arg-type]
+            found.append(
+                Property(name, str(item["type"]), column, custom, str(item.get("label") or name))
+            )
+        order = {name: i for i, name in enumerate(wanted)}
+        return tuple(sorted(found, key=lambda p: (order.get(p.name, len(order)), p.name)))
+
+    def _mapped(self, resource: Resource) -> tuple[Column, ...]:
+        """The declared columns and those that the operator added."""
+        added = (self.options.get("columns") or {}).get(resource.name) or {}
+        return (*resource.columns, *(Column(name, path) for name, path in added.items()))
+
+    def slices(self, resource: Resource, kind: Kind) -> Mapping[str, Mapping[str, Any]]:
+        """Associations by pairs of types, pipelines by type; everything else in one piece."""
+        if resource is ASSOCIATIONS:
+            return {f"{a}-{b}": {"parent": a, "from": a, "to": b} for a, b in PAIRS}
+        if resource is PIPELINES:
+            return {name: {"type": name} for name in ("deals", "tickets")}
+        return {"": {}}
+
+    def call(self, walk: Walk) -> Call:
+        """List, search or, for associations, batch read."""
+        resource, options = walk.resource, walk.options
+        if resource is ASSOCIATIONS:
+            path = f"/crm/v4/associations/{options['from']}/{options['to']}/batch/read"
+            return Call("POST", path, json={"inputs": []}, safe=True)
+        if resource is PIPELINES:
+            path = f"{resource.path}/{options['type']}"
+            return Call("GET", path, cache_for=METADATA_SECONDS)
+        if resource is OWNERS:
+            return Call("GET", resource.path, cache_for=METADATA_SECONDS)
+        path = self._objects(resource.name)
+        if walk.kind == "changes":
+            return self._search(walk, f"{path}/search")
+        call = with_params(Call("GET", path), archived=str(walk.kind == "tombstones").lower())
+        if walk.kind == "tombstones":
+            return with_params(call, properties="hs_object_id")
+        return with_params(call, properties=",".join(self._asked(walk)))
+
+    def _search(self, walk: Walk, path: str) -> Call:
+        assert walk.resource.cursor is not None  # noqa: S101 every CRM object has one
+        field = walk.resource.cursor.path.removeprefix("properties.")
+        filters = []
+        if walk.window.floor is not None:
+            filters.append(_bound(field, "GTE", walk.window.floor))
+        if walk.window.ceiling is not None:
+            filters.append(_bound(field, "LTE", walk.window.ceiling))
+        body = {
+            "filterGroups": [{"filters": filters}],
+            # The published schema wants sorts as strings; the documented form is this one, and
+            # a plain property name sorts ascending.
+            "sorts": ["hs_object_id"],
+            "properties": list(self._asked(walk)),
+            "limit": 200,
+            "after": "0",
+        }
+        return Call("POST", path, json=body, safe=True)
+
+    def _asked(self, walk: Walk) -> tuple[str, ...]:
+        """The properties that the listing itself can carry."""
+        if not self._must_fill(walk):
+            return walk.properties
+        return ("hs_object_id",)
+
+    def _must_fill(self, walk: Walk) -> bool:
+        room = SEARCH_BODY if walk.kind == "changes" else LIST_URL
+        quotes = 3 if walk.kind == "changes" else 1
+        return sum(len(p) + quotes for p in walk.properties) > room
+
+    def fill(self, walk: Walk, records: list[Record], send: Send) -> list[Record]:
+        """Batch reads, where the properties do not fit into the listing's request."""
+        if walk.resource not in OBJECTS or walk.kind == "tombstones" or not self._must_fill(walk):
+            return records
+        found: list[Record] = []
+        ids = [str(record["id"]) for record in records if "id" in record]
+        for start in range(0, len(ids), BATCH):
+            body = {
+                "inputs": [{"id": i} for i in ids[start : start + BATCH]],
+                "properties": list(walk.properties),
+                "propertiesWithHistory": [],
+            }
+            path = f"{self._objects(walk.resource.name)}/batch/read"
+            found.extend(send(Call("POST", path, json=body, safe=True)).json()["results"])
+        return found
+
+    def records(self, walk: Walk, reply: Reply) -> list[Record]:
+        """Associations and pipelines arrive nested; each link and each stage becomes a record."""
+        rows = super().records(walk, reply)
+        if walk.resource is ASSOCIATIONS:
+            a, b = walk.options["from"], walk.options["to"]
+            return [link(a, b, result["from"]["id"], to) for result in rows for to in result["to"]]
+        if walk.resource is PIPELINES:
+            return [stage(walk.options["type"], p, s) for p in rows for s in p.get("stages", ())]
+        return rows
+
+    def total(self, walk: Walk, reply: Reply) -> int | None:
+        """A search says how many records match; after the first page fewer do."""
+        value = reply.json().get("total") if walk.kind == "changes" else None
+        return int(value) if value is not None else None
+
+    def count(self, resource: Resource, send: Send) -> int | None:
+        """A search for everything, of which one record is asked for."""
+        if resource not in OBJECTS:
+            return None
+        body = {
+            "filterGroups": [],
+            "sorts": [],
+            "properties": ["hs_object_id"],
+            "limit": 1,
+            "after": "0",
+        }
+        path = f"{self._objects(resource.name)}/search"
+        return int(send(Call("POST", path, json=body, safe=True)).json()["total"])
+
+    def group_of(self, walk: Walk, parent_id: str) -> str:
+        """The links of one record to one other type."""
+        return f"{walk.slice}:{parent_id}"
+
+    def merged(self, walk: Walk, record: Record) -> tuple[str, ...]:
+        """A merge keeps one id; the others are listed on the winner and vanish."""
+        value = dig(record, "properties.hs_merged_object_ids")
+        return tuple(part for part in str(value).split(";") if part) if value else ()
+
+    # -- writing
+
+    def write(self, resource: Resource, changes: Sequence[Change], send: Send) -> Iterator[Receipt]:
+        """Apply changes of one action in batches of 100; one receipt a change."""
+        return write_all(self._objects(resource.name), changes, send)
+
+
+def _bound(field: str, operator: str, value: datetime) -> dict[str, str]:
+    milliseconds = int(value.timestamp() * 1000)
+    return {"propertyName": field, "operator": operator, "value": str(milliseconds)}
+
+
+def _error_body(reply: Reply) -> Mapping[str, Any]:
+    """The error object of an answer; empty where there is none."""
+    try:
+        body = reply.json()
+    except Exception:  # noqa: BLE001 an error page of any kind: the status alone must do
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _number(reply: Reply, header: str) -> float | None:
+    try:
+        return float(reply.headers[header])
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,245 @@
+"""What HubSpot's resources are: their columns, how they are listed, what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from lumio_cli.providers.base import (
+    Call,
+    Column,
+    Cursor,
+    Record,
+    Reply,
+    Resource,
+    Writes,
+    dig,
+)
+from lumio_cli.providers.paging import Above, Parents, Single, Token
+
+BATCH = 100
+WRITES = Writes(create=BATCH, update=BATCH, upsert=BATCH, archive=BATCH)
+
+KINDS = {
+    "number": "number",
+    "bool": "boolean",
+    "datetime": "datetime",
+    "date": "datetime",
+}
+"""HubSpot's property types that are more than text. Their values arrive as strings all the same."""
+
+PAIRS = (
+    ("contacts", "companies"),
+    ("deals", "companies"),
+    ("deals", "contacts"),
+    ("tickets", "companies"),
+    ("tickets", "contacts"),
+    ("tickets", "deals"),
+)
+
+
+def _columns(listed: str) -> tuple[Column, ...]:
+    """Columns from `name` or `name:kind`, each a property of the same name."""
+    columns = []
+    for item in listed.split():
+        name, _, kind = item.partition(":")
+        columns.append(Column(name, f"properties.{name}", kind or "text"))  # type: ignore[arg-type]
+    return tuple(columns)
+
+
+def _above(call: Call, key: str | None, size: int) -> Call:
+    """The search for records whose id is greater than `key`, in the order of ids."""
+    filters = list(call.json["filterGroups"][0]["filters"])
+    if key is not None:
+        filters.append({"propertyName": "hs_object_id", "operator": "GT", "value": key})
+    body = {**call.json, "filterGroups": [{"filters": filters}], "limit": size}
+    return replace(call, json=body)
+
+
+def _ask_associations(call: Call, keys: Mapping[str, str | None]) -> Call:
+    inputs = [
+        {"id": k} if token is None else {"id": k, "after": token} for k, token in keys.items()
+    ]
+    return replace(call, json={"inputs": inputs})
+
+
+def _more_associations(reply: Reply) -> dict[str, str]:
+    """The records whose list of associations goes on, with the token to ask on."""
+    found = {}
+    for result in reply.json().get("results", ()):
+        token = dig(result, "paging.next.after")
+        if token:
+            found[str(result["from"]["id"])] = str(token)
+    return found
+
+
+PAGING = {
+    "full": Token("paging.next.after", "after", "limit"),
+    "changes": Above(_above, more="paging.next.after"),
+    "tombstones": Token("paging.next.after", "after", "limit"),
+}
+
+
+def _crm(name: str, title: str, scope: str, columns: str, **more: Any) -> Resource:
+    modified = "lastmodifieddate" if name == "contacts" else "hs_lastmodifieddate"
+    stem = f"crm.objects.{scope}" if "." not in scope and scope not in _PLAIN_SCOPES else scope
+    plain = stem in _PLAIN_SCOPES
+    return Resource(
+        name=name,
+        path=name,
+        title=title,
+        columns=_columns(columns),
+        paging=PAGING,  # type: ignore[arg-type]
+        page_size={"full": 100, "changes": 200, "tombstones": 100},
+        cursor=Cursor(path=f"properties.{modified}", lookback=300.0),
+        deletes=("tombstones", "sweep"),
+        scopes=(stem if plain else f"{stem}.read",),
+        write_scopes=(stem if plain else f"{stem}.write",),
+        writes=WRITES,
+        **more,
+    )
+
+
+_PLAIN_SCOPES = ("tickets", "e-commerce")
+
+OBJECTS = (
+    _crm(
+        "contacts",
+        "Contacts",
+        "contacts",
+        "email firstname lastname phone mobilephone company jobtitle website address city state zip"
+        " country lifecyclestage hs_lead_status hubspot_owner_id associatedcompanyid:integer"
+        " hs_email_optout:boolean hs_merged_object_ids createdate:datetime"
+        " lastmodifieddate:datetime",
+    ),
+    _crm(
+        "companies",
+        "Companies",
+        "companies",
+        "name domain phone website industry type description address city state zip country"
+        " numberofemployees:integer annualrevenue:number lifecyclestage hubspot_owner_id"
+        " hs_merged_object_ids createdate:datetime hs_lastmodifieddate:datetime",
+    ),
+    _crm(
+        "deals",
+        "Deals",
+        "deals",
+        "dealname amount:number deal_currency_code dealstage pipeline dealtype description"
+        " closedate:datetime hs_is_closed:boolean hs_is_closed_won:boolean"
+        " hs_deal_stage_probability:number hubspot_owner_id hs_merged_object_ids"
+        " createdate:datetime hs_lastmodifieddate:datetime",
+    ),
+    _crm(
+        "products",
+        "Products",
+        "e-commerce",
+        "name description price:number hs_sku hs_cost_of_goods_sold:number hs_url"
+        " hs_recurring_billing_period recurringbillingfrequency hs_merged_object_ids"
+        " createdate:datetime hs_lastmodifieddate:datetime",
+    ),
+    _crm(
+        "tickets",
+        "Tickets",
+        "tickets",
+        "subject content hs_pipeline hs_pipeline_stage hs_ticket_priority hs_ticket_category"
+        " source_type closed_date:datetime hubspot_owner_id hs_merged_object_ids"
+        " createdate:datetime hs_lastmodifieddate:datetime",
+    ),
+)
+
+ASSOCIATIONS = Resource(
+    name="associations",
+    path="associations",
+    title="Associations",
+    columns=(
+        Column("from_type", "from_type"),
+        Column("from_id", "from_id"),
+        Column("to_type", "to_type"),
+        Column("to_id", "to_id"),
+        Column("labels", "labels", "json"),
+    ),
+    paging={
+        "full": Parents(_ask_associations, _more_associations),
+        "changes": Parents(_ask_associations, _more_associations),
+    },
+    page_size={"full": 1000, "changes": 1000},
+    updated="",
+    deletes=("sweep",),
+    scopes=(),
+    parents=("contacts", "companies", "deals", "tickets"),
+    group="parent",
+    note=(
+        "Read for records that changed and, in a full sync, for all. Linking two records without "
+        "touching either is seen by the next full sync."
+    ),
+)
+
+OWNERS = Resource(
+    name="owners",
+    path="/crm/v3/owners",
+    title="Owners",
+    columns=(
+        Column("email", "email"),
+        Column("first_name", "firstName"),
+        Column("last_name", "lastName"),
+        Column("user_id", "userId", "integer"),
+        Column("archived", "archived", "boolean"),
+    ),
+    paging={"full": Token("paging.next.after", "after", "limit")},
+    page_size={"full": 500},
+    deletes=("sweep",),
+    scopes=("crm.objects.owners.read",),
+    metadata=True,
+)
+
+PIPELINES = Resource(
+    name="pipelines",
+    path="/crm/v3/pipelines",
+    title="Pipelines and stages",
+    columns=(
+        Column("object_type", "object_type"),
+        Column("pipeline_id", "pipeline_id"),
+        Column("pipeline_label", "pipeline_label"),
+        Column("stage_id", "stage_id"),
+        Column("stage_label", "stage_label"),
+        Column("display_order", "display_order", "integer"),
+        Column("metadata", "metadata", "json"),
+    ),
+    paging={"full": Single()},
+    updated="updatedAt",
+    deletes=("sweep",),
+    metadata=True,
+)
+
+
+def link(a: str, b: str, from_id: Any, to: Mapping[str, Any]) -> Record:
+    to_id = str(to["toObjectId"])
+    kinds = sorted(
+        (t for t in to.get("associationTypes") or ()),
+        key=lambda t: (str(t.get("category")), int(t.get("typeId") or 0)),
+    )
+    return {
+        "id": f"{a}:{from_id}:{b}:{to_id}",
+        "parent": f"{a}-{b}:{from_id}",
+        "from_type": a,
+        "from_id": str(from_id),
+        "to_type": b,
+        "to_id": to_id,
+        "labels": [t["label"] for t in kinds if t.get("label")],
+        "associationTypes": kinds,
+    }
+
+
+def stage(kind: str, pipeline: Mapping[str, Any], stage: Mapping[str, Any]) -> Record:
+    return {
+        "id": f"{kind}:{pipeline['id']}:{stage['id']}",
+        "object_type": kind,
+        "pipeline_id": str(pipeline["id"]),
+        "pipeline_label": pipeline.get("label"),
+        "stage_id": str(stage["id"]),
+        "stage_label": stage.get("label"),
+        "display_order": stage.get("displayOrder"),
+        "metadata": stage.get("metadata") or {},
+        "updatedAt": stage.get("updatedAt"),
+    }
