@@ -1,0 +1,1 @@
+"""lumio.db: what operators came for. It knows neither providers nor transport."""

@@ -1,0 +1,182 @@
+"""Opening the hub, and turning SQLite's errors into words an operator can act on."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lumio_cli.errors import HubError
+from lumio_cli.hub.migrations import LATEST, migrate
+from lumio_cli.paths import make_private_dir
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    import sqlite_utils
+
+
+def explain(error: sqlite3.Error, path: Path) -> HubError:
+    """The error that an operator should read for what SQLite reported."""
+    text = str(error)
+    low = text.lower()
+    if "locked" in low or "busy" in low:
+        return HubError(
+            f"the hub {path} is locked by another program",
+            code="hub_locked",
+            hint="close what is writing to it (a shell, a GUI with an open transaction) and retry",
+        )
+    if "readonly" in low or "read-only" in low:
+        return HubError(
+            f"the hub {path} is read-only",
+            code="hub_read_only",
+            hint="check who owns the file and its directory, and whether the disk is mounted rw",
+        )
+    if "full" in low:
+        return HubError(
+            f"the disk is full: the hub {path} cannot grow",
+            code="disk_full",
+            hint="free some space and run it again; what was committed is intact",
+        )
+    if "not a database" in low or "malformed" in low or "corrupt" in low:
+        return HubError(
+            f"the hub {path} is damaged: {text}",
+            code="hub_corrupt",
+            hint=(
+                "`lumio hub check` says where; restore a copy from the backups directory, "
+                "or move the file away and sync again"
+            ),
+        )
+    if "unable to open" in low:
+        return HubError(
+            f"the hub {path} cannot be opened: {text}",
+            code="hub_unusable",
+            hint="check that the directory exists and belongs to you",
+        )
+    return HubError(f"the hub {path} failed: {text}", code="hub_unusable")
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns SQLite's errors inside the block into `HubError`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+
+
+class Hub:
+    """An open hub. One thread at a time; a second connection is a second `Hub`."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self.connection = connection
+
+    @classmethod
+    def open(cls, path: Path, *, busy_timeout: float = 10.0) -> Hub:
+        """Open for reading and writing; create and migrate as needed.
+
+        `busy_timeout` in seconds is how long another writer is waited for. Raises `HubError`
+        (locked, read-only, damaged, written by a newer lumio).
+        """
+        existed = path.exists()
+        try:
+            make_private_dir(path.parent)
+        except OSError as error:
+            raise HubError(
+                f"the hub's directory {path.parent} cannot be created: {error.strerror}",
+                hint="set LUMIO_HOME to a directory that you may write to",
+            ) from error
+        if existed and not os.access(path, os.W_OK):
+            raise HubError(
+                f"the hub {path} is read-only",
+                code="hub_read_only",
+                hint="check who owns the file and its directory",
+            )
+        with explained(path):
+            connection = _connect(f"{path.absolute().as_uri()}?mode=rwc", busy_timeout)
+            hub = cls(path, connection)
+            try:
+                if not existed:
+                    path.chmod(0o600)
+                migrate(hub.connection, path)
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+            except BaseException:
+                connection.close()
+                raise
+        return hub
+
+    @classmethod
+    def open_reader(cls, path: Path, *, busy_timeout: float = 10.0) -> Hub | None:
+        """Open for reading only; None where there is no hub yet. Raises `HubError`."""
+        if not path.exists():
+            return None
+        with explained(path):
+            connection = _connect(f"{path.absolute().as_uri()}?mode=ro", busy_timeout)
+            try:
+                connection.execute("PRAGMA query_only = ON")
+                version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+                if version != LATEST:
+                    connection.close()
+                    # An old hub is migrated by whoever may write; a newer one is refused there.
+                    return cls.open(path, busy_timeout=busy_timeout)
+            except BaseException:
+                connection.close()
+                raise
+        return cls(path, connection)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def __enter__(self) -> Hub:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One `BEGIN IMMEDIATE` transaction: all of the block, or nothing of it.
+
+        A deferred BEGIN that reads first fails at once when it comes to write, whatever the busy
+        time-out; hence IMMEDIATE.
+        """
+        with explained(self.path):
+            self.connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self.connection
+            except BaseException:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+            try:
+                self.connection.execute("COMMIT")
+            except sqlite3.Error:
+                if self.connection.in_transaction:
+                    self.connection.execute("ROLLBACK")
+                raise
+
+    def utils(self) -> sqlite_utils.Database:
+        """The same connection as a sqlite-utils database, for schema work."""
+        import sqlite_utils
+
+        return sqlite_utils.Database(self.connection)
+
+
+def _connect(uri: str, busy_timeout: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    connection.execute(f"PRAGMA busy_timeout = {int(busy_timeout * 1000)}")
+    connection.row_factory = sqlite3.Row
+    return connection

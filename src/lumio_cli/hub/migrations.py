@@ -1,0 +1,138 @@
+"""The hub's schema, as its history. Each step is one transaction, after a backup."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from lumio_cli.errors import HubError
+from lumio_cli.paths import make_private_dir
+
+APPLICATION_ID = 0x6C756D69  # "lumi": tells a hub from any other SQLite file
+
+
+def _m001_initial(db: sqlite3.Connection) -> None:
+    for statement in (
+        """CREATE TABLE lumio_counter (
+            id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL,
+            salt BLOB NOT NULL) STRICT""",
+        "INSERT INTO lumio_counter VALUES (1, 0, randomblob(16))",
+        """CREATE TABLE lumio_accounts (
+            provider TEXT PRIMARY KEY, account_id TEXT NOT NULL, account_name TEXT NOT NULL,
+            scopes TEXT, fingerprint TEXT NOT NULL, kind TEXT NOT NULL, source TEXT NOT NULL,
+            expires_at TEXT, checked_at TEXT NOT NULL, details TEXT NOT NULL) STRICT""",
+        """CREATE TABLE lumio_resources (
+            provider TEXT NOT NULL, resource TEXT NOT NULL,
+            records INTEGER NOT NULL DEFAULT 0, cursor TEXT, synced_at TEXT, full_at TEXT,
+            tombstones_at TEXT, tombstone_pages INTEGER, columns TEXT, warning TEXT,
+            PRIMARY KEY (provider, resource)) STRICT""",
+        """CREATE TABLE lumio_fields (
+            provider TEXT NOT NULL, resource TEXT NOT NULL, name TEXT NOT NULL,
+            type TEXT NOT NULL, label TEXT NOT NULL, custom INTEGER NOT NULL,
+            column_name TEXT NOT NULL, path TEXT NOT NULL, kind TEXT NOT NULL,
+            first_at TEXT NOT NULL, vanished_at TEXT,
+            PRIMARY KEY (provider, resource, name)) STRICT""",
+        """CREATE TABLE lumio_drift (
+            id INTEGER PRIMARY KEY, run_id TEXT NOT NULL, at TEXT NOT NULL,
+            provider TEXT NOT NULL, resource TEXT NOT NULL, field TEXT NOT NULL,
+            change TEXT NOT NULL, before TEXT, after TEXT) STRICT""",
+        """CREATE TABLE lumio_checkpoints (
+            provider TEXT NOT NULL, resource TEXT NOT NULL, kind TEXT NOT NULL,
+            slice TEXT NOT NULL, options TEXT NOT NULL, place TEXT, floor TEXT, ceiling TEXT,
+            since_seq INTEGER NOT NULL, rows INTEGER NOT NULL, pages INTEGER NOT NULL,
+            done INTEGER NOT NULL, started_at TEXT NOT NULL, updated_at TEXT NOT NULL,
+            PRIMARY KEY (provider, resource, kind, slice)) STRICT""",
+        """CREATE TABLE lumio_seen (
+            provider TEXT NOT NULL, resource TEXT NOT NULL, id TEXT NOT NULL,
+            PRIMARY KEY (provider, resource, id)) STRICT, WITHOUT ROWID""",
+        """CREATE TABLE lumio_runs (
+            run_id TEXT PRIMARY KEY, status TEXT NOT NULL, started_at TEXT NOT NULL,
+            finished_at TEXT, heartbeat_at TEXT NOT NULL, pid INTEGER NOT NULL, host TEXT NOT NULL,
+            mode TEXT NOT NULL, direction TEXT NOT NULL, targets TEXT NOT NULL,
+            exit_code INTEGER, error TEXT, version TEXT NOT NULL) STRICT""",
+        "CREATE INDEX lumio_runs_started ON lumio_runs (started_at)",
+        """CREATE TABLE lumio_run_resources (
+            run_id TEXT NOT NULL REFERENCES lumio_runs ON DELETE CASCADE,
+            provider TEXT NOT NULL, resource TEXT NOT NULL, direction TEXT NOT NULL,
+            mode TEXT NOT NULL, status TEXT NOT NULL, started_at TEXT NOT NULL, finished_at TEXT,
+            read INTEGER NOT NULL DEFAULT 0, created INTEGER NOT NULL DEFAULT 0,
+            updated INTEGER NOT NULL DEFAULT 0, unchanged INTEGER NOT NULL DEFAULT 0,
+            deleted INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0,
+            requests INTEGER NOT NULL DEFAULT 0, retries INTEGER NOT NULL DEFAULT 0,
+            waited_s REAL NOT NULL DEFAULT 0, total INTEGER, cursor TEXT, error TEXT,
+            PRIMARY KEY (run_id, provider, resource, direction)) STRICT""",
+        """CREATE INDEX lumio_run_resources_target
+            ON lumio_run_resources (provider, resource, started_at)""",
+        """CREATE TABLE lumio_dead_letters (
+            id INTEGER PRIMARY KEY, provider TEXT NOT NULL, resource TEXT NOT NULL,
+            direction TEXT NOT NULL, record_id TEXT NOT NULL, kind TEXT NOT NULL,
+            message TEXT NOT NULL, payload TEXT, run_id TEXT NOT NULL, first_at TEXT NOT NULL,
+            last_at TEXT NOT NULL, attempts INTEGER NOT NULL, resolved_at TEXT, resolution TEXT,
+            UNIQUE (provider, resource, direction, record_id)) STRICT""",
+        """CREATE TABLE lumio_cache (
+            key TEXT PRIMARY KEY, provider TEXT NOT NULL, stored_at REAL NOT NULL,
+            payload TEXT NOT NULL) STRICT""",
+    ):
+        db.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_initial,)
+LATEST = len(MIGRATIONS)
+
+
+def migrate(db: sqlite3.Connection, path: Path) -> None:
+    """Bring the hub to the newest schema.
+
+    Raises `HubError` for a hub that a newer lumio wrote and for a file that is not a hub; neither
+    is touched.
+    """
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version > LATEST:
+        raise HubError(
+            f"the hub {path} was written by a newer lumio (its schema is {version}, "
+            f"this lumio knows {LATEST})",
+            code="hub_too_new",
+            exit_code=7,
+            hint="upgrade lumio, or name another hub with LUMIO_HOME or --profile",
+        )
+    if version == LATEST:
+        return
+    application = int(db.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    if tables and application != APPLICATION_ID:
+        raise HubError(
+            f"{path} is an SQLite database, but not a lumio hub",
+            code="hub_unusable",
+            hint="move it away, or name another hub with LUMIO_HOME or --profile",
+        )
+    if version:
+        back_up(db, path.parent / "backups" / f"lumio-schema-{version}.db")
+    for step in MIGRATIONS[version:]:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have migrated while this one waited for the lock.
+            if int(db.execute("PRAGMA user_version").fetchone()[0]) == MIGRATIONS.index(step):
+                step(db)
+                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                db.execute(f"PRAGMA user_version = {MIGRATIONS.index(step) + 1}")
+            db.execute("COMMIT")
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+
+
+def back_up(db: sqlite3.Connection, target: Path) -> Path:
+    """A consistent copy of an open hub, whole or not at all."""
+    make_private_dir(target.parent)
+    part = target.with_name(target.name + ".part")
+    part.unlink(missing_ok=True)
+    copy = sqlite3.connect(part)
+    try:
+        db.backup(copy)
+        # The copy is one plain file: no WAL beside it that could be forgotten.
+        copy.execute("PRAGMA journal_mode = DELETE")
+    finally:
+        copy.close()
+    part.chmod(0o600)
+    return part.replace(target)
