@@ -1,0 +1,1 @@
+"""The engine: plan, pull, sweep, preview."""

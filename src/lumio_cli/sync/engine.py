@@ -1,0 +1,207 @@
+"""A run: many resources of many providers side by side, one writer, one result."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from lumio_cli import __version__
+from lumio_cli.clock import Clock, format_timestamp, utc
+from lumio_cli.errors import DeniedError, LumioError, StoppedError
+from lumio_cli.hub import runs
+from lumio_cli.hub.db import Hub
+from lumio_cli.progress import Progress
+from lumio_cli.stop import Stop
+from lumio_cli.sync.model import Job, Mode, Options, ResourceResult, RunResult
+from lumio_cli.sync.pull import Pull
+from lumio_cli.sync.store import PreviewStore, Store
+from lumio_cli.sync.walk import Engine
+from lumio_cli.sync.writer import Writer
+
+
+def new_run_id(clock: Clock) -> str:
+    """A name for a run that sorts by its beginning: 20260102T030405Z-1a2b3c."""
+    return f"{utc(clock.time()):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A resource that is not pulled, and why: another run holds it, or its provider cannot be
+    reached at all. `error` None: skipped on purpose (`--if-running skip`).
+    """
+
+    provider: str
+    resource: str
+    error: LumioError | None
+
+
+def run_pull(
+    hub: Hub,
+    jobs: Sequence[Job],
+    options: Options,
+    *,
+    run_id: str,
+    clock: Clock,
+    stop: Stop,
+    progress: Progress,
+    targets: Sequence[str],
+    skips: Sequence[Skip] = (),
+    concurrency: int = 8,
+    preview_limit: int | None = None,
+) -> RunResult:
+    """Pull `jobs` into the hub and say how it went; with `preview_limit` only say what would be.
+
+    `concurrency` is how many resources of one provider are pulled at once. The calling thread
+    becomes the hub's writer until the run is over.
+    """
+    outcome = RunResult(run_id, utc(clock.time()))
+    preview = None if preview_limit is None else PreviewStore(run_id, clock, preview_limit)
+    store = preview or Store(run_id, clock)
+    writer = Writer(hub, commit=preview is None)
+    engine = Engine(store, writer, progress, clock, stop, options)
+    pulls = [
+        Pull(engine, job, ResourceResult(job.provider, job.resource.name, _mode(job, options)))
+        for job in jobs
+    ]
+    outcome.resources = [pull.result for pull in pulls]
+    outcome.resources += [_skipped(skip, options) for skip in skips]
+    if preview is None:
+        with hub.transaction() as db:
+            runs.start_run(db, _row(outcome, options, targets))
+            for skipped in outcome.resources[len(pulls) :]:
+                store.start_resource(db, skipped.provider, skipped.resource, skipped.mode)
+                store.finish_resource(db, skipped)
+    crashed: list[BaseException] = []
+    conductor = threading.Thread(
+        target=_conduct, args=(pulls, concurrency, writer, crashed), name="lumio-run", daemon=True
+    )
+    conductor.start()
+    writer.serve()
+    conductor.join()
+    outcome.finished_at = utc(clock.time())
+    _conclude(outcome, stop)
+    if preview is not None:
+        outcome.changes = preview.changes
+    else:
+        with hub.transaction() as db:
+            runs.finish_run(
+                db,
+                run_id,
+                status=outcome.status,
+                now=format_timestamp(clock.time()),
+                exit_code=outcome.exit_code,
+            )
+            runs.prune_runs(db)
+    if crashed:
+        raise crashed[0]
+    return outcome
+
+
+def _mode(job: Job, options: Options) -> Mode:
+    """A resource that cannot tell what changed is always read whole."""
+    changes = job.resource.cursor is not None or bool(job.resource.parents)
+    return options.mode if changes else "full"
+
+
+def _conduct(
+    pulls: Sequence[Pull], concurrency: int, writer: Writer, crashed: list[BaseException]
+) -> None:
+    """Run the pulls, all providers at once, and let the writer go when all are done."""
+    try:
+        providers = {pull.job.provider for pull in pulls}
+        threads = []
+        for name in sorted(providers):
+            mine = [pull for pull in pulls if pull.job.provider == name]
+            thread = threading.Thread(
+                target=_conduct_provider, args=(mine, concurrency, crashed), name=f"lumio-{name}"
+            )
+            thread.start()
+            threads.append(thread)
+        for thread in threads:
+            thread.join()
+    finally:
+        writer.close()
+
+
+def _conduct_provider(
+    pulls: Sequence[Pull], concurrency: int, crashed: list[BaseException]
+) -> None:
+    """One provider's resources: first those that stand alone, then those that others drive."""
+    results = {pull.resource.name: pull.result for pull in pulls}
+    for driven in (False, True):
+        chosen = [pull for pull in pulls if bool(pull.resource.parents) is driven]
+        if not chosen:
+            continue
+        with ThreadPoolExecutor(concurrency, thread_name_prefix=pulls[0].job.provider) as pool:
+            futures = [pool.submit(_run_one, pull, results) for pull in chosen]
+        crashed.extend(e for f in futures if (e := f.exception()) is not None)
+
+
+def _run_one(pull: Pull, results: dict[str, ResourceResult]) -> None:
+    parents = [results[name] for name in pull.resource.parents if name in results]
+    if parents and all(p.error is not None and p.status in ("failed", "skipped") for p in parents):
+        # What would be asked for hangs on records that could not be read.
+        pull.fail(parents[0].error or StoppedError("stopped"))
+        return
+    pull.run()
+
+
+def _skipped(skip: Skip, options: Options) -> ResourceResult:
+    status = "skipped" if skip.error is None else "failed"
+    result = ResourceResult(skip.provider, skip.resource, options.mode, error=skip.error)
+    result.status = status  # type: ignore[assignment]
+    return result
+
+
+def _row(outcome: RunResult, options: Options, targets: Sequence[str]) -> runs.RunRow:
+    now = format_timestamp(outcome.started_at.timestamp())
+    return runs.RunRow(
+        run_id=outcome.run_id,
+        status="running",
+        started_at=now,
+        heartbeat_at=now,
+        pid=os.getpid(),
+        host=socket.gethostname(),
+        mode=options.mode,
+        direction="pull",
+        targets=list(targets),
+        version=__version__,
+    )
+
+
+def exit_code_of(result: ResourceResult) -> int:
+    """The exit code that a resource alone would end with."""
+    if result.status == "succeeded" or (result.status == "skipped" and result.error is None):
+        return 0
+    if result.status == "partial" or result.error is None:
+        return 3
+    return result.error.exit_code
+
+
+def _conclude(outcome: RunResult, stop: Stop) -> None:
+    """Status and exit code of the run, by the contract: alike, then that code; else 3."""
+    if stop.is_set() and any(r.error is not None for r in outcome.resources):
+        outcome.status, outcome.exit_code = "interrupted", stop.exit_code
+        return
+    optional = [r for r in outcome.resources if r.optional]
+    main = [r for r in outcome.resources if not r.optional] or optional
+    codes = {exit_code_of(r) for r in main}
+    if codes == {0} and any(_matters(r) for r in optional):
+        codes = {0, 3}
+    outcome.exit_code = 0 if not codes else codes.pop() if len(codes) == 1 else 3
+    if outcome.exit_code == 0:
+        outcome.status = "succeeded"
+    elif all(r.status in ("failed", "skipped") and r.error is not None for r in main):
+        outcome.status = "failed"
+    else:
+        outcome.status = "partial"
+
+
+def _matters(result: ResourceResult) -> bool:
+    """Whether an optional resource's failure is more than a scope that nobody granted."""
+    return exit_code_of(result) != 0 and not isinstance(result.error, DeniedError)

@@ -1,0 +1,206 @@
+"""What a run is asked to do, and what it says it did: the words of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from lumio_cli.clock import format_time
+from lumio_cli.errors import LumioError
+from lumio_cli.providers.base import Call, Provider, Reply, Resource
+
+Mode = Literal["incremental", "full"]
+Status = Literal["succeeded", "partial", "failed", "skipped"]
+
+
+class Counter(Protocol):
+    """What a session counts for its caller."""
+
+    requests: int
+    retries: int
+    waited: float
+
+
+class Sender(Protocol):
+    """The transport, as the engine sees it: `transport.session.Session` is one."""
+
+    def send(self, call: Call, *, tally: Any = None, fresh: bool = False) -> Reply:
+        """One request, all the way there and back. Raises `LumioError`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A connected provider: what it declares, and the way to it.
+
+    `new_tally` makes a counter whose waits are reported to `on_wait(seconds, quota)`. `allowed`
+    are the scopes of the credential; None: unknown.
+    """
+
+    provider: Provider
+    session: Sender
+    new_tally: Callable[[Callable[[float, str], None]], Counter]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One resource to pull."""
+
+    link: Link
+    resource: Resource
+
+    @property
+    def provider(self) -> str:
+        """The provider's name."""
+        return self.link.provider.name
+
+    @property
+    def target(self) -> str:
+        """PROVIDER/RESOURCE."""
+        return f"{self.link.provider.name}/{self.resource.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run.
+
+    max_delete    percent of a resource's records that one sweep may delete
+    max_record    bytes of a record's JSON beyond which it becomes a dead letter
+    prefetch      pages fetched ahead of the one that is being written, for each slice
+    slices        slices of one walk that are pulled side by side
+    tombstones_every  seconds between walks through a long list of deleted records
+    stale_after   seconds after which an interrupted full walk is begun anew
+    """
+
+    mode: Mode = "incremental"
+    max_delete: float = 10.0
+    max_record: int = 16 * 1024 * 1024
+    prefetch: int = 2
+    slices: int = 4
+    tombstones_every: float = 3600.0
+    stale_after: float = 7 * 86400.0
+
+
+@dataclass(slots=True)
+class ResourceResult:
+    """What a run did to one resource."""
+
+    provider: str
+    resource: str
+    mode: Mode
+    direction: str = "pull"
+    status: Status = "succeeded"
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    failed: int = 0
+    requests: int = 0
+    retries: int = 0
+    waited_s: float = 0.0
+    cursor: str | None = None
+    error: LumioError | None = None
+    warnings: list[str] = field(default_factory=list)
+    drift: list[dict[str, Any]] = field(default_factory=list)
+    optional: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """The resource's entry in the document of `sync`."""
+        return {
+            "provider": self.provider,
+            "resource": self.resource,
+            "direction": self.direction,
+            "mode": self.mode,
+            "status": self.status,
+            "read": self.read,
+            "created": self.created,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "deleted": self.deleted,
+            "failed": self.failed,
+            "requests": self.requests,
+            "retries": self.retries,
+            "waited_s": round(self.waited_s, 3),
+            "cursor": self.cursor,
+            "error": error_json(self.error),
+            "warnings": list(self.warnings),
+            "drift": list(self.drift),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field before and after, as the view's column of that name would show it."""
+
+    name: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class RecordChange:
+    """What a pull would do to one record."""
+
+    provider: str
+    resource: str
+    id: str
+    action: Literal["create", "update", "delete", "conflict"]
+    fields: tuple[FieldChange, ...] = ()
+    direction: str = "pull"
+
+    def as_json(self) -> dict[str, Any]:
+        """The change's entry in the document of `preview`."""
+        return {
+            "provider": self.provider,
+            "resource": self.resource,
+            "direction": self.direction,
+            "id": self.id,
+            "action": self.action,
+            "fields": [{"name": f.name, "before": f.before, "after": f.after} for f in self.fields],
+        }
+
+
+@dataclass(slots=True)
+class RunResult:
+    """A whole run. `error` is set where the run as a whole could not do its work."""
+
+    run_id: str
+    started_at: datetime
+    status: Literal["succeeded", "partial", "failed", "interrupted"] = "succeeded"
+    finished_at: datetime | None = None
+    resources: list[ResourceResult] = field(default_factory=list)
+    changes: list[RecordChange] | None = None
+    exit_code: int = 0
+    error: LumioError | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The document of `sync`, and with `changes` that of `preview`."""
+        finished = self.finished_at or self.started_at
+        document: dict[str, Any] = {
+            "run_id": self.run_id,
+            "status": self.status,
+            "started_at": format_time(self.started_at),
+            "finished_at": format_time(finished),
+            "duration_s": round((finished - self.started_at).total_seconds(), 3),
+            "resources": [r.as_json() for r in self.resources],
+        }
+        if self.changes is not None:
+            document["changes"] = [c.as_json() for c in self.changes]
+        if self.error is not None:
+            document["error"] = error_json(self.error)
+        return document
+
+
+def error_json(error: LumioError | None) -> Mapping[str, Any] | None:
+    """An error as the contract's JSON has it."""
+    if error is None:
+        return None
+    return {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "exit_code": error.exit_code,
+    }

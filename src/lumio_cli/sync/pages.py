@@ -1,0 +1,152 @@
+"""From an answer's records to rows that can be stored, and letters for those that cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from lumio_cli.hub.records import Row
+from lumio_cli.hub.runs import DeadLetter
+from lumio_cli.hub.state import Checkpoint
+from lumio_cli.providers.base import Record, Resource, dig
+
+MAX_ID = 512
+KEPT_PAYLOAD = 256 * 1024
+"""Bytes of a bad record that are kept with its dead letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page, ready to be stored.
+
+    gone     ids that the page proves deleted (tombstones, merges)
+    groups   parents whose records are all on this page: others of theirs are gone
+    seen     whether unchanged records are to be remembered, for the sweep
+    cursor   where the cursor may move with this page; None: not yet
+    total    how many records the walk is expected to have
+    """
+
+    provider: str
+    resource: str
+    kind: str
+    rows: Sequence[Row]
+    letters: Sequence[DeadLetter]
+    checkpoint: Checkpoint
+    gone: Sequence[str] = ()
+    groups: Sequence[str] = ()
+    seen: bool = False
+    cursor: str | None = None
+    total: int | None = None
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A page's records, sorted into good and bad."""
+
+    rows: list[Row] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+
+
+def prepare(provider: str, resource: Resource, records: Sequence[Any], max_record: int) -> Prepared:
+    """Rows for the good records, dead letters for the bad; nothing here stops a page.
+
+    The payload is the record's JSON with sorted keys, so that its digest does not depend on the
+    order in which a provider happens to write its fields.
+    """
+    found = Prepared()
+    rows = found.rows
+    key, updated, group, ignore = resource.key, resource.updated, resource.group, resource.ignore
+    plain_key = "." not in key
+    for record in records:
+        record_id = None
+        if isinstance(record, dict):
+            record_id = record.get(key) if plain_key else dig(record, key)
+        checked = check_id(record_id)
+        if checked is None:
+            found.letters.append(_bad_id(provider, resource, record, record_id))
+            continue
+        try:
+            payload = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+        except (orjson.JSONEncodeError, RecursionError) as error:
+            found.letters.append(
+                DeadLetter(
+                    provider,
+                    resource.name,
+                    checked,
+                    "bad_encoding",
+                    f"the record holds text that is not valid Unicode: {error}",
+                )
+            )
+            continue
+        if len(payload) > max_record:
+            found.letters.append(
+                DeadLetter(
+                    provider,
+                    resource.name,
+                    checked,
+                    "too_large",
+                    f"the record has {len(payload):,} bytes; at most {max_record:,} are stored "
+                    "(sync.max_record)",
+                )
+            )
+            continue
+        digested = payload if not ignore else _without(record, ignore)
+        when = record.get(updated) if updated else None
+        rows.append(
+            Row(
+                checked,
+                blake2b(digested, digest_size=16).digest(),
+                str(when) if when is not None else None,
+                str(record[group]) if group else None,
+                payload.decode(),
+            )
+        )
+    return found
+
+
+def check_id(value: Any) -> str | None:
+    """A record's id as text, or None where it cannot be one."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    text = str(value)
+    return text if 0 < len(text) <= MAX_ID and text.isprintable() else None
+
+
+def _bad_id(provider: str, resource: Resource, record: Any, value: Any) -> DeadLetter:
+    try:
+        payload = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
+    except (orjson.JSONEncodeError, RecursionError):
+        payload = repr(record).encode("utf-8", "replace")
+    if value is None:
+        kind, message = "no_id", f"the record has no {resource.key!r}"
+    else:
+        kind = "bad_id"
+        message = f"the record's {resource.key!r} is a {type(value).__name__}, not an id"
+    # Without an id of its own a bad record is known by its content, so that meeting it again is
+    # the same failure and not another one.
+    name = f"sha:{blake2b(payload, digest_size=8).hexdigest()}"
+    return DeadLetter(
+        provider,
+        resource.name,
+        name,
+        kind,
+        message,
+        payload[:KEPT_PAYLOAD].decode("utf-8", "replace"),
+    )
+
+
+def _without(record: Record, ignore: Sequence[str]) -> bytes:
+    """The record's canonical JSON, without the paths that change without meaning."""
+    copy: dict[str, Any] = orjson.loads(orjson.dumps(record))
+    for path in ignore:
+        *parents, last = path.split(".")
+        holder: Any = copy
+        for part in parents:
+            holder = holder.get(part) if isinstance(holder, Mapping) else None
+        if isinstance(holder, dict):
+            holder.pop(last, None)
+    return orjson.dumps(copy, option=orjson.OPT_SORT_KEYS)

@@ -1,0 +1,363 @@
+"""Pulling one resource: which walks, in which order, and what they prove."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from lumio_cli.clock import format_time, format_timestamp, parse_time
+from lumio_cli.errors import DeniedError, LumioError
+from lumio_cli.hub import state
+from lumio_cli.hub.state import Checkpoint, KnownField, ResourceState
+from lumio_cli.hub.views import ViewColumn
+from lumio_cli.providers.base import Call, Column, Kind, Property, Reply, Resource, Walk, Window
+from lumio_cli.sync.model import Job, ResourceResult
+from lumio_cli.sync.store import Store
+from lumio_cli.sync.walk import Engine, Walker
+
+T = TypeVar("T")
+
+
+class Pull:
+    """Pulls one resource. `result` is filled as it goes; `run` never raises a `LumioError`."""
+
+    def __init__(self, engine: Engine, job: Job, result: ResourceResult) -> None:
+        self.engine = engine
+        self.job = job
+        self.result = result
+        self.provider = job.link.provider
+        self.resource: Resource = job.resource
+        result.optional = job.resource.metadata
+        self.tally = job.link.new_tally(self._waiting)
+        self._lock = threading.Lock()
+        self._properties: tuple[Property, ...] = ()
+        self._state = ResourceState()
+
+    def run(self) -> None:
+        """Pull, and say in `result` how it went. Raises only what no run can go on after."""
+        result = self.result
+        self._call(lambda db, store: store.start_resource(db, *self._name, result.mode))
+        try:
+            self._pull()
+            if result.failed and result.status == "succeeded":
+                result.status = "partial"
+        except DeniedError as error:
+            result.status, result.error = "skipped", error
+        except LumioError as error:
+            partly = error.code == "interrupted" or result.read > 0
+            result.status, result.error = "partial" if partly else "failed", error
+        finally:
+            result.requests, result.retries = self.tally.requests, self.tally.retries
+            result.waited_s = self.tally.waited
+        self.engine.progress.finish(self.job.target, result.as_json())
+        self._call(lambda db, store: store.finish_resource(db, result))
+
+    def fail(self, error: LumioError) -> None:
+        """Do not pull at all: what this resource hangs on has failed with `error`."""
+        result = self.result
+        result.status, result.error = "failed", error
+        self._call(lambda db, store: store.start_resource(db, *self._name, result.mode))
+        self._call(lambda db, store: store.finish_resource(db, result))
+
+    # -- the order of things
+
+    def _pull(self) -> None:
+        fields = self._read(state.read_fields)
+        self._properties = tuple(_as_property(f) for f in fields)
+        columns = self._columns()
+        self._state = self._call(lambda db, store: store.prepare(db, *self._name, columns))
+        self.result.cursor = self._state.cursor
+        unfinished = self._unfinished("full")
+        if self.result.mode == "full" or unfinished or self.result.cursor is None:
+            self.result.mode = "full"
+            self._describe()
+            self._full(unfinished)
+            if unfinished and self.resource.cursor is not None:
+                # The walk began in an earlier run: what changed since its beginning comes now.
+                self._changes()
+        else:
+            self._changes()
+
+    def _full(self, unfinished: list[Checkpoint]) -> None:
+        count = self.provider.count(self.resource, self._send) if not unfinished else None
+        self.engine.progress.start(self.job.target, count, detail="full")
+        walkers = self._walkers_for("full", unfinished, total=count)
+        self._run(walkers)
+        if any(w.stale for w in walkers):
+            self.result.warnings.append("served from the cache, since the provider is down")
+        else:
+            if "tombstones" in self.resource.deletes and self._state.records:
+                self._tombstones()
+            if "sweep" in self.resource.deletes:
+                self._sweep(walkers)
+        now = format_timestamp(self.engine.clock.time())
+        self._finish("full", walkers, full_at=now)
+
+    def _changes(self) -> None:
+        self.engine.progress.start(self.job.target, None, detail="changes")
+        describe = self._refresh_properties if self.resource.cursor else None
+        walkers = self._walkers_for("changes", self._unfinished("changes"), on_first_rows=describe)
+        self._run(walkers)
+        self._finish("changes", walkers)
+        if "tombstones" in self.resource.deletes and self._tombstones_due():
+            self._tombstones()
+
+    def _tombstones(self) -> None:
+        walkers = self._walkers_for("tombstones", self._unfinished("tombstones"))
+        self._run(walkers)
+        now = format_timestamp(self.engine.clock.time())
+        pages = sum(w.point.pages for w in walkers)
+        self._call(
+            lambda db, store: store.finish_walk(
+                db, *self._name, "tombstones", tombstones_at=now, tombstone_pages=pages
+            )
+        )
+
+    def _tombstones_due(self) -> bool:
+        """A list of one page is asked for every time, a long one once in a while."""
+        known = self._state
+        if known.tombstones_at is None or (known.tombstone_pages or 0) <= 1:
+            return True
+        age = self.engine.clock.time() - parse_time(known.tombstones_at).timestamp()
+        return age >= self.engine.options.tombstones_every
+
+    def _sweep(self, walkers: Sequence[Walker]) -> None:
+        read = sum(w.point.rows for w in walkers)
+        since = min(w.point.since_seq for w in walkers)
+        if read == 0:
+            held = self._read(state.read_state).records
+            if held:
+                self._warn(
+                    f"the listing was empty, though the hub holds {held:,} records: nothing "
+                    "was deleted"
+                )
+            return
+        if self.result.failed:
+            self._warn("some records failed, so that nothing was deleted for being absent")
+            return
+        limit = self.engine.options.max_delete
+        swept = self._call(lambda db, store: store.sweep(db, *self._name, since, limit))
+        self.result.deleted += swept.deleted
+        if swept.refused:
+            self._warn(
+                f"{swept.refused:,} records are gone from {self.job.provider}, more than "
+                f"--max-delete {limit:g} % allows ({swept.allowed:,}): none was deleted"
+            )
+            self.result.error = LumioError(
+                self.result.warnings[-1],
+                code="too_many_deletions",
+                exit_code=3,
+                hint=f"if that is right: lumio sync {self.job.target} --mode full --max-delete 100",
+            )
+            self.result.status = "partial"
+
+    # -- walks
+
+    def _walkers_for(
+        self,
+        kind: Kind,
+        unfinished: Sequence[Checkpoint],
+        *,
+        total: int | None = None,
+        on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
+    ) -> list[Walker]:
+        """A walker a slice: at its checkpoint, or at the beginning."""
+        names = tuple(p.name for p in self._properties)
+        return [
+            Walker(
+                self.engine,
+                self.job,
+                self.result,
+                self.tally,
+                Walk(
+                    self.resource,
+                    kind,
+                    slice=point.slice,
+                    options=point.options,
+                    window=Window(_time(point.floor), _time(point.ceiling)),
+                    properties=names,
+                ),
+                point,
+                lock=self._lock,
+                total=total,
+                on_first_rows=on_first_rows,
+            )
+            for point in unfinished or self._begin(kind)
+        ]
+
+    def _begin(self, kind: Kind) -> list[Checkpoint]:
+        """Begin a walk: a checkpoint a slice.
+
+        A resource that parents drive has no modification times: its window is one of the hub's
+        own change counter, from where the last walk began to where this one begins.
+        """
+        floor, since = None, 0
+        if kind == "changes" and self.resource.parents:
+            since = int(str(self.result.cursor).removeprefix(SEQ))
+        elif kind == "changes" and self.resource.cursor is not None:
+            reach = timedelta(seconds=self.resource.cursor.lookback)
+            floor = format_time(parse_time(str(self.result.cursor)) - reach)
+        points = [
+            Checkpoint(
+                kind=kind,
+                slice=name,
+                options=options,
+                floor=floor,
+                since_seq=since,
+                started_at=format_timestamp(self.engine.clock.time()),
+            )
+            for name, options in self.provider.slices(self.resource, kind).items()
+        ]
+
+        def begin(seq: int) -> list[Checkpoint]:
+            ceiling = f"{SEQ}{seq}" if self.resource.parents else None
+            return [
+                replace(p, ceiling=ceiling, since_seq=seq if kind == "full" else p.since_seq)
+                for p in points
+            ]
+
+        return self._call(lambda db, store: store.begin_walk(db, *self._name, begin))
+
+    def _run(self, walkers: Sequence[Walker]) -> None:
+        """Walk the slices side by side; the first error counts, after all have ended."""
+        todo = [w for w in walkers if not w.point.done]
+        if len(todo) <= 1:
+            for walker in todo:
+                walker.run()
+            return
+        with ThreadPoolExecutor(
+            min(len(todo), self.engine.options.slices), thread_name_prefix=self.job.target
+        ) as pool:
+            futures = [pool.submit(walker.run) for walker in todo]
+        errors = [e for f in futures if (e := f.exception()) is not None]
+        if errors:
+            raise errors[0]
+
+    def _finish(self, kind: Kind, walkers: Sequence[Walker], **values: str) -> None:
+        """The walk is complete: the cursor moves to its ceiling, and never back."""
+        cursor = self.result.cursor
+        ceilings = [w.point.ceiling for w in walkers if w.point.ceiling]
+        if len(ceilings) == len(walkers) and (self.resource.cursor or self.resource.parents):
+            cursor = _later(cursor, min(ceilings, key=_order))
+        self.result.cursor = cursor
+        self._call(
+            lambda db, store: store.finish_walk(db, *self._name, kind, cursor=cursor, **values)
+        )
+
+    def _unfinished(self, kind: Kind) -> list[Checkpoint]:
+        """The checkpoints of a walk that was interrupted and is worth going on with."""
+        points = self._read(lambda db, p, r: state.read_checkpoints(db, p, r, kind))
+        if not points:
+            return []
+        age = self.engine.clock.time() - parse_time(points[0].started_at).timestamp()
+        expected = set(self.provider.slices(self.resource, kind))
+        if age > self.engine.options.stale_after or {p.slice for p in points} != expected:
+            return []
+        return points
+
+    # -- fields
+
+    def _describe(self) -> None:
+        """Ask the provider for the fields it has now, and let the view follow."""
+        described = self.provider.describe(self.resource, self._send_fresh)
+        if described is None:
+            return
+        self._properties = described
+        fields = [
+            KnownField(
+                p.name, p.type, p.label, p.custom, p.column.name, p.column.path, p.column.kind
+            )
+            for p in described
+        ]
+        columns = self._columns()
+        drift = self._call(lambda db, store: store.describe(db, *self._name, fields, columns))
+        for change in drift:
+            self.result.drift.append(
+                {
+                    "field": change.field,
+                    "change": change.change,
+                    "before": change.before,
+                    "after": change.after,
+                }
+            )
+            self.engine.progress.warn(
+                f"schema: {change.field} is {change.change}"
+                + (f" ({change.before} -> {change.after})" if change.change == "retyped" else ""),
+                self.job.target,
+            )
+
+    def _refresh_properties(self) -> tuple[str, ...] | None:
+        """Something has changed, so the fields may have, too: describe them again.
+
+        Returns the names to ask for if they are not the ones that were asked for, else None.
+        """
+        before = tuple(p.name for p in self._properties)
+        self._describe()
+        after = tuple(p.name for p in self._properties)
+        return after if after != before else None
+
+    def _columns(self) -> list[ViewColumn]:
+        """The view's columns: those declared, those added by the operator, then custom ones."""
+        columns = {c.name: ViewColumn(c.name, c.path, c.kind) for c in self.resource.columns}
+        added = (self.provider.options.get("columns") or {}).get(self.resource.name) or {}
+        for name, path in added.items():
+            columns[name] = ViewColumn(name, path, "text")
+        for prop in self._properties:
+            c = prop.column
+            columns.setdefault(c.name, ViewColumn(c.name, c.path, c.kind))
+        return list(columns.values())
+
+    # -- small things
+
+    @property
+    def _name(self) -> tuple[str, str]:
+        return self.job.provider, self.resource.name
+
+    def _call(self, work: Callable[[sqlite3.Connection, Store], T]) -> T:
+        store = self.engine.store
+        return self.engine.writer.call(lambda db: work(db, store))
+
+    def _read(self, work: Callable[[sqlite3.Connection, str, str], T]) -> T:
+        return self.engine.writer.call(lambda db: work(db, *self._name))
+
+    def _send(self, call: Call) -> Reply:
+        return self.job.link.session.send(call, tally=self.tally)
+
+    def _send_fresh(self, call: Call) -> Reply:
+        return self.job.link.session.send(call, tally=self.tally, fresh=True)
+
+    def _waiting(self, seconds: float, reason: str) -> None:
+        self.engine.progress.waiting(self.job.target, reason, seconds)
+
+    def _warn(self, message: str) -> None:
+        self.result.warnings.append(message)
+        self.engine.progress.warn(message, self.job.target)
+
+
+SEQ = "seq:"
+"""Marks a cursor that is a number of the hub's change counter and not a time."""
+
+
+def _time(text: str | None) -> datetime | None:
+    return parse_time(text) if text and not text.startswith(SEQ) else None
+
+
+def _order(cursor: str) -> float:
+    if cursor.startswith(SEQ):
+        return float(cursor.removeprefix(SEQ))
+    return parse_time(cursor).timestamp()
+
+
+def _later(old: str | None, new: str) -> str:
+    """The later of two cursors: one never moves back."""
+    return new if old is None or _order(new) >= _order(old) else old
+
+
+def _as_property(field: KnownField) -> Property:
+    column = Column(field.column_name, field.path, field.kind)  # type: ignore[arg-type]
+    return Property(field.name, field.type, column, field.custom, field.label)

@@ -1,0 +1,390 @@
+"""What the engine does to the hub, and what a preview does instead.
+
+Every method runs on the writer's thread, inside its transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from lumio_cli.clock import Clock, format_timestamp
+from lumio_cli.hub import records, runs, state, views
+from lumio_cli.hub.records import Row, Sorted, raw_table
+from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
+from lumio_cli.hub.views import ViewColumn
+from lumio_cli.providers.base import dig
+from lumio_cli.sync.model import FieldChange, RecordChange, ResourceResult
+from lumio_cli.sync.pages import Page
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What storing a page came to."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep came to. `refused` records look deleted, but were too many to believe it."""
+
+    deleted: int = 0
+    refused: int = 0
+    allowed: int = 0
+
+
+class Store:
+    """The hub, as the engine writes it."""
+
+    def __init__(self, run_id: str, clock: Clock) -> None:
+        self.run_id = run_id
+        self.clock = clock
+
+    def now(self) -> str:
+        """The time as the hub stores it."""
+        return format_timestamp(self.clock.time())
+
+    # -- where a resource stands
+
+    def prepare(
+        self, db: sqlite3.Connection, provider: str, resource: str, columns: Sequence[ViewColumn]
+    ) -> ResourceState:
+        """Make sure that the resource has its table and view; returns where it stands."""
+        records.ensure_table(db, provider, resource)
+        views.rebuild_view(db, provider, resource, columns)
+        return state.read_state(db, provider, resource)
+
+    def describe(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        fields: Sequence[KnownField],
+        columns: Sequence[ViewColumn],
+    ) -> list[Drift]:
+        """Take note of the fields as described now; the view follows them."""
+        drift = state.store_fields(
+            db, provider, resource, fields, run_id=self.run_id, now=self.now()
+        )
+        views.rebuild_view(db, provider, resource, columns)
+        return drift
+
+    def begin_walk(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        make: Callable[[int], list[Checkpoint]],
+    ) -> list[Checkpoint]:
+        """Begin a walk anew, with a checkpoint a slice, made from the change counter."""
+        points = make(records.current_seq(db))
+        state.drop_checkpoints(db, provider, resource, points[0].kind)
+        if points[0].kind == "full":
+            records.forget_seen(db, provider, resource)
+        for point in points:
+            state.save_checkpoint(db, provider, resource, point, self.now())
+        return points
+
+    # -- pages
+
+    def page(self, db: sqlite3.Connection, page: Page, result: ResourceResult) -> Stored:
+        """Store a page with its checkpoint and its counters: all of it, or nothing."""
+        provider, resource = page.provider, page.resource
+        table, now = raw_table(provider, resource), self.now()
+        seq = records.next_seq(db)
+        found = Sorted([], [], [])
+        if page.kind != "tombstones":
+            found = records.compare(db, table, page.rows)
+            changed = [*found.created, *found.updated]
+            if changed:
+                records.upsert(db, table, changed, seq, now)
+            if page.seen and found.unchanged:
+                records.mark_seen(db, provider, resource, found.unchanged)
+        gone = self._gone(db, table, page)
+        deleted = records.mark_deleted(db, table, gone, seq, now) if gone else 0
+        if page.letters:
+            runs.add_dead_letters(db, page.letters, self.run_id, now)
+        if page.rows:
+            runs.resolve_stored(db, provider, resource, [r.id for r in page.rows], now)
+        records.add_records(db, provider, resource, len(found.created) - deleted)
+        state.save_checkpoint(db, provider, resource, page.checkpoint, now)
+        if page.cursor is not None:
+            state.update_state(db, provider, resource, cursor=page.cursor)
+        stored = Stored(len(found.created), len(found.updated), len(found.unchanged), deleted)
+        self._progress(db, page, result, stored, now)
+        return stored
+
+    def _gone(self, db: sqlite3.Connection, table: str, page: Page) -> list[str]:
+        gone = records.live_ids(db, table, page.gone) if page.gone else []
+        if page.groups:
+            kept = {row.id for row in page.rows}
+            held = records.ids_of_parents(db, table, page.groups)
+            gone += [record_id for record_id in held if record_id not in kept]
+        return gone
+
+    def _progress(
+        self,
+        db: sqlite3.Connection,
+        page: Page,
+        result: ResourceResult,
+        stored: Stored,
+        now: str,
+    ) -> None:
+        values = {
+            "read": result.read,
+            "created": result.created + stored.created,
+            "updated": result.updated + stored.updated,
+            "unchanged": result.unchanged + stored.unchanged,
+            "deleted": result.deleted + stored.deleted,
+            "failed": result.failed,
+            "requests": result.requests,
+            "retries": result.retries,
+            "waited_s": result.waited_s,
+        }
+        if page.total is not None:
+            values["total"] = page.total
+        runs.update_resource(db, self.run_id, page.provider, page.resource, values)
+        runs.heartbeat(db, self.run_id, now)
+
+    # -- the end of a walk
+
+    def sweep(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        since_seq: int,
+        max_delete: float,
+    ) -> Swept:
+        """Delete what a complete full walk has not met, unless it is more than can be believed."""
+        missing = self.missing(db, provider, resource, since_seq)
+        allowed = self._allowed(db, provider, resource, max_delete)
+        if not missing:
+            return Swept(0, 0, allowed)
+        if len(missing) > allowed:
+            return Swept(0, len(missing), allowed)
+        return Swept(self.delete(db, provider, resource, missing), 0, allowed)
+
+    def missing(
+        self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
+    ) -> list[str]:
+        """Records that a full walk has not met."""
+        return records.unseen(db, provider, resource, since_seq)
+
+    def delete(
+        self, db: sqlite3.Connection, provider: str, resource: str, ids: Sequence[str]
+    ) -> int:
+        """Mark records as deleted; returns how many were live."""
+        table = raw_table(provider, resource)
+        deleted = records.mark_deleted(db, table, ids, records.next_seq(db), self.now())
+        records.add_records(db, provider, resource, -deleted)
+        return deleted
+
+    @staticmethod
+    def _allowed(db: sqlite3.Connection, provider: str, resource: str, max_delete: float) -> int:
+        live = state.read_state(db, provider, resource).records
+        return ceil(live * max_delete / 100)
+
+    def finish_walk(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        kind: str,
+        **values: str | int | None,
+    ) -> None:
+        """The walk is complete: its checkpoints go, and what it proved is stored."""
+        state.drop_checkpoints(db, provider, resource, kind)
+        if kind == "full":
+            # A window that was left unfinished lies before the walk that has just ended.
+            state.drop_checkpoints(db, provider, resource, "changes")
+            records.forget_seen(db, provider, resource)
+        if values:
+            state.update_state(db, provider, resource, **values)
+
+    # -- runs
+
+    def start_resource(
+        self, db: sqlite3.Connection, provider: str, resource: str, mode: str
+    ) -> None:
+        """The run takes up a resource; whoever was at it before and died was interrupted."""
+        runs.start_resource(db, self.run_id, provider, resource, mode, self.now())
+
+    def finish_resource(self, db: sqlite3.Connection, result: ResourceResult) -> None:
+        """Store what became of a resource."""
+        values = {name: getattr(result, name) for name in runs.COUNTS}
+        runs.update_resource(
+            db,
+            self.run_id,
+            result.provider,
+            result.resource,
+            {
+                **values,
+                "status": result.status,
+                "mode": result.mode,
+                "waited_s": result.waited_s,
+                "cursor": result.cursor,
+                "finished_at": self.now(),
+                "error": result.as_json()["error"],
+            },
+        )
+        if records.has_table(db, result.provider, result.resource):
+            state.update_state(
+                db,
+                result.provider,
+                result.resource,
+                warning="; ".join(result.warnings) or None,
+                **({"synced_at": self.now()} if result.status == "succeeded" else {}),
+            )
+
+
+class PreviewStore(Store):
+    """The same questions, nothing written: it says what `Store` would have done.
+
+    What a walk has met is kept in a private temporary database, so that memory stays flat.
+    """
+
+    def __init__(self, run_id: str, clock: Clock, limit: int) -> None:
+        super().__init__(run_id, clock)
+        self.limit = limit
+        self.changes: list[RecordChange] = []
+        self._columns: dict[tuple[str, str], Sequence[ViewColumn]] = {}
+        self._seen = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._seen.execute(
+            "CREATE TABLE seen (provider TEXT, resource TEXT, id TEXT,"
+            " PRIMARY KEY (provider, resource, id)) WITHOUT ROWID"
+        )
+
+    def prepare(
+        self, db: sqlite3.Connection, provider: str, resource: str, columns: Sequence[ViewColumn]
+    ) -> ResourceState:
+        self._columns[provider, resource] = columns
+        return state.read_state(db, provider, resource)
+
+    def describe(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        fields: Sequence[KnownField],
+        columns: Sequence[ViewColumn],
+    ) -> list[Drift]:
+        self._columns[provider, resource] = columns
+        return []
+
+    def begin_walk(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        make: Callable[[int], list[Checkpoint]],
+    ) -> list[Checkpoint]:
+        return make(records.current_seq(db))
+
+    def page(self, db: sqlite3.Connection, page: Page, result: ResourceResult) -> Stored:
+        provider, resource = page.provider, page.resource
+        table = raw_table(provider, resource)
+        if not records.has_table(db, provider, resource):
+            for row in page.rows:
+                self._note(db, page, row, "create")
+            return Stored(created=len(page.rows))
+        found = Sorted([], [], [])
+        if page.kind != "tombstones":
+            found = records.compare(db, table, page.rows)
+            for row in found.created:
+                self._note(db, page, row, "create")
+            for row in found.updated:
+                self._note(db, page, row, "update")
+            self._seen.executemany(
+                "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)",
+                ((provider, resource, row.id) for row in page.rows),
+            )
+        deleted = self._note_deleted(provider, resource, self._gone(db, table, page))
+        return Stored(len(found.created), len(found.updated), len(found.unchanged), deleted)
+
+    def missing(
+        self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
+    ) -> list[str]:
+        if not records.has_table(db, provider, resource):
+            return []
+        return [
+            record_id
+            for record_id in records.unseen(db, provider, resource, since_seq)
+            if not self._is_seen(provider, resource, record_id)
+        ]
+
+    def delete(
+        self, db: sqlite3.Connection, provider: str, resource: str, ids: Sequence[str]
+    ) -> int:
+        return self._note_deleted(provider, resource, ids)
+
+    def finish_walk(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        kind: str,
+        **values: str | int | None,
+    ) -> None:
+        pass
+
+    def start_resource(
+        self, db: sqlite3.Connection, provider: str, resource: str, mode: str
+    ) -> None:
+        pass
+
+    def finish_resource(self, db: sqlite3.Connection, result: ResourceResult) -> None:
+        pass
+
+    def _is_seen(self, provider: str, resource: str, record_id: str) -> bool:
+        row = self._seen.execute(
+            "SELECT 1 FROM seen WHERE provider = ? AND resource = ? AND id = ?",
+            [provider, resource, record_id],
+        ).fetchone()
+        return row is not None
+
+    def _note_deleted(self, provider: str, resource: str, ids: Sequence[str]) -> int:
+        """Count deletions once, though a tombstone and the sweep may both find one."""
+        fresh = [i for i in ids if not self._is_seen(provider, resource, i)]
+        self._seen.executemany(
+            "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", ((provider, resource, i) for i in fresh)
+        )
+        for record_id in fresh:
+            self._add(RecordChange(provider, resource, record_id, "delete"))
+        return len(fresh)
+
+    def _note(self, db: sqlite3.Connection, page: Page, row: Row, action: str) -> None:
+        if len(self.changes) >= self.limit:
+            return
+        columns = self._columns.get((page.provider, page.resource), ())
+        after = json.loads(row.payload)
+        before: dict[str, Any] = {}
+        if action == "update":
+            stored = records.payload_of(db, raw_table(page.provider, page.resource), row.id)
+            before = json.loads(stored) if stored else {}
+        fields = tuple(
+            FieldChange(c.name, dig(before, c.path), dig(after, c.path))
+            for c in columns
+            if dig(before, c.path) != dig(after, c.path)
+        )
+        self._add(
+            RecordChange(
+                page.provider,
+                page.resource,
+                row.id,
+                "create" if action == "create" else "update",
+                fields,
+            )
+        )
+
+    def _add(self, change: RecordChange) -> None:
+        if len(self.changes) < self.limit:
+            self.changes.append(change)

@@ -1,0 +1,240 @@
+"""One slice of a walk: page by page, the next one fetched while this one is written."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lumio_cli.clock import Clock, format_time
+from lumio_cli.errors import PagingError
+from lumio_cli.hub import records
+from lumio_cli.hub.state import Checkpoint
+from lumio_cli.progress import Progress
+from lumio_cli.providers.base import Call, Place, Record, Reply, Walk, dig
+from lumio_cli.providers.paging import Parents
+from lumio_cli.stop import Stop
+from lumio_cli.sync.model import Counter, Job, Options, ResourceResult
+from lumio_cli.sync.pages import Page, prepare
+from lumio_cli.sync.store import Store, Stored
+from lumio_cli.sync.writer import Writer
+
+DEFAULT_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What every pull of a run shares."""
+
+    store: Store
+    writer: Writer
+    progress: Progress
+    clock: Clock
+    stop: Stop
+    options: Options
+
+
+class Walker:
+    """Walks one slice, from its checkpoint to its end.
+
+    `point` is always what the hub holds, or is about to: a walker can be killed at any time.
+    `on_first_rows`, where set, is asked once when a first page has records; if it returns
+    properties, the page is asked for again with those.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        job: Job,
+        result: ResourceResult,
+        tally: Counter,
+        walk: Walk,
+        point: Checkpoint,
+        *,
+        lock: threading.Lock,
+        total: int | None = None,
+        on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
+    ) -> None:
+        self.engine = engine
+        self.job = job
+        self.result = result
+        self.tally = tally
+        self.walk = walk
+        self.point = point
+        self.stale = False
+        self._total = total
+        self._lock = lock
+        self._on_first_rows = on_first_rows
+        self._paging = walk.resource.paging[walk.kind]
+        self._pending: deque[tuple[Future[Stored], int]] = deque()
+        self._provider = job.link.provider
+
+    def run(self) -> None:
+        """Walk to the end. Raises `LumioError`; what was stored before stays."""
+        try:
+            self._run()
+        finally:
+            self._drain(0)
+
+    def _run(self) -> None:
+        size = self.walk.resource.page_size.get(self.walk.kind, DEFAULT_PAGE)
+        place: Place | None = dict(self.point.place) if self.point.place else None
+        if place is None:
+            place = self._paging.first(size)
+        guard = _LoopGuard()
+        while place is not None:
+            self.engine.stop.check()
+            guard.check(place, self.job.target)
+            asked = self._with_keys(place)
+            if asked is None:
+                self._store([], [], None, [])
+                break
+            place = self._page(asked)
+
+    def _page(self, asked: Place) -> Place | None:
+        """Fetch and store the page at `asked`; returns the next place."""
+        reply = self._send(self._paging.ask(self._provider.call(self.walk), asked))
+        self.stale = self.stale or reply.stale
+        self._note_ceiling(reply)
+        found = self._provider.records(self.walk, reply)
+        if found and self._on_first_rows is not None:
+            properties, self._on_first_rows = self._on_first_rows(), None
+            if properties is not None:
+                self.walk = replace(self.walk, properties=properties)
+                return self._page(asked)
+        following = self._paging.next(asked, reply, found)
+        if self._total is None:
+            self._total = self._provider.total(self.walk, reply)
+            if self._total is not None:
+                self.engine.progress.start(self.job.target, self._total, detail=self.walk.kind)
+        groups = self._complete_groups(asked, following)
+        self._store(found, self._provider.fill(self.walk, found, self._send), following, groups)
+        return following
+
+    def _with_keys(self, place: Place) -> Place | None:
+        """The place with the next parents' ids, where parents drive the listing; None: no more."""
+        if not isinstance(self._paging, Parents) or "again" in place:
+            return place
+        parent = str(self.walk.options["parent"])
+        provider, after, size = self.job.provider, int(place["after"]), int(place["size"])
+        since = self.point.since_seq if self.walk.kind == "changes" else 0
+        found = self.engine.writer.call(
+            lambda db: records.keys_after(db, provider, parent, after, size, since)
+        )
+        if not found:
+            return None
+        return {**place, "keys": [key for _, key in found], "last": found[-1][0]}
+
+    def _complete_groups(self, asked: Place, following: Place | None) -> list[str]:
+        if "keys" not in asked:
+            return []
+        again = (following or {}).get("again") or {}
+        return [self._provider.group_of(self.walk, k) for k in asked["keys"] if k not in again]
+
+    def _note_ceiling(self, reply: Reply) -> None:
+        """The walk's end is the provider's own time at its first answer, never ours."""
+        cursor = self.walk.resource.cursor
+        if cursor is None or self.point.ceiling is not None or reply.date is None:
+            return
+        self.point = replace(self.point, ceiling=format_time(reply.date))
+        window = replace(self.walk.window, ceiling=reply.date)
+        self.walk = replace(self.walk, window=window)
+
+    def _store(
+        self,
+        listed: list[Record],
+        filled: list[Record],
+        following: Place | None,
+        groups: list[str],
+    ) -> None:
+        """Hand a page to the writer, with the checkpoint that follows it."""
+        walk, resource = self.walk, self.walk.resource
+        prepared = prepare(self.job.provider, resource, filled, self.engine.options.max_record)
+        tombstones = walk.kind == "tombstones"
+        gone = [row.id for row in prepared.rows] if tombstones else []
+        if not tombstones:
+            for record in filled:
+                if isinstance(record, dict):
+                    gone.extend(self._provider.merged(walk, record))
+        self.point = replace(
+            self.point,
+            place=following,
+            rows=self.point.rows + len(listed),
+            pages=self.point.pages + 1,
+            done=following is None,
+        )
+        page = Page(
+            provider=self.job.provider,
+            resource=resource.name,
+            kind=walk.kind,
+            rows=prepared.rows,
+            letters=[] if tombstones else prepared.letters,
+            checkpoint=self.point,
+            gone=gone,
+            groups=groups,
+            seen=walk.kind == "full" and "sweep" in resource.deletes,
+            cursor=self._sorted_cursor(filled),
+            total=self._total,
+        )
+        result = self.result
+        with self._lock:
+            if not tombstones:
+                result.read += len(prepared.rows) + len(prepared.letters)
+                result.failed += len(prepared.letters)
+            result.requests, result.retries = self.tally.requests, self.tally.retries
+            result.waited_s = self.tally.waited
+        store = self.engine.store
+        future = self.engine.writer.submit(lambda db: store.page(db, page, result))
+        self._pending.append((future, 0 if tombstones else len(filled)))
+        self._drain(self.engine.options.prefetch - 1)
+
+    def _drain(self, left: int) -> None:
+        """Wait until at most `left` pages are still to be written."""
+        while len(self._pending) > left:
+            future, count = self._pending.popleft()
+            stored = future.result()
+            with self._lock:
+                self.result.created += stored.created
+                self.result.updated += stored.updated
+                self.result.unchanged += stored.unchanged
+                self.result.deleted += stored.deleted
+            if count:
+                self.engine.progress.advance(self.job.target, count)
+
+    def _sorted_cursor(self, found: list[Record]) -> str | None:
+        """Where rows arrive in the cursor's order, it may move with each page."""
+        cursor = self.walk.resource.cursor
+        if cursor is None or not cursor.sorted or self.walk.kind != "changes" or not found:
+            return None
+        value = dig(found[-1], cursor.path)
+        return str(value) if value is not None else None
+
+    def _send(self, call: Call, **options: Any) -> Reply:
+        return self.job.link.session.send(call, tally=self.tally, **options)
+
+
+class _LoopGuard:
+    """Finds out that a walk goes in circles, of any length, without keeping every place.
+
+    Brent's way: remember one place, and another one after twice as many steps.
+    """
+
+    def __init__(self) -> None:
+        self._kept: Place | None = None
+        self._steps = 0
+        self._limit = 1
+
+    def check(self, place: Place, target: str) -> None:
+        """Raises `PagingError` if this place was met before."""
+        if place == self._kept:
+            raise PagingError(
+                f"{target}: the provider's paging does not move on; stopped instead of going "
+                "in circles",
+                hint="`lumio debug` shows the exchange; report it to the provider",
+            )
+        self._steps += 1
+        if self._steps >= self._limit:
+            self._kept, self._steps, self._limit = place, 0, self._limit * 2
