@@ -1,0 +1,159 @@
+"""Faults on demand: what goes wrong, with which requests.
+
+SPEC is `KIND[:ARGUMENT][:every=N][:times=N][:after=N][:rate=P][:path=GLOB][:method=M]`
+(`KIND=ARGUMENT` is the same as `KIND:ARGUMENT`).
+
+A fault looks at the requests that fit `path` (a shell pattern for the path below the provider's
+prefix) and `method`, leaves the first `after` of them alone, then strikes every `every`-th
+(default: each), or with probability `rate` from the sandbox's seed, at most `times` times.
+
+| KIND | what happens | ARGUMENT |
+| --- | --- | --- |
+| latency | the answer comes late | milliseconds (100) |
+| 429, 423, 500, 503, ... | this status in the provider's shape, nothing done | Retry-After:
+  seconds, or `date+SECONDS` for a date so far ahead (none) |
+| reset | the connection is reset before anything is read or done | |
+| cut | the body ends before its Content-Length | bytes sent (half of them) |
+| html | 200 with a page of HTML, nothing done | |
+| badjson | 200 with JSON that does not end, nothing lost but the answer | |
+| badutf8 | JSON with a byte that is not UTF-8 | |
+| lost | the request is carried out, the connection closed without an answer | |
+| expired | the credential expires, once, unless `times` or `every` says more | requests it is
+  good for (0) |
+| loop | the next page is always the same one | |
+| noid | the first record has no id | |
+| badid | the id of the first record is no string | `object` or `number` (object) |
+| huge | the first record has a text of so many megabytes | megabytes (50) |
+| empty | a listing without rows, and without a next page | |
+| foreign | 302 to another host | the URL (https://attacker.invalid/) |
+| slow | the body drips | seconds for the whole of it (2) |
+| skew | the Date header is off | seconds, negative for the past (3600) |
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from .http import Request
+
+KINDS = frozenset(
+    {
+        "latency", "reset", "cut", "html", "badjson", "badutf8", "lost", "expired", "loop", "noid",
+        "badid", "huge", "empty", "foreign", "slow", "skew",
+    }
+)  # fmt: skip
+# These change what a JSON answer says; the provider knows where its rows and its paging are.
+CONTENT = frozenset({"loop", "noid", "badid", "huge", "empty"})
+
+
+@dataclass(slots=True)
+class Fault:
+    """One parsed SPEC and how often it has been looked at and has struck."""
+
+    spec: str
+    kind: str
+    argument: str | None = None
+    every: int = 1
+    times: int | None = None
+    after: int = 0
+    rate: float | None = None
+    path: str = "*"
+    method: str | None = None
+    seen: int = 0
+    struck: int = 0
+    _random: random.Random = field(default_factory=random.Random)
+
+    def strikes(self, request: Request) -> bool:
+        """Whether this request is struck. Counts it."""
+        if self.method is not None and self.method != request.method:
+            return False
+        if not fnmatchcase(request.path, self.path):
+            return False
+        if self.times is not None and self.struck >= self.times:
+            return False
+        self.seen += 1
+        turn = self.seen - self.after
+        if turn <= 0 or turn % self.every:
+            return False
+        if self.rate is not None and self._random.random() >= self.rate:
+            return False
+        self.struck += 1
+        return True
+
+
+def parse_fault(spec: str, seed: int = 0) -> Fault:
+    """Reads a SPEC. Raises ValueError that says what is wrong with it."""
+    head, *rest = spec.split(":")
+    kind, equals, argument = head.partition("=")
+    if kind not in KINDS and not (kind.isdigit() and 400 <= int(kind) <= 599):
+        known = ", ".join(sorted(KINDS))
+        raise ValueError(f"not a fault: {kind!r} (a status from 400 to 599, or one of {known})")
+    fault = Fault(spec, kind, argument if equals else None)
+    for part in rest:
+        try:
+            _set(fault, part)
+        except ValueError as error:
+            raise ValueError(f"{spec!r}: {error}") from None
+    if fault.every < 1 or fault.after < 0 or (fault.times is not None and fault.times < 0):
+        raise ValueError(f"{spec!r}: every is at least 1, after and times at least 0")
+    if kind == "expired":
+        fault.after += int(fault.argument or 0)
+        if fault.times is None and fault.every == 1:
+            fault.times = 1
+    # A seed of its own for each fault, so that adding one does not move the others.
+    fault._random.seed(f"{seed}:{spec}")
+    return fault
+
+
+def _set(fault: Fault, part: str) -> None:
+    name, equals, value = part.partition("=")
+    if not equals and fault.argument is None and name:
+        fault.argument = name
+    elif name in ("every", "times", "after"):
+        setattr(fault, name, int(value))
+    elif name == "rate":
+        fault.rate = float(value)
+    elif name in ("path", "method"):
+        setattr(fault, name, value)
+    else:
+        raise ValueError(f"not part of a fault: {part!r}")
+
+
+class Faults:
+    """The faults in force. They are looked at in the order they were set."""
+
+    def __init__(self, specs: list[str] | tuple[str, ...] = (), seed: int = 0) -> None:
+        self._seed = seed
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+        self.set(specs)
+
+    def set(self, specs: list[str] | tuple[str, ...]) -> None:
+        """Replaces every fault; the counts begin again. Raises ValueError."""
+        faults = [parse_fault(spec, self._seed) for spec in specs]
+        with self._lock:
+            self._faults = faults
+
+    def add(self, spec: str) -> None:
+        """Adds one fault. Raises ValueError."""
+        fault = parse_fault(spec, self._seed)
+        with self._lock:
+            self._faults = [*self._faults, fault]
+
+    def clear(self) -> None:
+        """Lets everything work again."""
+        self.set(())
+
+    def strike(self, request: Request) -> list[Fault]:
+        """The faults that strike this request. Counts it."""
+        if not self._faults:
+            return []
+        with self._lock:
+            return [fault for fault in self._faults if fault.strikes(request)]
+
+    def report(self) -> list[dict[str, int | str]]:
+        """Each fault and how often it has struck."""
+        return [{"spec": fault.spec, "struck": fault.struck} for fault in self._faults]

@@ -1,0 +1,265 @@
+"""The look-alike itself: from a request to an answer, by way of token, quota, scope and route."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from ..http import BadJsonError, Request, Response, Routes
+from ..quota import Daily, Ledger, Window, parse_quota
+from . import auth, batch, definitions, links, metadata, objects
+from .account import Account
+from .catalog import PORTAL_ID, TYPES, UTC_OFFSET_SECONDS
+from .control import control
+from .errors import ApiError, invalid, missing_scopes, no_resource, over_quota
+from .search import Searcher
+from .store import Store
+
+ROUTES = Routes(
+    [
+        *objects.ROUTES,
+        *batch.ROUTES,
+        *links.ROUTES,
+        *definitions.ROUTES,
+        *metadata.ROUTES,
+        *auth.ROUTES,
+    ]
+)
+
+# HubSpot's usage guidelines for a private app of a Professional account; burst is per token and
+# ten seconds, oauth the same for a public app, search per account and second.
+PUBLISHED = {"burst": 190, "oauth": 110, "search": 5, "daily": 650_000}
+
+# Dated versions say the same as v3 and v4 under other paths (descriptions of 2026-03).
+_DATED = (
+    (re.compile(r"^/crm/objects/2026-03/([^/]+/[^/]+/associations/.+)$"), r"/crm/v4/objects/\1"),
+    (re.compile(r"^/crm/associations/2026-03/(.+)$"), r"/crm/v4/associations/\1"),
+    (re.compile(r"^/crm/(objects|properties|pipelines|owners)/2026-03(/.*)?$"), r"/crm/v3/\1\2"),
+)
+
+
+class HubSpot(Account):
+    """One HubSpot account behind HTTP."""
+
+    name = "hubspot"
+
+    def __init__(
+        self,
+        records: int,
+        seed: int,
+        clock: Callable[[], float],
+        quota: str = "published",
+        search_lag: float = 0.0,
+    ) -> None:
+        super().__init__(records, seed, clock, search_lag)
+        self.auth = auth.Auth()
+        self.ledger = Ledger(clock)
+        self._limits = parse_quota(quota, PUBLISHED)
+        self._searchers: dict[str, Searcher] = {}
+        self._seed = seed
+        self._answers = 0
+
+    # answering
+
+    def handle(self, request: Request) -> Response:
+        """Answers a request; whatever goes wrong is an answer in HubSpot's shape."""
+        with self.lock:
+            self._answers += 1
+            correlation_id = self._correlation_id()
+            try:
+                response = self._answer(request)
+            except ApiError as error:
+                response = error.response(correlation_id)
+            except BadJsonError as error:
+                response = invalid(f"Invalid input JSON: {error}").response(correlation_id)
+            except (AttributeError, KeyError, TypeError) as error:
+                # A body of the right kind but the wrong shape.
+                response = invalid(f"Invalid input JSON: {error!r}").response(correlation_id)
+        response.headers["X-HubSpot-Correlation-Id"] = correlation_id
+        return response
+
+    def _correlation_id(self) -> str:
+        return f"{self._seed % 2**32:08x}-0000-4000-8000-{self._answers:012x}"
+
+    def _answer(self, request: Request) -> Response:
+        path = request.path
+        if "/2026-03" in path:
+            for pattern, replacement in _DATED:
+                path = pattern.sub(replacement, path)
+        try:
+            found = ROUTES.find(request.method, path)
+        except LookupError:
+            raise ApiError(405, "METHOD_NOT_ALLOWED", "HTTP 405 Method Not Allowed") from None
+        if found is None:
+            raise no_resource()
+        route, values = found
+        values = {name: unquote(value) for name, value in values.items()}
+        if route.quota == "open":
+            return route.handler(self, request, **values)
+        token = self.auth.authenticate(request, self.clock())
+        self._charge(route.quota, token)
+        scopes = route.scopes(**values) if route.scopes else ()
+        if scopes and token.scopes.isdisjoint(scopes):
+            raise missing_scopes(scopes)
+        try:
+            response = route.handler(self, request, **values)
+        except ApiError as error:
+            error.headers.update(self._quota_headers(route.quota, token))
+            raise
+        response.headers.update(self._quota_headers(route.quota, token))
+        return response
+
+    # quotas
+
+    def _charge(self, kind: str, token: auth.Token) -> None:
+        """Takes a request from the quotas. Raises ApiError (429).
+
+        Search and the batch endpoints of associations are exempt from the ten-second quota by
+        their descriptions; search has one a second of its own, over all types.
+        """
+        limits = self._limits
+        if limits is None:
+            return
+        wanted: dict[str, Callable[[], Window | Daily]] = {}
+        if kind == "standard":
+            burst = limits["oauth" if token.oauth else "burst"]
+            wanted[f"burst:{token.value}"] = partial(Window, burst, 10.0)
+        elif kind == "search":
+            wanted["search"] = partial(Window, limits["search"], 1.0)
+        wanted["daily"] = partial(Daily, limits["daily"], UTC_OFFSET_SECONDS)
+        refused = self.ledger.take(wanted)
+        if refused is None:
+            return
+        key, wait = refused
+        policy = {"search": "SECONDLY", "daily": "DAILY"}.get(key, "TEN_SECONDLY_ROLLING")
+        # HubSpot sends Retry-After for the rolling quota only.
+        error = over_quota(policy, wait if policy == "TEN_SECONDLY_ROLLING" else None)
+        error.headers.update(self._quota_headers(kind, token))
+        raise error
+
+    def _quota_headers(self, kind: str, token: auth.Token) -> dict[str, str]:
+        """What is left of the quotas. Search answers say nothing; OAuth apps hear nothing of the
+        daily quota."""
+        limits = self._limits
+        if limits is None or kind != "standard":
+            return {}
+        most = limits["oauth" if token.oauth else "burst"]
+        room = self.ledger.room(f"burst:{token.value}")
+        headers = {
+            "X-HubSpot-RateLimit-Max": str(most),
+            "X-HubSpot-RateLimit-Remaining": str(most if room is None else room),
+            "X-HubSpot-RateLimit-Interval-Milliseconds": "10000",
+        }
+        if not token.oauth:
+            left = self.ledger.room("daily")
+            headers["X-HubSpot-RateLimit-Daily"] = str(limits["daily"])
+            headers["X-HubSpot-RateLimit-Daily-Remaining"] = str(
+                limits["daily"] if left is None else left
+            )
+        return headers
+
+    @property
+    def daily_limit(self) -> int:
+        """The day's quota; the published one where quotas are lifted."""
+        return (self._limits or PUBLISHED)["daily"]
+
+    def daily_used(self) -> int:
+        """How many requests the day's quota has served."""
+        return self.ledger.used_today("daily")
+
+    def searcher(self, store: Store) -> Searcher:
+        """What answers searches over a type."""
+        if store.type.name not in self._searchers:
+            self._searchers[store.type.name] = Searcher(store)
+        return self._searchers[store.type.name]
+
+    # faults
+
+    def failure(self, status: int, retry_after: str | None) -> Response:
+        """An outage or a throttle in HubSpot's words."""
+        with self.lock:
+            self._answers += 1
+            correlation_id = self._correlation_id()
+        if status == 429:
+            error = over_quota("TEN_SECONDLY_ROLLING", None)
+        else:
+            error = ApiError(status, "INTERNAL_ERROR", "internal error")
+        response = error.response(correlation_id)
+        response.headers["X-HubSpot-Correlation-Id"] = correlation_id
+        if retry_after is not None:
+            response.headers["Retry-After"] = retry_after
+        return response
+
+    def distort(self, kind: str, argument: str | None, request: Request, body: Any) -> Any:
+        """A JSON answer with a fault of its content."""
+        if not isinstance(body, dict) or not isinstance(body.get("results"), list):
+            return body
+        rows = body["results"]
+        if kind == "empty":
+            body.pop("paging", None)
+            return {**body, "results": [], **({"total": 0} if "total" in body else {})}
+        if kind == "loop":
+            asked = request.one("after")
+            if asked is None and request.method == "POST":
+                asked = orjson.loads(request.body or b"{}").get("after")
+            stuck = (body.get("paging") or {}).get("next", {}).get("after", "1")
+            stuck = asked if asked not in (None, "", "0") else stuck
+            return {**body, "paging": {"next": {"after": stuck}}}
+        if rows and kind == "noid":
+            rows[0].pop("id", None)
+        elif rows and kind == "badid":
+            rows[0]["id"] = 9007199254740993 if argument == "number" else {"value": rows[0]["id"]}
+        elif rows and kind == "huge":
+            text = "x" * int(float(argument or 50) * 1_000_000)
+            rows[0].setdefault("properties", {})["message"] = text
+        return body
+
+    def expire(self, request: Request) -> None:
+        """The token of this request expires now."""
+        value = request.headers.get("authorization", "").rpartition(" ")[2]
+        with self.lock:
+            if value in self.auth.tokens:
+                self.auth.tokens[value].expires_at = self.clock()
+
+    # the control API
+
+    def control(self, request: Request, parts: list[str]) -> Response | None:
+        """`/_sandbox/hubspot/...`: see sandbox.control."""
+        try:
+            return control(self, request, parts)
+        except ApiError as error:
+            return error.response("00000000-0000-4000-8000-000000000000")
+
+    def over_quota(self) -> int:
+        """How many requests the quotas refused."""
+        return self.ledger.refused
+
+    def stats(self) -> dict[str, Any]:
+        """Records by type, and the requests that quotas refused."""
+        with self.lock:
+            return {
+                "records": {name: len(self.objects[name]) for name in TYPES},
+                "archived": {name: len(self.objects[name].archived) for name in TYPES},
+                "over_quota": self.over_quota(),
+                "daily_used": self.daily_used(),
+            }
+
+    def ready(self, base_url: str) -> dict[str, Any]:
+        """What a client needs to know."""
+        return {
+            "base_url": base_url,
+            "token": self.auth.names["full"],
+            "tokens": dict(self.auth.names),
+            "portal_id": PORTAL_ID,
+            "oauth": {
+                "client_id": auth.CLIENT_ID,
+                "client_secret": auth.CLIENT_SECRET,
+                "authorize_url": f"{base_url}/oauth/authorize",
+                "token_url": f"{base_url}/oauth/v3/token",
+            },
+        }
