@@ -23,6 +23,7 @@ class Paths:
     data_dir: Path
     cache_dir: Path
     config: Path
+    shared_dir: Path
 
     @property
     def hub(self) -> Path:
@@ -31,8 +32,15 @@ class Paths:
 
     @property
     def runtime(self) -> Path:
-        """Rate buckets, breakers, request log: disposable."""
+        """The profile's request log, debug switches and counters: disposable."""
         return self.data_dir / "runtime.db"
+
+    @property
+    def quotas(self) -> Path:
+        """Rate buckets and breakers: shared by all profiles, since two of them may use the same
+        token; disposable, too.
+        """
+        return self.shared_dir / "runtime.db"
 
     @property
     def locks(self) -> Path:
@@ -98,6 +106,7 @@ def find_paths(profile: str, environ: Mapping[str, str]) -> Paths:
         config, data, cache = base, base, base / "cache"
     else:
         config, data, cache = _platform_dirs(environ)
+    shared = data
     if profile != "default":
         config, data, cache = (d / "profiles" / profile for d in (config, data, cache))
     override = environ.get("LUMIO_CONFIG")
@@ -106,6 +115,7 @@ def find_paths(profile: str, environ: Mapping[str, str]) -> Paths:
         config_dir=config,
         data_dir=data,
         cache_dir=cache,
+        shared_dir=shared,
         config=Path(override).expanduser().absolute() if override else config / "config.yaml",
     )
 

@@ -129,6 +129,13 @@ class Hub:
                 raise
         return cls(path, connection)
 
+    @classmethod
+    def in_memory(cls) -> Hub:
+        """An empty hub that is gone when it is closed."""
+        connection = _connect("file::memory:", 0.0)
+        migrate(connection, Path(":memory:"))
+        return cls(Path(":memory:"), connection)
+
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()

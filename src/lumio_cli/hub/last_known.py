@@ -15,7 +15,7 @@ class LastKnown:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def get(self, key: str) -> tuple[str, float] | None:
+    def get(self, key: str) -> tuple[bytes, float] | None:
         """The payload and when it was stored (seconds since the epoch), or None."""
         hub = Hub.open_reader(self.path)
         if hub is None:
@@ -24,14 +24,14 @@ class LastKnown:
             row = hub.connection.execute(
                 "SELECT payload, stored_at FROM lumio_cache WHERE key = ?", [key]
             ).fetchone()
-        return (str(row[0]), float(row[1])) if row else None
+        return (bytes(row[0]), float(row[1])) if row else None
 
-    def put(self, key: str, provider: str, payload: str, stored_at: float) -> None:
-        """Keep an answer."""
+    def put(self, key: str, payload: bytes, stored_at: float) -> None:
+        """Keep an answer. `key` begins with the provider's name and a colon."""
         with Hub.open(self.path) as hub, hub.transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO lumio_cache VALUES (?, ?, ?, ?)",
-                [key, provider, stored_at, payload],
+                [key, key.split(":", 1)[0], stored_at, payload],
             )
 
     def clear(self, provider: str | None = None) -> int:

@@ -72,7 +72,7 @@ def _m001_initial(db: sqlite3.Connection) -> None:
             UNIQUE (provider, resource, direction, record_id)) STRICT""",
         """CREATE TABLE lumio_cache (
             key TEXT PRIMARY KEY, provider TEXT NOT NULL, stored_at REAL NOT NULL,
-            payload TEXT NOT NULL) STRICT""",
+            payload BLOB NOT NULL) STRICT""",
     ):
         db.execute(statement)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
-from lumio_cli.errors import BadReplyError, UsageError
+from lumio_cli.errors import BadReplyError, ConfigError, UsageError
 
 if TYPE_CHECKING:
     from lumio_cli.providers.auth import Credential, OAuth
@@ -367,7 +367,8 @@ class Receipt:
 class Provider:
     """What is true of every provider until a module says otherwise.
 
-    `options` are the provider's effective settings, validated against `fields`.
+    `options` are the provider's effective settings, validated against `fields`; among them
+    `limits`, other counts for its quotas by name, and `time_zone`, in which its days begin.
     """
 
     name: ClassVar[str]
@@ -378,7 +379,7 @@ class Provider:
     credential: ClassVar[tuple[Field, ...]]
     oauth: ClassVar[OAuth | None] = None
     fields: ClassVar[tuple[Field, ...]] = ()
-    quotas: ClassVar[tuple[Quota, ...]]
+    quotas: tuple[Quota, ...]
     resources: ClassVar[tuple[Resource, ...]]
     tls12: ClassVar[bool] = False
     realtime: ClassVar[str] = "none"
@@ -386,6 +387,18 @@ class Provider:
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = options
+        limits = options.get("limits") or {}
+        zone = options.get("time_zone") or ""
+        for name in limits:
+            if name not in {quota.name for quota in self.quotas}:
+                known = (quota.name for quota in self.quotas)
+                raise ConfigError(
+                    f"providers.{self.name}.limits: {self.name} has no quota {name!r}",
+                    hint=suggest(name, known, "quotas"),
+                )
+        self.quotas = tuple(
+            replace(q, count=limits.get(q.name, q.count), zone=zone or q.zone) for q in self.quotas
+        )
 
     def resource(self, name: str) -> Resource:
         """The resource of that name. Raises `UsageError`, with the nearest name."""

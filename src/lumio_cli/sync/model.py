@@ -35,8 +35,7 @@ class Sender(Protocol):
 class Link:
     """A connected provider: what it declares, and the way to it.
 
-    `new_tally` makes a counter whose waits are reported to `on_wait(seconds, quota)`. `allowed`
-    are the scopes of the credential; None: unknown.
+    `new_tally(on_wait)` makes a counter that reports its waits to `on_wait(seconds, reason)`.
     """
 
     provider: Provider

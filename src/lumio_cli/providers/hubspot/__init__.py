@@ -86,6 +86,7 @@ class HubSpot(Provider):
     )
     oauth = OAuth(
         authorize_url="https://app.hubspot.com/oauth/authorize",
+        redirect_port=18921,
         token_path="/oauth/v3/token",  # noqa: S106 a path, not a password
         revoke_path="/oauth/v3/token/revoke",
         scopes=(
@@ -133,15 +134,11 @@ class HubSpot(Provider):
     resources = (*OBJECTS, ASSOCIATIONS, OWNERS, PIPELINES)
     guide = (
         "In HubSpot open Settings > Integrations > Private Apps and create a private app.",
+        "Give it the scopes listed below; those for writing only if you want to push changes.",
+        "Copy its access token and run `lumio connect hubspot`.",
         (
-            "Scopes: crm.objects.contacts.read, crm.objects.companies.read, crm.objects.deals.read,"
-            " tickets, e-commerce (products), crm.objects.owners.read; the matching .write scopes only"
-            " if you want to push changes."
-        ),
-        "Copy the access token and run `lumio connect hubspot`.",
-        (
-            "Or create a public app, register the redirect URL http://localhost:PORT/callback, and run"
-            " `lumio connect hubspot --oauth --port PORT --set client_id=...`."
+            "Or create a public app with the redirect URL http://localhost:18921/callback and run"
+            " `lumio connect hubspot --oauth --set client_id=ID`."
         ),
     )
 

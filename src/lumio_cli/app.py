@@ -1,0 +1,287 @@
+"""The root command, and `main()`: signals, errors into exit codes, a reader that went away.
+
+Commands are imported when they are called. Help is plain text: drawing it with rich would cost
+more than everything else together.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from importlib import import_module
+from importlib.util import find_spec
+from types import FrameType
+from typing import IO, Any, NoReturn
+
+import typer
+
+from lumio_cli import __version__
+from lumio_cli.commands import COMMANDS
+from lumio_cli.commands.common import App, Group, NoCommandError
+from lumio_cli.errors import LumioError, StoppedError, UsageError
+from lumio_cli.options import GLOBAL_OPTIONS, split_globals
+from lumio_cli.runtime import Runtime
+from lumio_cli.stop import Stop
+
+BROKEN_PIPE = 128 + 13
+
+_HELP = """
+Keeps a local SQLite hub in sync with your SaaS providers, and explains itself.
+
+\b
+Examples:
+  lumio connect hubspot           give lumio a credential, and prove it
+  lumio preview hubspot           see what a sync would change
+  lumio sync                      bring everything up to date
+  lumio status                    see how fresh it is
+"""
+
+
+class Root(Group):
+    """The root command: what it holds is in a table, and loaded when it is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of all commands."""
+        return [name for name in COMMANDS if find_spec(f"lumio_cli.commands.{name}")]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, imported now; None if there is none."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = import_module(f"lumio_cli.commands.{cmd_name}")
+        app = getattr(module, "app", None)
+        if app is None:
+            app = App(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+            app.command(cmd_name)(getattr(module, cmd_name))
+        command = typer.main.get_command(app)
+        command.name = cmd_name
+        return command
+
+    def summary(self, ctx: Any, name: str) -> str:
+        """The one-line help of a command, which is not imported for it."""
+        return COMMANDS[name].help
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The commands in their sections."""
+        names = self.list_commands(ctx)
+        for section in dict.fromkeys(entry.section for entry in COMMANDS.values()):
+            rows = [(n, COMMANDS[n].help) for n in names if COMMANDS[n].section == section]
+            if rows:
+                with formatter.section(section):
+                    formatter.write_dl(rows)
+
+
+def build_root() -> Any:
+    """The root command, without any of its commands."""
+    app = App(cls=Root, add_completion=False, rich_markup_mode=None, help=_HELP)
+    app.callback()(lambda: None)
+    return typer.main.get_command(app)
+
+
+def main() -> NoReturn:
+    """The `lumio` program."""
+    os.umask(0o077)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    if request := os.environ.get("_LUMIO_COMPLETE"):
+        from lumio_cli.services.shells import answer
+
+        sys.exit(answer(request, sys.argv[1:], build_root, os.environ, sys.stdout))
+    stop = Stop()
+    _obey_signals(stop)
+    sys.exit(run(sys.argv[1:], stop=stop))
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    environ: Mapping[str, str] | None = None,
+    stdin: IO[str] | None = None,
+    stdout: IO[str] | None = None,
+    stderr: IO[str] | None = None,
+    stop: Stop | None = None,
+) -> int:
+    """One command line, in this process; returns the exit code.
+
+    Streams and environment default to the process's own.
+    """
+    options, rest, problem = split_globals(argv)
+    runtime = Runtime(
+        options, environ=environ, stdin=stdin, stdout=stdout, stderr=stderr, stop=stop
+    )
+    try:
+        try:
+            code = _invoke(runtime, rest, problem)
+        finally:
+            runtime.close()
+    except BrokenPipeError:
+        code = BROKEN_PIPE
+    if not _flush(runtime.output.stdout, runtime.output.stderr):
+        code = BROKEN_PIPE
+    return code
+
+
+def _invoke(runtime: Runtime, argv: list[str], problem: UsageError | None) -> int:
+    """Run the command and show how it ended."""
+    output = runtime.output
+    try:
+        code = _dispatch(runtime, argv, problem)
+    except BrokenPipeError:
+        raise
+    except NoCommandError as error:
+        if output.mode == "json":
+            output.finish(error)
+        else:
+            output.write_err(error.text)
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 the last line of defence
+        known = _explain(runtime, error)
+        output.finish(known)
+        return known.exit_code
+    output.finish()
+    return code
+
+
+def _version(runtime: Runtime) -> int:
+    """The version, which must not depend on a configuration that can be read."""
+    as_json = runtime.options.output == "json"
+    text = runtime.output.encode({"version": __version__}) if as_json else f"lumio {__version__}"
+    runtime.output.stdout.write(text + "\n")
+    return 0
+
+
+def _dispatch(runtime: Runtime, argv: list[str], problem: UsageError | None) -> int:
+    """Parse and run. A command's integer result is the exit code."""
+    if problem is not None:
+        raise problem
+    if runtime.options.version:
+        return _version(runtime)
+    _refuse_secrets(runtime, argv)
+    root = build_root()
+    try:
+        # typer prints help to sys.stdout.
+        with (
+            redirect_stdout(runtime.output.stdout),
+            root.make_context("lumio", argv, obj=runtime) as context,
+        ):
+            result = root.invoke(context)
+    except typer.Exit as error:
+        return error.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _refuse_secrets(runtime: Runtime, argv: Sequence[str]) -> None:
+    """A credential on the command line is in the shell's history and in `ps`: refuse it."""
+    if "connect" not in argv[:1]:
+        return
+    for word in argv[1:]:
+        if runtime.redactor.text(word) != word:
+            raise UsageError(
+                "a secret does not belong on the command line: others can see it there",
+                hint="paste it at the prompt, or use --token-stdin or --token-file; and replace "
+                "the one that you have just typed",
+            )
+
+
+def _explain(runtime: Runtime, error: Exception) -> LumioError:
+    """Any exception as an error that an operator can read."""
+    if isinstance(error, LumioError):
+        if runtime.environ.get("LUMIO_TRACEBACK") == "1":
+            _trace(runtime, error)
+        return error
+    if isinstance(error, typer.Abort):
+        return StoppedError("stopped: Ctrl-C")
+    if isinstance(error, typer.TyperException):
+        return _usage(error)
+    return _crash(runtime, error)
+
+
+def _usage(error: typer.TyperException) -> UsageError:
+    """What typer found wrong with the command line, on one line, with the nearest option."""
+    from lumio_cli.providers.base import suggest
+
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "lumio"
+    message = error.format_message().rstrip(".")
+    hint = f"{path} --help"
+    option = getattr(error, "option_name", None)
+    if option and message.startswith("No such option"):
+        message = f"{path} has no option {option}"
+        known = [flag for p in context.command.params for flag in p.opts] if context else []
+        nearest = suggest(option, [*known, *(o.flag for o in GLOBAL_OPTIONS)], "options")
+        hint = nearest if nearest.startswith("did you mean") else hint
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    message = " ".join(lines)
+    return UsageError(message[:1].lower() + message[1:], hint=hint)
+
+
+def _crash(runtime: Runtime, error: Exception) -> LumioError:
+    """A bug in lumio: one line here, everything in the log file."""
+    import logging
+
+    from lumio_cli.logs import FILE_NAME, configure_logging
+
+    where = "set LUMIO_TRACEBACK=1 to see the traceback"
+    try:
+        configure_logging(runtime.paths, runtime.redactor)
+        logging.getLogger("lumio_cli").critical("unexpected error", exc_info=error)
+        path = runtime.paths.logs / FILE_NAME
+        if path.exists():
+            where = f"the traceback is in {path}"
+    except (LumioError, OSError):
+        pass
+    if runtime.environ.get("LUMIO_TRACEBACK") == "1":
+        _trace(runtime, error)
+    text = str(error).strip().splitlines()
+    about = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    return LumioError(f"unexpected error: {about}", code="internal", hint=f"{where}; please report")
+
+
+def _trace(runtime: Runtime, error: Exception) -> None:
+    """The traceback on stderr, for LUMIO_TRACEBACK=1."""
+    import traceback
+
+    lines = "".join(traceback.format_exception(error)).rstrip()
+    runtime.output.stderr.write(runtime.redactor.text(lines) + "\n")
+
+
+def _flush(*streams: IO[str]) -> bool:
+    """Write out what is buffered; False if a reader has gone away."""
+    from lumio_cli.output.console import silence
+
+    alive = True
+    for stream in streams:
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            silence(stream)
+            alive = False
+        except ValueError:  # closed by whoever owns it
+            pass
+    return alive
+
+
+def _obey_signals(stop: Stop) -> None:
+    """The first signal asks the run to stop after what it is doing, the second ends it at once.
+
+    A signal that was ignored when lumio started stays ignored (`nohup`, a job in background).
+    """
+    seen: list[int] = []
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        if seen:
+            os.write(2, b"\x1b[?25h\n" if os.isatty(2) else b"")
+            os._exit(128 + number)
+        seen.append(number)
+        stop.set("Ctrl-C" if number == signal.SIGINT else name, 128 + number)
+        if os.isatty(2):
+            os.write(2, b"\nstopping after this page (press again to quit now)\n")
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) not in (signal.SIG_IGN, None):
+            signal.signal(number, handle)
