@@ -1,0 +1,60 @@
+"""`lumio sync`: bring the hub up to date."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from lumio_cli.commands.common import MaxDuration, Records, Sandbox, Targets, runtime_of
+
+
+def sync(
+    ctx: typer.Context,
+    targets: Targets = None,
+    mode: Annotated[
+        Literal["incremental", "full"],
+        typer.Option(help="incremental reads what changed, full reads everything."),
+    ] = "incremental",
+    direction: Annotated[
+        Literal["pull", "push", "both"], typer.Option(help="Which way changes go.")
+    ] = "pull",
+    wait: Annotated[
+        str | None, typer.Option(metavar="SECONDS", help="Wait for another run of the target.")
+    ] = None,
+    if_running: Annotated[
+        Literal["fail", "skip"], typer.Option(help="What to do if another run goes on.")
+    ] = "fail",
+    max_wait: Annotated[
+        str | None, typer.Option(metavar="SECONDS", help="Longest wait for a quota.")
+    ] = None,
+    max_duration: MaxDuration = None,
+    max_delete: Annotated[
+        str | None, typer.Option(metavar="PERCENT", help="Largest share that a sweep may delete.")
+    ] = None,
+    sandbox: Sandbox = False,
+    records: Records = None,
+) -> int:
+    """Bring the hub up to date with the providers.
+
+    Resumes where an earlier run stopped. Safe to interrupt: what was committed stays.
+    """
+    from lumio_cli.commands.common import in_sandbox
+    from lumio_cli.commands.render import sync_result
+    from lumio_cli.services import sync as service
+    from lumio_cli.units import parse_duration
+
+    runtime = runtime_of(ctx)
+    runtime.set_flags(sync__max_wait=max_wait, sync__max_delete=max_delete)
+    request = service.Request(
+        targets=targets or (),
+        mode=mode,
+        direction=direction,
+        wait=None if wait is None else parse_duration(wait),
+        if_running=if_running,
+        max_duration=None if max_duration is None else parse_duration(max_duration),
+    )
+    with in_sandbox(runtime, sandbox, records) as chosen:
+        result = service.sync(chosen, request, runtime.output.progress())
+    sync_result(runtime.output, result)
+    return result.exit_code

@@ -1,0 +1,149 @@
+"""What `lumio providers` shows: the declarations of the provider classes.
+
+Makes no request, and does not touch the keyring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from lumio_cli.paths import Paths
+from lumio_cli.providers.base import Provider, Quota, Resource, Writing
+from lumio_cli.providers.registry import provider_class, provider_names
+from lumio_cli.stop import Stop
+from lumio_cli.units import format_duration, grouped
+
+if TYPE_CHECKING:
+    from lumio_cli.settings import Settings
+
+
+def describe_all() -> list[dict[str, Any]]:
+    """Every provider, in short."""
+    return [summary(provider_class(name)) for name in provider_names()]
+
+
+def summary(cls: type[Provider]) -> dict[str, Any]:
+    """One provider, in short."""
+    writes = issubclass(cls, Writing) and any(r.writes for r in cls.resources)
+    return {
+        "provider": cls.name,
+        "title": cls.title,
+        "category": cls.category,
+        "auth": auth_ways(cls),
+        "resources": [resource.name for resource in cls.resources],
+        "directions": ["pull", "push"] if writes else ["pull"],
+        "realtime": cls.realtime,
+        "limits": [quota_text(quota) for quota in cls.quotas],
+    }
+
+
+def describe(name: str) -> dict[str, Any]:
+    """All that an operator needs to know of a provider. Raises UsageError for an unknown one."""
+    cls = provider_class(name)
+    return {
+        **summary(cls),
+        "base_url": cls.base_url,
+        "hosts": list(cls.hosts),
+        "guide": list(cls.guide),
+        "scopes": scopes(cls),
+        "resources": [_resource(resource, cls) for resource in cls.resources],
+        "quotas": [_quota(quota) for quota in cls.quotas],
+        "credential": [_field(field) for field in cls.credential],
+        "settings": [_field(field) for field in cls.fields],
+    }
+
+
+def auth_ways(cls: type[Provider]) -> list[str]:
+    """How a credential can be given."""
+    return ["token", "oauth"] if cls.oauth is not None else ["token"]
+
+
+def scopes(cls: type[Provider]) -> dict[str, list[str]]:
+    """The scopes that reading and writing everything needs."""
+    read = {scope for resource in cls.resources for scope in resource.scopes}
+    write = {scope for resource in cls.resources for scope in resource.write_scopes}
+    return {"read": sorted(read), "write": sorted(write - read)}
+
+
+def quota_text(quota: Quota) -> str:
+    """A quota as people say it: `burst: 100 in 10 s`."""
+    count = grouped(round(quota.count))
+    match quota.kind:
+        case "concurrency":
+            return f"{quota.name}: {count} at once"
+        case "daily":
+            return f"{quota.name}: {count} a day"
+        case _:
+            per = format_duration(quota.per) if quota.per >= 10 else f"{quota.per:g} s"
+            return f"{quota.name}: {count} in {per}"
+
+
+def _resource(resource: Resource, cls: type[Provider]) -> dict[str, Any]:
+    changes = "changes" if resource.cursor is not None else "full walks only"
+    pushes = resource.writes is not None and issubclass(cls, Writing)
+    return {
+        "resource": resource.name,
+        "title": resource.title,
+        "directions": ["pull", "push"] if pushes else ["pull"],
+        "incremental": resource.cursor is not None,
+        "finds": changes,
+        "deletes": list(resource.deletes),
+        "scopes": list(resource.scopes),
+        "write_scopes": list(resource.write_scopes),
+        "columns": [column.name for column in resource.columns],
+        "note": resource.note,
+    }
+
+
+def _quota(quota: Quota) -> dict[str, Any]:
+    return {
+        "quota": quota.name,
+        "kind": quota.kind,
+        "count": quota.count,
+        "per_s": None if quota.kind in ("concurrency", "daily") else quota.per,
+        "shared_by": quota.shared,
+        "limit": quota_text(quota),
+    }
+
+
+def _field(field: Any) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        "help": field.help,
+        "secret": field.secret,
+        "default": None if field.secret else field.default,
+        "kind": field.kind,
+    }
+
+
+def connected(
+    paths: Paths, environ: Mapping[str, str], settings: Settings, stop: Stop
+) -> dict[str, bool]:
+    """For each provider, whether it has a credential, without opening any store.
+
+    One that is handed over (environment, file, command) is seen directly; of the stored ones the
+    hub knows whose account they opened.
+    """
+    from lumio_cli.credentials.given import find_given
+
+    names = provider_names()
+    found = {
+        name: find_given(name, environ, settings.configured(name).token_command or None, stop)
+        for name in names
+    }
+    rest = [name for name in names if found[name] is None]
+    accounts = _accounts(paths, rest) if rest and paths.hub.exists() else set()
+    return {name: found[name] is not None or name in accounts for name in names}
+
+
+def _accounts(paths: Paths, names: list[str]) -> set[str]:
+    """Those of `names` whose account the hub knows."""
+    from lumio_cli.hub.db import Hub
+    from lumio_cli.hub.state import read_account
+
+    hub = Hub.open_reader(paths.hub)
+    if hub is None:
+        return set()
+    with hub, hub.transaction() as db:
+        return {name for name in names if read_account(db, name) is not None}

@@ -1,0 +1,105 @@
+"""From settings to a session: the one place where the transport is put together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal
+
+from lumio_cli.errors import LumioError
+from lumio_cli.hub.last_known import LastKnown
+from lumio_cli.hub.state import read_account
+from lumio_cli.transport.limiter import Priority
+from lumio_cli.transport.session import Session, TransportOptions, open_session
+from lumio_cli.transport.wire import Timeouts
+
+if TYPE_CHECKING:
+    from lumio_cli.providers.auth import Credential
+    from lumio_cli.providers.base import Provider
+    from lumio_cli.runtime import Runtime
+
+PRIORITIES = {
+    "interactive": Priority.INTERACTIVE,
+    "incremental": Priority.INCREMENTAL,
+    "backfill": Priority.BACKFILL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A credential that is not stored (yet)."""
+
+    credential: Credential = field(repr=False)
+    source: str = "the credential given"
+    writable: bool = False
+
+
+class _Trial:
+    """Stands in for the credential store while a credential is only tried."""
+
+    def __init__(self, credential: Credential) -> None:
+        self._tried = _Tried(credential)
+
+    def load(self, provider: str) -> _Tried:
+        """The credential that is tried."""
+        return self._tried
+
+    def save(self, provider: str, credential: Credential) -> object:
+        """Keep what a refresh brought, for as long as the trial lasts."""
+        self._tried = _Tried(credential)
+        return self._tried
+
+
+def open_for(
+    runtime: Runtime,
+    provider: Provider,
+    priority: Literal["interactive", "incremental", "backfill"],
+    credential: Credential | None,
+    run_id: str,
+) -> Session:
+    """A session with `provider` as the settings want it. Raises `ConfigError`."""
+    settings, chosen = runtime.settings, runtime.settings.provider(provider.name)
+    http = settings.http
+    wish = priority if chosen.priority == "auto" else chosen.priority
+    paths = runtime.paths
+    return open_session(
+        provider,
+        TransportOptions(
+            base_url=chosen.base_url or None,
+            tls12=http.tls12 or None,
+            ca_file=http.ca_file or None,
+            proxy=http.proxy or None,
+            timeouts=Timeouts(connect=http.connect_timeout, read=http.read_timeout),
+            max_wait=settings.sync.max_wait,
+            max_body=http.max_body,
+            priority=PRIORITIES[wish],
+            account=account_key(runtime, provider.name, credential),
+            quota_share=chosen.quota_share,
+            run_id=run_id,
+        ),
+        store=runtime.store,
+        quota_store=runtime.quota_store,
+        credentials=runtime.credentials if credential is None else _Trial(credential),
+        cache_dir=paths.cache if settings.cache.enabled and credential is None else None,
+        locks_dir=paths.locks,
+        redactor=runtime.redactor,
+        clock=runtime.clock,
+        stop=runtime.stop,
+        last_known=LastKnown(runtime.hub_path) if credential is None else None,
+    )
+
+
+def account_key(runtime: Runtime, name: str, credential: Credential | None = None) -> str:
+    """By what quotas and cache tell accounts apart: the account where it is known, else a digest
+    of the credential, which is random enough to give nothing away.
+    """
+    if credential is None:
+        reader = runtime.hub_reader
+        account = None if reader is None else read_account(reader.connection, name)
+        if account is not None:
+            return account.account_id
+        try:
+            credential = runtime.credentials.load(name).credential
+        except LumioError:
+            return runtime.paths.profile
+    return sha256((credential.refresh or credential.token).encode()).hexdigest()[:16]

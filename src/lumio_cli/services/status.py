@@ -1,0 +1,218 @@
+"""What `lumio status` knows: read from the hub and the rate buckets; it asks no provider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from lumio_cli.clock import format_time, parse_time, utc
+from lumio_cli.errors import LumioError, UsageError
+from lumio_cli.services.targets import is_connected
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from lumio_cli.runtime import Runtime
+
+RESOURCE_HEADROOM = 2.0
+"""Seconds of a run that are too few to say when it will end."""
+
+
+def status(runtime: Runtime, targets: Sequence[str], *, check: bool = False) -> dict[str, Any]:
+    """The document of `status`. With `check`, each connected provider is asked one question.
+
+    Raises `UsageError` for a name that does not exist, `HubError`.
+    """
+    chosen = _chosen(runtime, targets)
+    return {
+        "generated_at": format_time(utc(runtime.clock.time())),
+        "profile": runtime.paths.profile,
+        "hub": str(runtime.hub_path),
+        "providers": [_provider(runtime, name, only, check) for name, only in chosen.items()],
+    }
+
+
+def _chosen(runtime: Runtime, targets: Sequence[str]) -> dict[str, set[str]]:
+    """Providers, each with the resources to show; an empty set is all of them.
+
+    Without a target: what is connected, and what the hub has data of.
+    """
+    from lumio_cli.providers.base import suggest
+    from lumio_cli.providers.registry import provider_names
+
+    names = provider_names()
+    if not targets:
+        held = {row[0] for row in _rows(runtime, "SELECT DISTINCT provider FROM lumio_resources")}
+        return {n: set() for n in names if n in held or is_connected(runtime, n)}
+    found: dict[str, set[str]] = {}
+    for target in targets:
+        name, _, resource = target.partition("/")
+        if name not in names:
+            raise UsageError(
+                f"there is no provider {name!r}", hint=suggest(name, names, "providers")
+            )
+        if resource:
+            runtime.provider(name).resource(resource)
+            if found.get(name) != set():
+                found.setdefault(name, set()).add(resource)
+        else:
+            found[name] = set()
+    return found
+
+
+def _provider(runtime: Runtime, name: str, only: set[str], check: bool) -> dict[str, Any]:
+    from lumio_cli.hub.state import read_account
+
+    reader = runtime.hub_reader
+    account = read_account(reader.connection, name) if reader else None
+    connected = is_connected(runtime, name)
+    rows = _rows(runtime, "SELECT * FROM lumio_resources WHERE provider = ?", [name])
+    order = [resource.name for resource in runtime.provider(name).resources]
+    resources = [
+        _resource(runtime, row)
+        for row in sorted(rows, key=lambda r: order.index(r["resource"]))
+        if row["resource"] in order and (not only or row["resource"] in only)
+    ]
+    limit, circuit = _transport(runtime, name)
+    synced = [r["last_success"] for r in resources if r["last_success"]]
+    entry: dict[str, Any] = {
+        "provider": name,
+        "connected": connected,
+        "account": {"id": account.account_id, "name": account.account_name} if account else None,
+        "credential": {
+            "source": runtime.credentials.given(name) or (account.source if account else None),
+            "expires_at": account.expires_at if account else None,
+        },
+        "health": health(connected, resources, circuit),
+        "last_sync": max(synced) if synced else None,
+        "resources": resources,
+        "rate_limit": limit,
+        "circuit": circuit,
+    }
+    if check:
+        entry["check"] = _check(runtime, name)
+        if entry["check"]["status"] != "pass":
+            entry["health"] = "unhealthy"
+    return entry
+
+
+def _resource(runtime: Runtime, row: sqlite3.Row) -> dict[str, Any]:
+    from lumio_cli.hub.runs import count_dead_letters, last_run_of
+
+    reader = runtime.hub_reader
+    assert reader is not None  # noqa: S101 the row came from it
+    provider, resource = row["provider"], row["resource"]
+    last = last_run_of(reader.connection, provider, resource)
+    progress = None
+    if last is not None and last["status"] == "running":
+        if _is_alive(runtime, last["run_id"]):
+            progress = _progress(runtime, last)
+        else:
+            last["status"] = "interrupted"
+    return {
+        "resource": resource,
+        "records": row["records"],
+        "last_success": row["synced_at"],
+        "last_run": None
+        if last is None
+        else {
+            "run_id": last["run_id"],
+            "status": last["status"],
+            "finished_at": last["finished_at"],
+            "error": last["error"],
+        },
+        "cursor": row["cursor"],
+        "pending_push": 0,
+        "dead_letters": count_dead_letters(reader.connection, provider, resource),
+        "progress": progress,
+        "warning": row["warning"],
+        "deletions_checked_at": max(
+            (t for t in (row["tombstones_at"], row["full_at"]) if t), default=None
+        ),
+    }
+
+
+def _progress(runtime: Runtime, run: Mapping[str, Any]) -> dict[str, Any]:
+    """How far a running pull is. The time of arrival assumes that it goes on as it went."""
+    current, total, now = run["read"], run["total"], utc(runtime.clock.time())
+    percentage = eta = None
+    if total:
+        percentage = round(min(100.0, 100.0 * current / total), 1)
+        spent = (now - parse_time(run["started_at"])).total_seconds()
+        if current and spent > RESOURCE_HEADROOM:
+            left = spent / current * max(0, total - current)
+            eta = format_time((now + timedelta(seconds=left)).replace(microsecond=0))
+    return {"current": current, "total": total, "percentage": percentage, "eta": eta}
+
+
+def health(connected: bool, resources: Iterable[Mapping[str, Any]], circuit: str) -> str:
+    """One word for a provider: unhealthy where nothing works, degraded where something does not."""
+    runs = [r["last_run"]["status"] for r in resources if r["last_run"] is not None]
+    if circuit == "open" or (runs and all(s == "failed" for s in runs)):
+        return "unhealthy"
+    if not runs:
+        return "unknown"
+    if not connected or circuit == "half_open":
+        return "degraded"
+    if any(s not in ("succeeded", "running") for s in runs):
+        return "degraded"
+    if any(r["dead_letters"] or r["warning"] for r in resources):
+        return "degraded"
+    return "healthy"
+
+
+def _transport(runtime: Runtime, name: str) -> tuple[dict[str, Any] | None, str]:
+    """The tightest quota, and the circuit; None and closed where no request was ever made."""
+    if not runtime.paths.quotas.exists():
+        return None, "closed"
+    from lumio_cli.services.sessions import account_key
+    from lumio_cli.transport.breaker import Breaker
+    from lumio_cli.transport.limiter import Limiter
+
+    key = account_key(runtime, name)
+    limiter = Limiter(
+        runtime.quota_store,
+        name,
+        runtime.provider(name).quotas,
+        dict.fromkeys(("account", "app", "token"), key),
+        runtime.clock,
+        share=runtime.settings.configured(name).quota_share,
+    )
+    levels = [level for level in limiter.levels() if level.limit]
+    circuit = Breaker(runtime.quota_store, name, runtime.clock).state()
+    if not levels:
+        return None, circuit
+    tightest = min(levels, key=lambda level: level.remaining / level.limit)
+    return {
+        "quota": tightest.quota,
+        "limit": tightest.limit,
+        "remaining": tightest.remaining,
+        "reset_at": tightest.reset_at,
+    }, circuit
+
+
+def _check(runtime: Runtime, name: str) -> dict[str, Any]:
+    """One request: does the credential still open the account?"""
+    try:
+        provider = runtime.provider(name)
+        credential = runtime.credentials.load(name).credential
+        identity = provider.probe(runtime.session(provider).send, credential)
+    except LumioError as error:
+        return {"status": "fail", "detail": error.message, "hint": error.hint}
+    return {
+        "status": "pass",
+        "detail": f"{identity.account_name} ({identity.account_id})",
+        "hint": None,
+    }
+
+
+def _is_alive(runtime: Runtime, run_id: str) -> bool:
+    from lumio_cli.services.runlocks import run_lock
+
+    return run_lock(runtime.paths.locks, run_id).holder() is not None
+
+
+def _rows(runtime: Runtime, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+    reader = runtime.hub_reader
+    return [] if reader is None else reader.connection.execute(sql, values).fetchall()

@@ -1,0 +1,311 @@
+"""Rate limiting, shared by all lumio processes of this machine.
+
+Reserve, then sleep: in one short transaction a call finds the earliest time at which every quota
+that applies has room, and takes its place there in all of them. It sleeps outside of any lock.
+Since every caller owns a definite time, nobody starves; since the lower priorities leave a little
+of every limit to the higher ones, these find room even where a backfill uses up everything.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from types import TracebackType
+from typing import Self
+
+from lumio_cli.clock import Clock, utc
+from lumio_cli.providers.base import Allowance, Call, Quota
+from lumio_cli.stop import Stop
+from lumio_cli.transport import leases
+from lumio_cli.transport.asking import POLL, Asking
+from lumio_cli.transport.ledger import Ledger, Term
+from lumio_cli.transport.quotas import Priority, Rule, State
+from lumio_cli.transport.rules import midnight_after, rule_for
+from lumio_cli.transport.store import RuntimeStore
+
+__all__ = ["Lease", "Level", "Limiter", "OnWait", "Priority"]
+
+OnWait = Callable[[float, str], None]
+"""Told of every wait: seconds, and the name of the quota that causes it."""
+
+FIRST_POLL = 0.005
+"""Seconds until the second try of who waits for concurrency."""
+TRIES = 3
+"""How often a late sleeper takes a new place before it goes all the same."""
+LABELS = 1_000
+"""Labels whose quotas are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How a quota stands. `used` includes what is reserved; the times are None where there is
+    nothing to wait for. For concurrency it is what is in use at this moment.
+    """
+
+    quota: str
+    limit: float
+    remaining: float
+    reset_at: datetime | None
+    held_until: datetime | None
+    used: float
+
+
+class Lease:
+    """The permission to send one request. A context manager, for `release`.
+
+    quotas   the names of the quotas that were charged
+    at       the time that was reserved, in seconds since the epoch
+    waited   how many seconds it took to get there
+    """
+
+    __slots__ = ("_free", "at", "quotas", "waited")
+
+    def __init__(
+        self, quotas: tuple[str, ...], at: float, waited: float, free: Callable[[], None] | None
+    ) -> None:
+        self.quotas = quotas
+        self.at = at
+        self.waited = waited
+        self._free = free
+
+    def release(self) -> None:
+        """The request is over: let the next one have its concurrency. May be called twice."""
+        free, self._free = self._free, None
+        if free is not None:
+            free()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+class Limiter:
+    """The quotas of one provider.
+
+    `scope` maps `account`, `app` and `token` to whom the provider counts by (never a secret: a
+    digest); it is read at each use, so that an account that becomes known later counts from then
+    on. `share` is the part of daily quotas that this machine may use. Thread-safe, and fit for
+    use after a fork. Raises `ConfigError` for quotas that make no sense.
+    """
+
+    def __init__(
+        self,
+        store: RuntimeStore,
+        provider_name: str,
+        quotas: Sequence[Quota],
+        scope: Mapping[str, str],
+        clock: Clock,
+        *,
+        share: float = 1.0,
+    ) -> None:
+        self.provider = provider_name
+        self._ledger = Ledger(store, clock)
+        self._scope = scope
+        self._clock = clock
+        self._rules = tuple((quota, rule_for(quota, share)) for quota in quotas)
+        self._known: dict[str, tuple[tuple[Quota, Rule], ...]] = {}
+        self._owner: leases.Owner | None = None
+
+    # -- asking
+
+    def acquire(
+        self,
+        call: Call,
+        *,
+        priority: Priority,
+        stop: Stop,
+        max_wait: float,
+        on_wait: OnWait | None = None,
+    ) -> Lease:
+        """Wait until `call` may be sent, and charge it to every quota that applies.
+
+        Raises `QuotaError` if that would take more than `max_wait` seconds, or a daily quota is
+        used up; `StoppedError` as soon as `stop` is set. In both cases nothing stays reserved.
+        """
+        stop.check()
+        terms = self._terms(call)
+        asking = Asking(
+            self._ledger, self.provider, terms, self._me(), call.cost, priority, max_wait
+        )
+        try:
+            place = asking.ask()
+            tries = 0
+            pause = FIRST_POLL
+            while place.at is None or place.wait > 0:
+                if on_wait is not None:
+                    on_wait(place.wait, place.cause)
+                if place.at is None:
+                    self._clock.sleep(pause * random.uniform(0.5, 1.5), stop)
+                    pause = min(pause * 2, POLL)
+                    place = asking.ask()
+                else:
+                    self._clock.sleep(place.wait, stop)
+                    tries += 1
+                    place = asking.confirm(place.at, late=tries < TRIES)
+        except BaseException:
+            asking.withdraw()
+            raise
+        return Lease(
+            tuple(term.quota.name for term in terms), place.at, asking.waited(), asking.free()
+        )
+
+    # -- what the provider says
+
+    def observe(self, call: Call, allowances: Sequence[Allowance]) -> None:
+        """Learn from an answer's headers. They can only lower what we allow ourselves.
+
+        A lower limit is in force until it has not been repeated for a while (60 s or six periods);
+        less remaining than we know of means that others use the quota too.
+        """
+        by_name = {term.quota.name: term for term in self._all()}
+        said = [(by_name[a.quota], a) for a in allowances if a.quota in by_name]
+        said = [(term, a) for term, a in said if term.timed]
+        if not said:
+            return
+        terms = [term for term, _ in said]
+
+        def learn(states: Mapping[str, State]) -> bool:
+            changed = [_learn(term, states[term.key], a) for term, a in said]
+            return any(changed)
+
+        # Most answers tell nothing new: then a glance without a lock is enough.
+        if learn(self._ledger.read(terms)):
+            self._ledger.change(terms, learn)
+
+    def hold(self, call: Call, quota_name: str, seconds: float) -> None:
+        """Let no process send anything for `seconds`: the provider answered 'too fast'.
+
+        It holds the quota named, or all that apply to the call where the name is empty or unknown.
+        """
+        if not 0 < seconds < math.inf:
+            return
+        applying = self._terms(call)
+        terms = [term for term in applying if term.quota.name == quota_name] or applying
+
+        def change(states: Mapping[str, State]) -> bool:
+            for state in states.values():
+                state.held_until = max(state.held_until, state.wall + seconds)
+            return True
+
+        self._ledger.change(terms, change)
+
+    def exhaust(self, call: Call, quota_name: str, retry_at: datetime | None = None) -> None:
+        """Send nothing, and let nobody wait, until `retry_at` (default: the quota's midnight).
+
+        It concerns the quota named; else the daily ones that apply to the call; else all of them.
+        """
+        applying = self._terms(call)
+        terms = (
+            [term for term in applying if term.quota.name == quota_name]
+            or [term for term in applying if term.quota.kind == "daily"]
+            or applying
+        )
+
+        def change(states: Mapping[str, State]) -> bool:
+            for term in terms:
+                state = states[term.key]
+                until = retry_at or midnight_after(state.wall, term.quota.zone)
+                state.spent_until = max(state.spent_until, until.timestamp())
+            return True
+
+        self._ledger.change(terms, change)
+
+    # -- looking
+
+    def levels(self) -> list[Level]:
+        """How each quota stands, in the order of their declaration. Changes nothing."""
+        terms = self._all()
+        if not terms:
+            return []
+        states = self._ledger.read(terms)
+        held = leases.count(
+            self._ledger.store, [term.key for term in terms if not term.timed], self._clock.time()
+        )
+        return [_level(term, states[term.key], held.get(term.key, 0)) for term in terms]
+
+    # -- inside
+
+    def _terms(self, call: Call) -> list[Term]:
+        """The quotas that apply to a call."""
+        label = call.label
+        rules = self._known.get(label)
+        if rules is None:
+            if len(self._known) >= LABELS:
+                self._known.clear()
+            rules = tuple(pair for pair in self._rules if _applies(pair[0], label))
+            self._known[label] = rules
+        return [Term(quota, rule, self._key(quota)) for quota, rule in rules]
+
+    def _all(self) -> list[Term]:
+        return [Term(quota, rule, self._key(quota)) for quota, rule in self._rules]
+
+    def _key(self, quota: Quota) -> str:
+        """Where a quota's state is kept. A window of another length counts in other slots."""
+        per = f"{quota.per:g}" if quota.kind == "window" else ""
+        scope = self._scope.get(quota.shared, "")
+        return f"{self.provider}:{quota.name}:{quota.kind}{per}:{scope}"
+
+    def _me(self) -> leases.Owner:
+        """This process; another one after a fork."""
+        owner = self._owner
+        if owner is None or owner.pid != os.getpid():
+            owner = self._owner = leases.this_process()
+        return owner
+
+
+def _applies(quota: Quota, label: str) -> bool:
+    if any(fnmatchcase(label, pattern) for pattern in quota.exempt):
+        return False
+    return not quota.routes or any(fnmatchcase(label, pattern) for pattern in quota.routes)
+
+
+def _learn(term: Term, state: State, said: Allowance) -> bool:
+    """Lower a state to what the provider said; whether that changed anything."""
+    quota, now, changed = term.quota, state.wall, False
+    daily = quota.kind == "daily"
+    quiet = max(60.0, state.ends - now if daily else 6 * quota.per)
+    full = term.rule.limit(State()) if not daily else quota.count
+    if said.limit is not None and 0 < said.limit < full and said.limit <= state.limit:
+        # The time is not moved with every answer: that would be a write for each.
+        changed = said.limit < state.limit or state.limit_until - now < quiet / 2
+        if changed:
+            state.limit, state.limit_until = said.limit, now + quiet
+    if said.remaining is not None and math.isfinite(said.remaining):
+        missing = term.rule.left(state) - max(0.0, said.remaining)
+        if missing > max(2.0, 0.05 * min(full, state.limit)):
+            changed = True
+            term.rule.phantom(state, now, missing)
+            if said.remaining < 1 and said.reset_after and math.isfinite(said.reset_after):
+                if daily:
+                    state.spent_until = max(state.spent_until, now + said.reset_after)
+                else:
+                    state.held_until = max(state.held_until, now + said.reset_after)
+    return changed
+
+
+def _level(term: Term, state: State, held: int) -> Level:
+    limit = term.rule.limit(state)
+    used = term.rule.used(state) if term.timed else float(held)
+    spent = state.spent_until > state.wall
+    reset_at = term.rule.reset_at(state)
+    until = max(state.held_until, state.spent_until)
+    return Level(
+        quota=term.quota.name,
+        limit=limit,
+        remaining=0.0 if spent else max(0.0, limit - used),
+        reset_at=utc(reset_at) if reset_at is not None else None,
+        held_until=utc(until) if until > state.wall else None,
+        used=used,
+    )

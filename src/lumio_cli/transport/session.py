@@ -1,0 +1,304 @@
+"""One request's way: cache -> retry -> auth -> breaker -> limiter -> wire.
+
+`open_session` puts it together; `Session.send` is all that the rest of lumio knows of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lumio_cli.clock import utc
+from lumio_cli.errors import BadReplyError, CircuitOpenError, LumioError, UnavailableError
+from lumio_cli.providers.base import Call, Outcome, Reply, Verdict
+from lumio_cli.transport.auth import Authenticator
+from lumio_cli.transport.breaker import Breaker
+from lumio_cli.transport.cache import Cache
+from lumio_cli.transport.faults import WireError
+from lumio_cli.transport.limiter import Limiter
+from lumio_cli.transport.observe import Observer, Tally
+from lumio_cli.transport.quotas import Priority
+from lumio_cli.transport.retry import Again, Retry, RetryPolicy
+from lumio_cli.transport.stack import Sender
+from lumio_cli.transport.verdict import NOT_PROCESSED, judge, to_error
+from lumio_cli.transport.wire import MAX_BODY, Timeouts, Wire
+
+if TYPE_CHECKING:
+    import random
+
+    from lumio_cli.clock import Clock
+    from lumio_cli.providers.auth import Credential
+    from lumio_cli.providers.base import Provider
+    from lumio_cli.redact import Redactor
+    from lumio_cli.stop import Stop
+    from lumio_cli.transport.auth import CredentialStore
+    from lumio_cli.transport.cache import LastKnown
+    from lumio_cli.transport.store import RuntimeStore
+
+OUTCOME_UNKNOWN = "outcome_unknown"
+"""The code of errors after which nobody can say whether a write was applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransportOptions:
+    """What an operator can set for the way to one provider. None: the provider's own value.
+
+    max_wait     seconds that a call may wait for quota before the run gives up
+    account      keeps accounts apart in the cache (an account id or a profile's name, no secret)
+    quota_share  the part of daily quotas that this machine may use
+    run_id       goes into the debug log
+    """
+
+    base_url: str | None = None
+    tls12: bool | None = None
+    ca_file: str | None = None
+    proxy: str | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    connections: int = 16
+    max_body: int = MAX_BODY
+    gzip_requests: bool = False
+    max_wait: float = 300.0
+    priority: Priority = Priority.INCREMENTAL
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
+    account: str = ""
+    quota_share: float = 1.0
+    run_id: str = ""
+
+
+class Session:
+    """Requests to one provider with one credential. Safe to share by threads."""
+
+    def __init__(
+        self,
+        provider: Provider,
+        sender: Sender,
+        limiter: Limiter,
+        cache: Cache,
+        authenticator: Authenticator,
+        observer: Observer,
+        retry: Retry,
+        redactor: Redactor,
+        clock: Clock,
+    ) -> None:
+        self.provider = provider
+        self.cache = cache
+        self._sender = sender
+        self._limiter = limiter
+        self._auth = authenticator
+        self._observer = observer
+        self._retry = retry
+        self._redactor = redactor
+        self._clock = clock
+        self._under_way = False
+
+    @property
+    def credential_source(self) -> str:
+        """Where the credential in use came from, for people; empty before the first request."""
+        return self._auth.source
+
+    def send(
+        self,
+        call: Call,
+        *,
+        tally: Tally | None = None,
+        fresh: bool = False,
+        expect_json: bool = True,
+    ) -> Reply:
+        """The provider's answer to `call`; only good ones come back.
+
+        `tally` counts what it costs. `fresh` does not read the cache. `expect_json`: an answer
+        that is not JSON is a fault (an empty one is none where there is nothing to say).
+
+        Raises `RejectedError`, `GoneError`, `DeniedError`, `CredentialError`, `QuotaError`,
+        `CircuitOpenError`, `BadReplyError`, `UnavailableError` (code `outcome_unknown` where a
+        call that may not be repeated was perhaps applied), `StoppedError`.
+        """
+        tally = tally if tally is not None else Tally()
+        if call.cache_for <= 0:
+            return self._fetch(call, tally, expect_json)
+        reply, layer = self.cache.fetch(
+            call, lambda: self._fetch(call, tally, expect_json), fresh=fresh
+        )
+        if layer != "miss":
+            tally.add(cached=1)
+            self._observer.cached(call, layer)
+        return reply
+
+    def close(self) -> None:
+        """Close connections and cache, and hand the counters over."""
+        self.cache.close()
+        self._sender.close()
+
+    # -- one attempt
+
+    def _fetch(self, call: Call, tally: Tally, expect_json: bool) -> Reply:
+        return self._retry.run(lambda n: self._attempt(call, tally, n, expect_json), tally)
+
+    def _attempt(self, call: Call, tally: Tally, number: int, expect_json: bool) -> Reply:
+        """A good reply, or `Again`, or the final error."""
+        try:
+            credential = self._auth.current() if call.auth else None
+            reply, verdict = self._ask(call, credential, tally, number)
+            if verdict.outcome is Outcome.REAUTH and credential is not None:
+                newer = self._auth.renew(credential)
+                # Once: a second refusal is about the account, not about the token's age.
+                if newer is not None:
+                    tally.add(retries=1)
+                    reply, verdict = self._ask(call, newer, tally, number)
+            if verdict.outcome is Outcome.OK:
+                if expect_json and not _may_be_empty(call, reply):
+                    reply.json()
+                self._under_way = True
+                return reply
+        except WireError as fault:
+            raise _after_fault(call, fault) from None
+        except CircuitOpenError as error:
+            raise self._after_refusal(error, number) from None
+        except BadReplyError as error:
+            if call.repeatable:
+                raise Again(error) from None
+            raise _unknown(error) from None
+        raise self._after_verdict(call, reply, verdict)
+
+    def _ask(
+        self, call: Call, credential: Credential | None, tally: Tally, number: int
+    ) -> tuple[Reply, Verdict]:
+        headers = self.provider.authorize(call, credential) if credential is not None else {}
+        reply = self._sender.attempt(call, headers, tally, number)
+        return reply, judge(self.provider, reply, self._clock)
+
+    def _after_refusal(self, error: CircuitOpenError, number: int) -> Exception:
+        """A run that finds the circuit open ends at once. One that is under way waits for the end
+        of the pause, if that is allowed: a provider's short fault is no reason to lose the run.
+        """
+        if error.retry_at is None or not (self._under_way or number > 1):
+            return error
+        return Again(error, after=max(0.0, error.retry_at.timestamp() - self._clock.time()))
+
+    def _after_verdict(self, call: Call, reply: Reply, verdict: Verdict) -> Exception:
+        error = to_error(
+            self.provider,
+            call,
+            reply,
+            verdict,
+            clock=self._clock,
+            redactor=self._redactor,
+            source=self._auth.source,
+        )
+        after = verdict.retry_after
+        if verdict.outcome is Outcome.THROTTLED:
+            return Again(
+                error, after=after, hold=lambda s: self._limiter.hold(call, verdict.quota, s)
+            )
+        if verdict.outcome is Outcome.EXHAUSTED:
+            retry_at = utc(self._clock.time() + after) if after is not None else None
+            self._limiter.exhaust(call, verdict.quota, retry_at)
+        if verdict.outcome is not Outcome.RETRY:
+            return error
+        if call.repeatable or reply.status in NOT_PROCESSED:
+            return Again(error, after=after)
+        return _unknown(error)
+
+
+def open_session(
+    provider: Provider,
+    options: TransportOptions,
+    *,
+    store: RuntimeStore,
+    quota_store: RuntimeStore | None = None,
+    credentials: CredentialStore,
+    cache_dir: Path | None,
+    locks_dir: Path,
+    redactor: Redactor,
+    clock: Clock,
+    stop: Stop,
+    last_known: LastKnown | None = None,
+    rng: random.Random | None = None,
+) -> Session:
+    """A session with `provider`. Opens nothing yet: no file, no connection, no credential.
+
+    `store` keeps the debug log and the counters, `quota_store` the rate buckets and breakers
+    (None: the same). `cache_dir` None: nothing is cached on disk. Raises `ConfigError` for
+    options that cannot be used.
+    """
+    base_url = options.base_url or provider.base_url
+    wire = Wire(
+        provider.name,
+        base_url,
+        # A look-alike on this machine has no business with the provider's real hosts.
+        () if base_url.lower().startswith("http://") else provider.hosts,
+        timeouts=options.timeouts,
+        tls12=provider.tls12 if options.tls12 is None else options.tls12,
+        ca_file=options.ca_file,
+        proxy=options.proxy,
+        max_body=options.max_body,
+        gzip_requests=options.gzip_requests,
+        connections=options.connections,
+    )
+    scope = dict.fromkeys(("account", "app", "token"), options.account)
+    shared = quota_store or store
+    limiter = Limiter(
+        shared, provider.name, provider.quotas, scope, clock, share=options.quota_share
+    )
+    observer = Observer(provider.name, store, redactor, clock, run_id=options.run_id)
+    sender = Sender(
+        provider,
+        wire,
+        limiter,
+        Breaker(shared, provider.name, clock),
+        observer,
+        clock=clock,
+        stop=stop,
+        max_wait=options.max_wait,
+        priority=options.priority,
+    )
+    return Session(
+        provider,
+        sender,
+        limiter,
+        Cache(
+            provider.name,
+            options.account,
+            cache_dir,
+            clock=clock,
+            stop=stop,
+            redactor=redactor,
+            last_known=last_known,
+            counts=store,
+        ),
+        Authenticator(
+            provider,
+            credentials,
+            locks=locks_dir,
+            clock=clock,
+            stop=stop,
+            redactor=redactor,
+            post=lambda call: sender.attempt(call, {}, Tally()),
+        ),
+        observer,
+        Retry(clock=clock, stop=stop, max_wait=options.max_wait, rng=rng, policy=options.retries),
+        redactor,
+        clock,
+    )
+
+
+def _after_fault(call: Call, fault: WireError) -> Exception:
+    error = fault.error()
+    if fault.sent and not call.repeatable:
+        return _unknown(error)
+    return Again(error) if fault.passing else error
+
+
+def _may_be_empty(call: Call, reply: Reply) -> bool:
+    return not reply.body and (call.method != "GET" or reply.status in (202, 204, 205))
+
+
+def _unknown(error: LumioError) -> UnavailableError:
+    """`error`, where the request may have been applied and may not be sent again."""
+    kind = BadReplyError if isinstance(error, BadReplyError) else UnavailableError
+    return kind(
+        f"{error.message}; whether the request was applied is not known",
+        hint="look at the record before it is sent again",
+        code=OUTCOME_UNKNOWN,
+    )

@@ -1,0 +1,242 @@
+"""What an answer means where the provider has no word of its own, and the error to raise for it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from lumio_cli.clock import format_time, utc
+from lumio_cli.errors import (
+    BadReplyError,
+    CredentialError,
+    DeniedError,
+    GoneError,
+    LumioError,
+    QuotaError,
+    RejectedError,
+    UnavailableError,
+)
+from lumio_cli.providers.base import Call, Outcome, Reply, Verdict
+from lumio_cli.redact import Redactor, escape_control
+
+if TYPE_CHECKING:
+    from lumio_cli.clock import Clock
+    from lumio_cli.providers.base import Provider
+
+MAX_MESSAGE = 300
+"""Characters of a provider's own message in an error; longer ones are cut."""
+
+_LONGEST_WAIT = 366 * 86400.0
+"""Beyond a year a Retry-After is nonsense, and dates computed from it could overflow."""
+
+_BY_STATUS: dict[int, Outcome] = {
+    401: Outcome.REAUTH,
+    403: Outcome.DENIED,
+    404: Outcome.GONE,
+    408: Outcome.RETRY,
+    410: Outcome.GONE,
+    423: Outcome.RETRY,
+    425: Outcome.RETRY,
+    429: Outcome.THROTTLED,
+    477: Outcome.RETRY,  # a migration of the account is under way
+    501: Outcome.REJECTED,
+    505: Outcome.REJECTED,
+}
+
+NOT_PROCESSED = frozenset({423, 425, 477})
+"""RETRY statuses that say that nothing was done: safe to repeat even for a write."""
+
+
+def outcome_of(status: int) -> Outcome:
+    """The outcome that a status stands for with every provider that does not say otherwise."""
+    if 200 <= status < 300:
+        return Outcome.OK
+    return _BY_STATUS.get(status, Outcome.RETRY if status >= 500 else Outcome.REJECTED)
+
+
+def judge(provider: Provider, reply: Reply, clock: Clock) -> Verdict:
+    """What `reply` means: the provider's verdict, else the status's, with Retry-After in seconds.
+
+    Raises `BadReplyError` where the provider cannot read a 2xx answer.
+    """
+    try:
+        verdict = provider.judge(reply)
+    except BadReplyError:
+        # An error page in HTML is still an error; only a good status with a bad body is not.
+        if outcome_of(reply.status) is Outcome.OK:
+            raise
+        verdict = None
+    if verdict is None:
+        verdict = Verdict(outcome_of(reply.status))
+    if verdict.outcome is Outcome.OK or verdict.retry_after is not None:
+        return verdict
+    after = retry_after(reply, clock)
+    if after is None:
+        return verdict
+    return Verdict(
+        verdict.outcome, verdict.message, verdict.category, after, verdict.quota, verdict.scopes
+    )
+
+
+def retry_after(reply: Reply, clock: Clock) -> float | None:
+    """Seconds that the answer asks to wait, or None.
+
+    A date is read against the provider's own clock (its Date header): ours may be wrong.
+    """
+    text = reply.headers.get("retry-after", "").strip()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return min(float(text), _LONGEST_WAIT)
+    moment = parse_http_date(text)
+    if moment is None:
+        return None
+    seconds = (moment - (reply.date or utc(clock.time()))).total_seconds()
+    return min(max(seconds, 0.0), _LONGEST_WAIT)
+
+
+def parse_http_date(text: str) -> datetime | None:
+    """An aware datetime in UTC from an HTTP date; None where it is none."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, IndexError):
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def to_error(
+    provider: Provider,
+    call: Call,
+    reply: Reply,
+    verdict: Verdict,
+    *,
+    clock: Clock,
+    redactor: Redactor,
+    source: str = "",
+) -> LumioError:
+    """The error for a reply that is not OK: one clean line that names the provider and the call.
+
+    `source` says where the credential came from (an environment variable, a file, ...).
+    """
+    said, category = _said(reply)
+    category = clean(verdict.category or category, redactor)
+    said = clean(verdict.message or said, redactor)
+    words = f": {said}" if said else ""
+    if category and category not in said:
+        words += f" ({category})"
+    what = f"{call.method} {clean(call.label, redactor)}"
+    title, status, outcome = provider.title, reply.status, verdict.outcome
+    if outcome is Outcome.DENIED:
+        return DeniedError(
+            f"{title} does not permit {what}{words}",
+            scopes=verdict.scopes,
+            hint=_scopes_hint(provider, verdict.scopes),
+        )
+    if outcome in (Outcome.REAUTH, Outcome.REFUSED):
+        return refused(provider, source, words)
+    if outcome is Outcome.GONE:
+        return GoneError(f"{title} has nothing at {what}{words}", status=status, category=category)
+    if outcome in (Outcome.THROTTLED, Outcome.EXHAUSTED):
+        return _quota_error(provider, verdict, words, clock)
+    if outcome is Outcome.RETRY:
+        return UnavailableError(
+            f"{title} cannot answer {what} at the moment (status {status}){words}",
+            hint=_later(verdict.retry_after, clock),
+        )
+    if 300 <= status < 400:
+        return _redirect_error(title, what, reply, redactor)
+    return RejectedError(
+        f"{title} rejected {what} (status {status}){words}", status=status, category=category
+    )
+
+
+def refused(provider: Provider, source: str, words: str = "") -> CredentialError:
+    """The error for a credential that the provider does not take; names where it came from."""
+    origin = f" from {source}" if source else ""
+    return CredentialError(
+        f"{provider.title} refused the credential{origin}{words}",
+        hint=f"`lumio connect {provider.name}`, or correct it where it comes from",
+    )
+
+
+def clean(text: str, redactor: Redactor) -> str:
+    """Remote text as one line that is safe to show: redacted, escaped, cut to 300 characters."""
+    # Cut generously first: a provider may answer megabytes, and redaction reads all it gets.
+    text = redactor.text(" ".join(text[: MAX_MESSAGE * 4].split()))
+    text = escape_control(text)
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+
+
+def _quota_error(provider: Provider, verdict: Verdict, words: str, clock: Clock) -> QuotaError:
+    which = f"the {verdict.quota} quota" if verdict.quota else "its quota"
+    state = "used up" if verdict.outcome is Outcome.EXHAUSTED else "exceeded"
+    after = verdict.retry_after
+    return QuotaError(
+        f"{provider.title} says that {which} is {state}{words}",
+        retry_at=utc(clock.time() + after) if after is not None else None,
+        hint=_later(after, clock),
+    )
+
+
+def _redirect_error(title: str, what: str, reply: Reply, redactor: Redactor) -> RejectedError:
+    location = reply.headers.get("location", "")
+    try:
+        host = urlsplit(location).hostname or "another path"
+    except ValueError:
+        host = "an address that is none"
+    return RejectedError(
+        f"{title} answered {what} with a redirect to {clean(host, redactor)} "
+        f"(status {reply.status}), which was not followed",
+        status=reply.status,
+        category="redirect",
+        hint="check the provider's `base_url`; a credential is never sent to another host",
+    )
+
+
+def _later(after: float | None, clock: Clock) -> str:
+    if after is None:
+        return "nothing was lost; run it again later"
+    moment = format_time(utc(round(clock.time() + after)))
+    return f"nothing was lost; run it again after {moment}"
+
+
+def _scopes_hint(provider: Provider, scopes: tuple[str, ...]) -> str:
+    names = f" ({', '.join(scopes)})" if scopes else ""
+    return f"grant the missing permission{names}, then `lumio connect {provider.name}`"
+
+
+def _said(reply: Reply) -> tuple[str, str]:
+    """The message and the category in an error answer, wherever providers put them."""
+    try:
+        body: Any = reply.json()
+    except BadReplyError:
+        kind = reply.headers.get("content-type", "").split(";")[0]
+        return (f"the answer is {kind or 'no JSON'}, {len(reply.body)} bytes", "")
+    if isinstance(body, list):
+        body = next((item for item in body if isinstance(item, Mapping)), {})
+    if not isinstance(body, Mapping):
+        return "", ""
+    inner = body.get("error")
+    errors = body.get("errors")
+    places = [body]
+    if isinstance(inner, Mapping):
+        places.append(inner)
+    if isinstance(errors, list) and errors and isinstance(errors[0], Mapping):
+        places.append(errors[0])
+    message = _first(places, ("message", "error_description", "detail", "title"))
+    if not message:
+        plain = [errors[0]] if isinstance(errors, list) and errors else [errors]
+        message = next((text for text in (*plain, inner) if isinstance(text, str)), "")
+    category = _first(places, ("category", "errorCode", "error", "type", "code"))
+    return message, "" if category == message else category
+
+
+def _first(places: list[Mapping[str, Any]], names: tuple[str, ...]) -> str:
+    for name in names:
+        for place in places:
+            value = place.get(name)
+            if isinstance(value, str) and value:
+                return value
+    return ""
