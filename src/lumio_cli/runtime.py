@@ -215,14 +215,16 @@ class Runtime:
         priority: Literal["interactive", "incremental", "backfill"] = "interactive",
         credential: Credential | None = None,
         run_id: str = "",
+        read_only: bool = False,
     ) -> Session:
         """A way to the provider, with the stored credential or with one that is only tried.
+        `read_only` writes nothing to the hub.
 
         Raises ConfigError. The credential is read with the first request.
         """
         from lumio_cli.services.sessions import open_for
 
-        session = open_for(self, provider, priority, credential, run_id)
+        session = open_for(self, provider, priority, credential, run_id, read_only=read_only)
         self._closing.callback(session.close)
         return session
 

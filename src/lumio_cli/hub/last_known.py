@@ -9,11 +9,13 @@ from lumio_cli.hub.db import Hub
 
 class LastKnown:
     """Answers by key, without expiry, in the hub. Safe to use from any thread: each use opens
-    its own connection, since answers worth keeping are few and small.
+    its own connection, since answers worth keeping are few and small. With `read_only` nothing
+    is kept: a preview writes nothing to the hub.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        self.read_only = read_only
 
     def get(self, key: str) -> tuple[bytes, float] | None:
         """The payload and when it was stored (seconds since the epoch), or None."""
@@ -28,6 +30,8 @@ class LastKnown:
 
     def put(self, key: str, payload: bytes, stored_at: float) -> None:
         """Keep an answer. `key` begins with the provider's name and a colon."""
+        if self.read_only:
+            return
         with Hub.open(self.path) as hub, hub.transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO lumio_cache VALUES (?, ?, ?, ?)",

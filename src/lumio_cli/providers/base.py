@@ -379,7 +379,7 @@ class Provider:
     credential: ClassVar[tuple[Field, ...]]
     oauth: ClassVar[OAuth | None] = None
     fields: ClassVar[tuple[Field, ...]] = ()
-    quotas: tuple[Quota, ...]
+    quotas: tuple[Quota, ...] = ()
     resources: ClassVar[tuple[Resource, ...]]
     tls12: ClassVar[bool] = False
     realtime: ClassVar[str] = "none"

@@ -56,8 +56,13 @@ def open_for(
     priority: Literal["interactive", "incremental", "backfill"],
     credential: Credential | None,
     run_id: str,
+    *,
+    read_only: bool,
 ) -> Session:
-    """A session with `provider` as the settings want it. Raises `ConfigError`."""
+    """A session with `provider` as the settings want it; `read_only` leaves the hub alone.
+
+    Raises `ConfigError`.
+    """
     settings, chosen = runtime.settings, runtime.settings.provider(provider.name)
     http = settings.http
     wish = priority if chosen.priority == "auto" else chosen.priority
@@ -85,7 +90,7 @@ def open_for(
         redactor=runtime.redactor,
         clock=runtime.clock,
         stop=runtime.stop,
-        last_known=LastKnown(runtime.hub_path) if credential is None else None,
+        last_known=LastKnown(runtime.hub_path, read_only=read_only) if credential is None else None,
     )
 
 

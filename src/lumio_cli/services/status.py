@@ -197,7 +197,7 @@ def _check(runtime: Runtime, name: str) -> dict[str, Any]:
     try:
         provider = runtime.provider(name)
         credential = runtime.credentials.load(name).credential
-        identity = provider.probe(runtime.session(provider).send, credential)
+        identity = provider.probe(runtime.session(provider, read_only=True).send, credential)
     except LumioError as error:
         return {"status": "fail", "detail": error.message, "hint": error.hint}
     return {

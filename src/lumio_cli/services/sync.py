@@ -123,7 +123,10 @@ def _connect(
     try:
         loaded = runtime.credentials.load(provider.name)
         session = runtime.session(
-            provider, priority="backfill" if mode == "full" else "incremental", run_id=run_id
+            provider,
+            priority="backfill" if mode == "full" else "incremental",
+            run_id=run_id,
+            read_only=hub is None,
         )
         if hub is not None:
             accounts.verify(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +39,8 @@ LOCK_FILES = 64
 """Lock files that all keys share: two keys on one file wait for each other, and nothing worse."""
 LOCK_WAIT = 30.0
 """Seconds to wait for another process's fetch before fetching too."""
+
+_HUB_FAULTS = (LumioError, sqlite3.Error, OSError)
 
 
 class LastKnown(Protocol):
@@ -162,7 +165,7 @@ class Cache:
             if self._disk is not None:
                 self._disk.put(self._name, self._text(key), payload, call.cache_for)
             if self._last_known is not None:
-                with suppress(LumioError):
+                with suppress(*_HUB_FAULTS):
                     self._last_known.put(self._text(key), payload.encode(), now)
         return self._hit(reply, "miss")
 
@@ -185,7 +188,7 @@ class Cache:
             return None
         try:
             known = self._last_known.get(self._text(key))
-        except LumioError:
+        except _HUB_FAULTS:
             return None
         unpacked = unpack(known[0].decode()) if known is not None else None
         if unpacked is None:

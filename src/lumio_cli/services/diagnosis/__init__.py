@@ -1,0 +1,1 @@
+"""The checks of `lumio diagnostic`, by what they look at. `services.diagnose` puts them in order."""
