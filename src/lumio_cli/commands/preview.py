@@ -38,6 +38,7 @@ def preview(
     from lumio_cli.commands.common import in_sandbox
     from lumio_cli.commands.render import preview_result
     from lumio_cli.services import sync as service
+    from lumio_cli.sync.model import has_changes
     from lumio_cli.units import parse_duration
 
     runtime = runtime_of(ctx)
@@ -51,6 +52,6 @@ def preview(
     with in_sandbox(runtime, sandbox, records) as chosen:
         result = service.preview(chosen, request, limit, runtime.output.progress())
     preview_result(runtime.output, result)
-    if result.exit_code == 0 and exit_code and service.has_changes(result):
+    if result.exit_code == 0 and exit_code and has_changes(result):
         return CHANGES
     return result.exit_code

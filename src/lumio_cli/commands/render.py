@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lumio_cli.services.sync import counts
-from lumio_cli.sync.model import ResourceResult, RunResult
+from lumio_cli.sync.model import ResourceResult, RunResult, totals
 
 if TYPE_CHECKING:
     from lumio_cli.output import Output, Table
@@ -21,7 +20,12 @@ def result_columns() -> list[Any]:
         Col("target", kind="id"),
         Col("mode", drop=3),
         Col("status", kind="status"),
-        *(Col(name, kind="number", drop=1 if name == "unchanged" else 0) for name in COUNTS),
+        Col("read", kind="number"),
+        Col("created", "new", "number"),
+        Col("updated", kind="number"),
+        Col("unchanged", "same", "number", drop=1),
+        Col("deleted", "gone", "number"),
+        Col("failed", kind="number"),
         Col("requests", kind="number", drop=2),
         Col("error"),
     ]
@@ -54,15 +58,15 @@ def preview_result(output: Output, result: RunResult) -> None:
     """What `lumio preview` prints."""
     from lumio_cli.output import Diff
 
-    totals = counts(result)
+    total = totals(result)
     document = result.as_json()
     diff = Diff(
         document["changes"],
         {
-            "create": totals["created"],
-            "update": totals["updated"],
-            "delete": totals["deleted"],
-            "unchanged": totals["unchanged"],
+            "create": total["created"],
+            "update": total["updated"],
+            "delete": total["deleted"],
+            "unchanged": total["unchanged"],
         },
     )
     if result.exit_code:
@@ -73,7 +77,7 @@ def preview_result(output: Output, result: RunResult) -> None:
 
 def _verdict(result: RunResult) -> str:
     """One line for people: what the run came to."""
-    total = counts(result)
+    total = totals(result)
     duration = result.as_json()["duration_s"]
     words = [f"{total[n]:,} {n}".replace(",", " ") for n in COUNTS if total[n] and n != "read"]
     done = ", ".join(words) or "nothing new"
@@ -94,7 +98,7 @@ def _tell(output: Output, result: RunResult) -> None:
             continue
         told.add(error.message)
         output.error(error)
-    failed = counts(result)["failed"]
+    failed = totals(result)["failed"]
     if failed:
         output.warn(f"{failed:,} records could not be stored", "lumio failures list")
 
@@ -135,7 +139,7 @@ def status_tables(document: dict[str, Any]) -> list[Table | str]:
         ],
         rows,
     )
-    return [providers, "", Table(_used(resources.columns, rows), rows)]
+    return [providers, Table(_used(resources.columns, rows), rows)]
 
 
 def _used(columns: Any, rows: list[dict[str, Any]]) -> list[Any]:
@@ -146,14 +150,13 @@ def _used(columns: Any, rows: list[dict[str, Any]]) -> list[Any]:
 
 def _provider_row(provider: dict[str, Any]) -> dict[str, Any]:
     limit = provider["rate_limit"]
+    left = f"{limit['remaining']:g} of {limit['limit']:g}" if limit else None
     return {
         **provider,
         "account": provider["account"]["name"] if provider["account"] else None,
         "records": sum(r["records"] for r in provider["resources"]),
         "dead_letters": sum(r["dead_letters"] for r in provider["resources"]),
-        "quota_left": f"{limit['remaining']:g} of {limit['limit']:g} ({limit['quota']})"
-        if limit
-        else None,
+        "quota_left": left,
     }
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from lumio_cli.clock import format_time, format_timestamp
-from lumio_cli.errors import ConfigError
+from lumio_cli.errors import ConfigError, LumioError
 from lumio_cli.hub import state
 
 if TYPE_CHECKING:
     from lumio_cli.hub.db import Hub
     from lumio_cli.providers.auth import Credential
     from lumio_cli.providers.base import Identity, Provider, Send
+    from lumio_cli.runtime import Runtime
 
 
 def fingerprint_of(hub: Hub, credential: Credential) -> str:
@@ -81,3 +83,19 @@ def _has_records(hub: Hub, provider: str) -> bool:
         "SELECT 1 FROM lumio_resources WHERE provider = ? AND records > 0 LIMIT 1", [provider]
     ).fetchone()
     return row is not None
+
+
+def account_key(runtime: Runtime, name: str, credential: Credential | None = None) -> str:
+    """By what quotas and cache tell accounts apart: the account where it is known, else a digest
+    of the credential, which is random enough to give nothing away.
+    """
+    if credential is None:
+        reader = runtime.hub_reader
+        account = None if reader is None else state.read_account(reader.connection, name)
+        if account is not None:
+            return account.account_id
+        try:
+            credential = runtime.credentials.load(name).credential
+        except LumioError:
+            return runtime.paths.profile
+    return sha256((credential.refresh or credential.token).encode()).hexdigest()[:16]

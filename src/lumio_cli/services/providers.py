@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lumio_cli.paths import Paths
-from lumio_cli.providers.base import Provider, Quota, Resource, Writing
+from lumio_cli.providers.base import Provider, Quota, Resource
 from lumio_cli.providers.registry import provider_class, provider_names
 from lumio_cli.stop import Stop
+from lumio_cli.sync.model import DIRECTIONS
 from lumio_cli.units import format_duration, grouped
 
 if TYPE_CHECKING:
@@ -25,14 +26,13 @@ def describe_all() -> list[dict[str, Any]]:
 
 def summary(cls: type[Provider]) -> dict[str, Any]:
     """One provider, in short."""
-    writes = issubclass(cls, Writing) and any(r.writes for r in cls.resources)
     return {
         "provider": cls.name,
         "title": cls.title,
         "category": cls.category,
         "auth": auth_ways(cls),
         "resources": [resource.name for resource in cls.resources],
-        "directions": ["pull", "push"] if writes else ["pull"],
+        "directions": list(DIRECTIONS),
         "realtime": cls.realtime,
         "limits": [quota_text(quota) for quota in cls.quotas],
     }
@@ -47,7 +47,7 @@ def describe(name: str) -> dict[str, Any]:
         "hosts": list(cls.hosts),
         "guide": list(cls.guide),
         "scopes": scopes(cls),
-        "resources": [_resource(resource, cls) for resource in cls.resources],
+        "resources": [_resource(resource) for resource in cls.resources],
         "quotas": [_quota(quota) for quota in cls.quotas],
         "credential": [_field(field) for field in cls.credential],
         "settings": [_field(field) for field in cls.fields],
@@ -79,15 +79,14 @@ def quota_text(quota: Quota) -> str:
             return f"{quota.name}: {count} in {per}"
 
 
-def _resource(resource: Resource, cls: type[Provider]) -> dict[str, Any]:
-    changes = "changes" if resource.cursor is not None else "full walks only"
-    pushes = resource.writes is not None and issubclass(cls, Writing)
+def _resource(resource: Resource) -> dict[str, Any]:
+    incremental = resource.cursor is not None or bool(resource.parents)
     return {
         "resource": resource.name,
         "title": resource.title,
-        "directions": ["pull", "push"] if pushes else ["pull"],
-        "incremental": resource.cursor is not None,
-        "finds": changes,
+        "directions": list(DIRECTIONS),
+        "incremental": incremental,
+        "finds": "changes" if incremental else "full walks only",
         "deletes": list(resource.deletes),
         "scopes": list(resource.scopes),
         "write_scopes": list(resource.write_scopes),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
-from lumio_cli.errors import LumioError
 from lumio_cli.hub.last_known import LastKnown
-from lumio_cli.hub.state import read_account
+from lumio_cli.services.accounts import account_key
 from lumio_cli.transport.limiter import Priority
 from lumio_cli.transport.session import Session, TransportOptions, open_session
 from lumio_cli.transport.wire import Timeouts
@@ -92,19 +90,3 @@ def open_for(
         stop=runtime.stop,
         last_known=LastKnown(runtime.hub_path, read_only=read_only) if credential is None else None,
     )
-
-
-def account_key(runtime: Runtime, name: str, credential: Credential | None = None) -> str:
-    """By what quotas and cache tell accounts apart: the account where it is known, else a digest
-    of the credential, which is random enough to give nothing away.
-    """
-    if credential is None:
-        reader = runtime.hub_reader
-        account = None if reader is None else read_account(reader.connection, name)
-        if account is not None:
-            return account.account_id
-        try:
-            credential = runtime.credentials.load(name).credential
-        except LumioError:
-            return runtime.paths.profile
-    return sha256((credential.refresh or credential.token).encode()).hexdigest()[:16]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lumio_cli.runtime import Runtime
 
-RESOURCE_HEADROOM = 2.0
+TOO_EARLY = 2.0
 """Seconds of a run that are too few to say when it will end."""
 
 
@@ -140,7 +140,7 @@ def _progress(runtime: Runtime, run: Mapping[str, Any]) -> dict[str, Any]:
     if total:
         percentage = round(min(100.0, 100.0 * current / total), 1)
         spent = (now - parse_time(run["started_at"])).total_seconds()
-        if current and spent > RESOURCE_HEADROOM:
+        if current and spent > TOO_EARLY:
             left = spent / current * max(0, total - current)
             eta = format_time((now + timedelta(seconds=left)).replace(microsecond=0))
     return {"current": current, "total": total, "percentage": percentage, "eta": eta}
@@ -163,10 +163,10 @@ def health(connected: bool, resources: Iterable[Mapping[str, Any]], circuit: str
 
 
 def _transport(runtime: Runtime, name: str) -> tuple[dict[str, Any] | None, str]:
-    """The tightest quota, and the circuit; None and closed where no request was ever made."""
+    """How the quotas stand, and the circuit; None and closed where no request was ever made."""
     if not runtime.paths.quotas.exists():
         return None, "closed"
-    from lumio_cli.services.sessions import account_key
+    from lumio_cli.services.accounts import account_key
     from lumio_cli.transport.breaker import Breaker
     from lumio_cli.transport.limiter import Limiter
 
@@ -179,17 +179,18 @@ def _transport(runtime: Runtime, name: str) -> tuple[dict[str, Any] | None, str]
         runtime.clock,
         share=runtime.settings.configured(name).quota_share,
     )
-    levels = [level for level in limiter.levels() if level.limit]
+    quotas = [
+        {
+            "quota": level.quota,
+            "limit": level.limit,
+            "remaining": level.remaining,
+            "reset_at": level.reset_at,
+        }
+        for level in limiter.levels()
+    ]
     circuit = Breaker(runtime.quota_store, name, runtime.clock).state()
-    if not levels:
-        return None, circuit
-    tightest = min(levels, key=lambda level: level.remaining / level.limit)
-    return {
-        "quota": tightest.quota,
-        "limit": tightest.limit,
-        "remaining": tightest.remaining,
-        "reset_at": tightest.reset_at,
-    }, circuit
+    # The quota that a provider declares first is the one that most calls live by.
+    return ({**quotas[0], "quotas": quotas} if quotas else None), circuit
 
 
 def _check(runtime: Runtime, name: str) -> dict[str, Any]:

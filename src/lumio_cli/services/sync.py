@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
-from lumio_cli.clock import format_timestamp
+from lumio_cli.clock import format_timestamp, utc
 from lumio_cli.errors import CredentialError, LumioError, UsageError
 from lumio_cli.hub.db import Hub
 from lumio_cli.progress import NoProgress, Progress
@@ -14,7 +14,7 @@ from lumio_cli.services import accounts
 from lumio_cli.services.runlocks import RunLocks, bury_dead_runs, busy_error
 from lumio_cli.services.targets import Selection, select
 from lumio_cli.sync.engine import Skip, new_run_id, run_pull
-from lumio_cli.sync.model import Counter, Job, Link, Mode, Options, RunResult
+from lumio_cli.sync.model import DIRECTIONS, Counter, Job, Link, Mode, Options, RunResult
 
 if TYPE_CHECKING:
     from lumio_cli.runtime import Runtime
@@ -44,7 +44,7 @@ def sync(runtime: Runtime, request: Request, progress: Progress | None = None) -
     if request.max_duration is not None:
         runtime.stop.limit(request.max_duration)
     hub, clock = runtime.hub, runtime.clock
-    run_id = new_run_id(clock)
+    run_id, started_at = new_run_id(clock), utc(clock.time())
     locks = RunLocks(runtime.paths.locks, run_id, clock, runtime.stop)
     try:
         locks.live()
@@ -71,6 +71,7 @@ def sync(runtime: Runtime, request: Request, progress: Progress | None = None) -
             jobs,
             _options(runtime, request.mode),
             run_id=run_id,
+            started_at=started_at,
             clock=clock,
             stop=runtime.stop,
             progress=progress or NoProgress(),
@@ -93,7 +94,7 @@ def preview(
     if request.max_duration is not None:
         runtime.stop.limit(request.max_duration)
     hub = runtime.hub_reader or Hub.in_memory()
-    run_id = new_run_id(runtime.clock)
+    run_id, started_at = new_run_id(runtime.clock), utc(runtime.clock.time())
     jobs: list[Job] = []
     skips: list[Skip] = []
     for selection in selections:
@@ -105,6 +106,7 @@ def preview(
         jobs,
         _options(runtime, request.mode),
         run_id=run_id,
+        started_at=started_at,
         clock=runtime.clock,
         stop=runtime.stop,
         progress=progress or NoProgress(),
@@ -169,19 +171,8 @@ def _options(runtime: Runtime, mode: Mode) -> Options:
 
 def _check_direction(request: Request) -> None:
     """Pushing is not part of this version: say so instead of doing half of what was asked."""
-    if request.direction != "pull":
+    if request.direction not in DIRECTIONS:
         raise UsageError(
             f"--direction {request.direction} is not supported by this version of lumio",
             hint="--direction pull brings the hub up to date",
         )
-
-
-def has_changes(result: RunResult) -> bool:
-    """Whether a preview found anything to do."""
-    return any(r.created or r.updated or r.deleted for r in result.resources)
-
-
-def counts(result: RunResult) -> dict[str, Any]:
-    """The run's totals, for the last line of a table."""
-    names = ("read", "created", "updated", "unchanged", "deleted", "failed", "requests", "retries")
-    return {name: sum(getattr(r, name) for r in result.resources) for name in names}

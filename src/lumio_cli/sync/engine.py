@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 
 from lumio_cli import __version__
 from lumio_cli.clock import Clock, format_timestamp, utc
@@ -46,6 +47,7 @@ def run_pull(
     options: Options,
     *,
     run_id: str,
+    started_at: datetime,
     clock: Clock,
     stop: Stop,
     progress: Progress,
@@ -56,10 +58,12 @@ def run_pull(
 ) -> RunResult:
     """Pull `jobs` into the hub and say how it went; with `preview_limit` only say what would be.
 
+    `started_at` is when the command began, which may have waited for locks since.
+
     `concurrency` is how many resources of one provider are pulled at once. The calling thread
     becomes the hub's writer until the run is over.
     """
-    outcome = RunResult(run_id, utc(clock.time()))
+    outcome = RunResult(run_id, started_at)
     preview = None if preview_limit is None else PreviewStore(run_id, clock, preview_limit)
     store = preview or Store(run_id, clock)
     writer = Writer(hub, commit=preview is None)

@@ -12,6 +12,8 @@ from lumio_cli.errors import LumioError
 from lumio_cli.providers.base import Call, Provider, Reply, Resource
 
 Mode = Literal["incremental", "full"]
+DIRECTIONS = ("pull",)
+"""Which ways the engine can carry changes."""
 Status = Literal["succeeded", "partial", "failed", "skipped"]
 
 
@@ -203,3 +205,16 @@ def error_json(error: LumioError | None) -> Mapping[str, Any] | None:
         "hint": error.hint,
         "exit_code": error.exit_code,
     }
+
+
+TOTALS = ("read", "created", "updated", "unchanged", "deleted", "failed", "requests", "retries")
+
+
+def totals(result: RunResult) -> dict[str, int]:
+    """The run's counts, summed over its resources."""
+    return {name: sum(getattr(r, name) for r in result.resources) for name in TOTALS}
+
+
+def has_changes(result: RunResult) -> bool:
+    """Whether a preview found anything to do."""
+    return any(r.created or r.updated or r.deleted for r in result.resources)

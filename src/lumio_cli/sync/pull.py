@@ -18,7 +18,7 @@ from lumio_cli.hub.views import ViewColumn
 from lumio_cli.providers.base import Call, Column, Kind, Property, Reply, Resource, Walk, Window
 from lumio_cli.sync.model import Job, ResourceResult
 from lumio_cli.sync.store import Store
-from lumio_cli.sync.walk import Engine, Walker
+from lumio_cli.sync.walk import Engine, Walker, understood
 
 T = TypeVar("T")
 
@@ -84,7 +84,8 @@ class Pull:
             self._changes()
 
     def _full(self, unfinished: list[Checkpoint]) -> None:
-        count = self.provider.count(self.resource, self._send) if not unfinished else None
+        with understood(self.job.target):
+            count = self.provider.count(self.resource, self._send) if not unfinished else None
         self.engine.progress.start(self.job.target, count, detail="full")
         walkers = self._walkers_for("full", unfinished, total=count)
         self._run(walkers)
@@ -264,7 +265,8 @@ class Pull:
 
     def _describe(self) -> None:
         """Ask the provider for the fields it has now, and let the view follow."""
-        described = self.provider.describe(self.resource, self._send_fresh)
+        with understood(self.job.target):
+            described = self.provider.describe(self.resource, self._send_fresh)
         if described is None:
             return
         self._properties = described

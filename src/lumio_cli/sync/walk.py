@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from lumio_cli.clock import Clock, format_time
-from lumio_cli.errors import PagingError
+from lumio_cli.errors import BadReplyError, PagingError
 from lumio_cli.hub import records
 from lumio_cli.hub.state import Checkpoint
 from lumio_cli.progress import Progress
@@ -23,6 +24,19 @@ from lumio_cli.sync.store import Store, Stored
 from lumio_cli.sync.writer import Writer
 
 DEFAULT_PAGE = 100
+
+
+@contextmanager
+def understood(target: str) -> Iterator[None]:
+    """JSON that is not of the form a provider promises fails its resource, and not the run."""
+    try:
+        yield
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise BadReplyError(
+            f"{target}: an answer does not have the form that lumio knows "
+            f"({type(error).__name__}: {error})",
+            hint="`lumio debug` shows the exchange; please report it",
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +113,22 @@ class Walker:
         reply = self._send(self._paging.ask(self._provider.call(self.walk), asked))
         self.stale = self.stale or reply.stale
         self._note_ceiling(reply)
-        found = self._provider.records(self.walk, reply)
+        with understood(self.job.target):
+            found = self._provider.records(self.walk, reply)
         if found and self._on_first_rows is not None:
             properties, self._on_first_rows = self._on_first_rows(), None
             if properties is not None:
                 self.walk = replace(self.walk, properties=properties)
                 return self._page(asked)
-        following = self._paging.next(asked, reply, found)
-        if self._total is None:
-            self._total = self._provider.total(self.walk, reply)
-            if self._total is not None:
-                self.engine.progress.start(self.job.target, self._total, detail=self.walk.kind)
+        with understood(self.job.target):
+            following = self._paging.next(asked, reply, found)
+            filled = self._provider.fill(self.walk, found, self._send)
+            total = self._provider.total(self.walk, reply) if self._total is None else None
+        if total is not None:
+            self._total = total
+            self.engine.progress.start(self.job.target, total, detail=self.walk.kind)
         groups = self._complete_groups(asked, following)
-        self._store(found, self._provider.fill(self.walk, found, self._send), following, groups)
+        self._store(found, filled, following, groups)
         return following
 
     def _with_keys(self, place: Place) -> Place | None:
@@ -174,7 +191,8 @@ class Walker:
             letters=[] if tombstones else prepared.letters,
             checkpoint=self.point,
             gone=gone,
-            groups=groups,
+            # A parent with a link that cannot be read does not prove that its others are gone.
+            groups=[] if prepared.letters else groups,
             seen=walk.kind == "full" and "sweep" in resource.deletes,
             cursor=self._sorted_cursor(filled),
             total=self._total,

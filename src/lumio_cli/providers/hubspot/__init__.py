@@ -1,8 +1,11 @@
 """HubSpot CRM: contacts, companies, deals, products, tickets and how they belong together.
 
 Sources: HubSpot's public API descriptions (HubSpot-public-api-spec-collection: CRM objects v3 and
-2026-03, properties, owners, pipelines, associations v4, account info, OAuth v1 and v3) and its
-developer documentation on usage limits and CRM search. What follows from them:
+2026-03, properties, owners, pipelines, associations v4, account info, OAuth v1 and v3) and, on
+developers.hubspot.com, the guides on usage limits and CRM search and the changelog entries
+"increasing-our-api-limits", "bug-fix-batch-read-limit-for-hubspot-associations-api",
+"service-keys", "legacy-private-app-creation-sunset" and
+"legacy-apis-and-legacy-apps-whats-going-unsupported-and-when". What follows from them:
 
 - A listing returns only the properties that are asked for, at most 100 records a page; a search at
   most 200, and 10,000 a query, whatever its `after` says. A search is therefore walked by
@@ -14,6 +17,8 @@ developer documentation on usage limits and CRM search. What follows from them:
   requests a second over all types of an account (`x-hubspot-rate-limit-exemptions` in the specs).
 - Archiving does not touch the modification date: the archived are listed on their own.
 - Contacts carry `lastmodifieddate`, everything else `hs_lastmodifieddate`.
+- Numbered versions lose HubSpot's support in 2027 (associations v4 in March, v3 in September);
+  the version of the object endpoints is a setting for that reason.
 """
 
 from __future__ import annotations
@@ -53,8 +58,8 @@ from lumio_cli.providers.hubspot.resources import (
     OWNERS,
     PAIRS,
     PIPELINES,
-    link,
-    stage,
+    links,
+    stages,
 )
 from lumio_cli.providers.hubspot.writes import write_all
 from lumio_cli.providers.paging import with_params
@@ -79,7 +84,7 @@ class HubSpot(Provider):
     credential = (
         Field(
             "token",
-            "Private app access token (Settings > Integrations > Private Apps)",
+            "Service key, or access token of a private app (Settings > Integrations)",
             secret=True,
             pattern=r"pat-[a-z0-9]+-[0-9a-fA-F-]{36}|[A-Za-z0-9_-]{20,}",
         ),
@@ -133,13 +138,13 @@ class HubSpot(Provider):
     )
     resources = (*OBJECTS, ASSOCIATIONS, OWNERS, PIPELINES)
     guide = (
-        "In HubSpot open Settings > Integrations > Private Apps and create a private app.",
+        "In HubSpot open Settings > Integrations > Service Keys and create a service key.",
         "Give it the scopes listed below; those for writing only if you want to push changes.",
-        "Copy its access token and run `lumio connect hubspot`.",
-        (
-            "Or create a public app with the redirect URL http://localhost:18921/callback and run"
-            " `lumio connect hubspot --oauth --set client_id=ID`."
-        ),
+        "Copy the key and run `lumio connect hubspot`.",
+        "The access token of a legacy private app works as well; HubSpot lets nobody create new"
+        " ones since October 26, 2026.",
+        "Or use an app of yours that has the redirect URL http://localhost:18921/callback: "
+        "`lumio connect hubspot --oauth --set client_id=ID`.",
     )
 
     # -- talking
@@ -324,7 +329,14 @@ class HubSpot(Provider):
         if walk.resource not in OBJECTS or walk.kind == "tombstones" or not self._must_fill(walk):
             return records
         found: list[Record] = []
-        ids = [str(record["id"]) for record in records if "id" in record]
+        ids: list[str] = []
+        for record in records:
+            value = record.get("id") if isinstance(record, dict) else None
+            if isinstance(value, str):
+                ids.append(value)
+            else:
+                # What cannot be asked for is passed on: it has to become a dead letter.
+                found.append(record)
         for start in range(0, len(ids), BATCH):
             body = {
                 "inputs": [{"id": i} for i in ids[start : start + BATCH]],
@@ -340,9 +352,11 @@ class HubSpot(Provider):
         rows = super().records(walk, reply)
         if walk.resource is ASSOCIATIONS:
             a, b = walk.options["from"], walk.options["to"]
-            return [link(a, b, result["from"]["id"], to) for result in rows for to in result["to"]]
+            return [record for result in rows for record in links(a, b, result)]
         if walk.resource is PIPELINES:
-            return [stage(walk.options["type"], p, s) for p in rows for s in p.get("stages", ())]
+            return [
+                record for pipeline in rows for record in stages(walk.options["type"], pipeline)
+            ]
         return rows
 
     def total(self, walk: Walk, reply: Reply) -> int | None:

@@ -213,7 +213,18 @@ PIPELINES = Resource(
 )
 
 
-def link(a: str, b: str, from_id: Any, to: Mapping[str, Any]) -> Record:
+def links(a: str, b: str, result: Any) -> list[Record]:
+    """What one record is linked to. What cannot be read comes without an id: as a dead letter."""
+    from_id, found = dig(result, "from.id"), dig(result, "to")
+    if from_id is None or not isinstance(found, list):
+        return [{"unreadable": result}]
+    return [
+        _link(a, b, from_id, to) if dig(to, "toObjectId") is not None else {"unreadable": to}
+        for to in found
+    ]
+
+
+def _link(a: str, b: str, from_id: Any, to: Mapping[str, Any]) -> Record:
     to_id = str(to["toObjectId"])
     kinds = sorted(
         (t for t in to.get("associationTypes") or ()),
@@ -231,7 +242,20 @@ def link(a: str, b: str, from_id: Any, to: Mapping[str, Any]) -> Record:
     }
 
 
-def stage(kind: str, pipeline: Mapping[str, Any], stage: Mapping[str, Any]) -> Record:
+def stages(kind: str, pipeline: Any) -> list[Record]:
+    """A pipeline's stages. What cannot be read comes without an id: as a dead letter."""
+    found = dig(pipeline, "stages") or []
+    if not isinstance(dig(pipeline, "id"), str | int) or not isinstance(found, list):
+        return [{"unreadable": pipeline}]
+    return [
+        _stage(kind, pipeline, item)
+        if isinstance(dig(item, "id"), str | int)
+        else {"unreadable": item}
+        for item in found
+    ]
+
+
+def _stage(kind: str, pipeline: Mapping[str, Any], stage: Mapping[str, Any]) -> Record:
     return {
         "id": f"{kind}:{pipeline['id']}:{stage['id']}",
         "object_type": kind,
