@@ -27,7 +27,7 @@ def result_columns() -> list[Any]:
         Col("deleted", "gone", "number"),
         Col("failed", kind="number"),
         Col("requests", kind="number", drop=2),
-        Col("error"),
+        Col("error", rare=True),
     ]
 
 
@@ -43,14 +43,11 @@ def sync_result(output: Output, result: RunResult) -> None:
     """What `lumio sync` prints."""
     from lumio_cli.output import Table
 
-    columns = result_columns()
-    if not any(r.error for r in result.resources):
-        columns = [c for c in columns if c.name != "error"]
-    output.result(
-        result.as_json(),
-        Table(columns, [result_row(r) for r in result.resources]),
-        _verdict(result),
-    )
+    rows = [result_row(r) for r in result.resources]
+    parts: list[Table | str] = [Table(result_columns(), rows), _verdict(result)]
+    if result.error is not None and output.mode == "table":
+        parts = []  # the same line for every resource: the error alone says it
+    output.result(result.as_json(), *parts)
     _tell(output, result)
 
 
@@ -130,22 +127,16 @@ def status_tables(document: dict[str, Any]) -> list[Table | str]:
             Col("target", kind="id"),
             Col("records", kind="number"),
             Col("last_run", kind="status"),
-            Col("progress"),
+            Col("progress", rare=True),
             Col("last_success", kind="time"),
             Col("cursor", kind="id", drop=2),
             Col("pending_push", kind="number", drop=3),
             Col("dead_letters", kind="number", drop=1),
-            Col("note"),
+            Col("note", rare=True),
         ],
         rows,
     )
-    return [providers, Table(_used(resources.columns, rows), rows)]
-
-
-def _used(columns: Any, rows: list[dict[str, Any]]) -> list[Any]:
-    """Columns that only sometimes have something to say stay away when they have not."""
-    rare = ("progress", "note")
-    return [c for c in columns if c.name not in rare or any(row[c.name] for row in rows)]
+    return [providers, resources]
 
 
 def _provider_row(provider: dict[str, Any]) -> dict[str, Any]:

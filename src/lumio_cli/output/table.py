@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import IO, Any
 
@@ -26,14 +26,15 @@ _WRAPPED = 24
 class Col:
     """A column. `name` is its key in rows and its TSV header, `title` what people read.
 
-    `drop` above 0: may be left out where the terminal is too narrow, the highest first. TSV and
-    JSON are always complete.
+    `drop` above 0: may be left out where the terminal is too narrow, the highest first. `rare`:
+    is left out for people where no row has a value. TSV and JSON are always complete.
     """
 
     name: str
     title: str = ""
     kind: Kind = "text"
     drop: int = 0
+    rare: bool = False
 
     @property
     def heading(self) -> str:
@@ -71,6 +72,8 @@ def write_tsv(table: Table, stream: IO[str]) -> None:
 
 def write_table(table: Table, stream: IO[str], look: Look, now: datetime) -> None:
     """The table as people like it, fitted to the terminal's width. Ids wrap, nothing is cut."""
+    rows = list(table.rows)
+    table = replace(table, columns=_needed(table, rows), rows=[_as_mapping(table, r) for r in rows])
     body = [
         [
             for_people(column.kind, value, look, now)
@@ -90,6 +93,16 @@ def write_table(table: Table, stream: IO[str], look: Look, now: datetime) -> Non
         stream.write(look.paint(f"(too narrow for: {names}; see -o tsv)", "dim") + "\n")
     if table.footer:
         stream.write(table.footer + "\n")
+
+
+def _as_mapping(table: Table, row: Row) -> Mapping[str, Any]:
+    return dict(zip((c.name for c in table.columns), table.cells(row), strict=True))
+
+
+def _needed(table: Table, rows: Sequence[Row]) -> list[Col]:
+    """The columns without those rare ones that have nothing to say this time."""
+    cells = [_as_mapping(table, row) for row in rows]
+    return [c for c in table.columns if not c.rare or any(row[c.name] for row in cells)]
 
 
 def _fit(

@@ -198,6 +198,9 @@ def _conclude(outcome: RunResult, stop: Stop) -> None:
     if codes == {0} and any(_matters(r) for r in optional):
         codes = {0, 3}
     outcome.exit_code = 0 if not codes else codes.pop() if len(codes) == 1 else 3
+    told = {r.error.message: r.error for r in outcome.resources if r.error is not None}
+    if len(told) == 1 and all(r.error is not None for r in outcome.resources):
+        outcome.error = next(iter(told.values()))
     if outcome.exit_code == 0:
         outcome.status = "succeeded"
     elif all(r.status in ("failed", "skipped") and r.error is not None for r in main):

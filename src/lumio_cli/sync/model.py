@@ -166,7 +166,7 @@ class RecordChange:
 
 @dataclass(slots=True)
 class RunResult:
-    """A whole run. `error` is set where the run as a whole could not do its work."""
+    """A whole run. `error` is set where one and the same thing kept all of it from its work."""
 
     run_id: str
     started_at: datetime
