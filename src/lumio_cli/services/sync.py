@@ -12,6 +12,7 @@ from lumio_cli.hub.db import Hub
 from lumio_cli.progress import NoProgress, Progress
 from lumio_cli.services import accounts
 from lumio_cli.services.runlocks import RunLocks, bury_dead_runs, busy_error
+from lumio_cli.services.runlog import LoggedProgress
 from lumio_cli.services.targets import Selection, select
 from lumio_cli.sync.engine import Skip, new_run_id, run_pull
 from lumio_cli.sync.model import DIRECTIONS, Counter, Job, Link, Mode, Options, RunResult
@@ -45,6 +46,7 @@ def sync(runtime: Runtime, request: Request, progress: Progress | None = None) -
         runtime.stop.limit(request.max_duration)
     hub, clock = runtime.hub, runtime.clock
     run_id, started_at = new_run_id(clock), utc(clock.time())
+    runtime.start_log(run_id=run_id)
     locks = RunLocks(runtime.paths.locks, run_id, clock, runtime.stop)
     try:
         locks.live()
@@ -74,7 +76,7 @@ def sync(runtime: Runtime, request: Request, progress: Progress | None = None) -
             started_at=started_at,
             clock=clock,
             stop=runtime.stop,
-            progress=progress or NoProgress(),
+            progress=LoggedProgress(progress or NoProgress()),
             targets=list(request.targets) or [s.provider.name for s in selections],
             skips=skips,
             concurrency=runtime.settings.sync.concurrency,
@@ -95,6 +97,7 @@ def preview(
         runtime.stop.limit(request.max_duration)
     hub = runtime.hub_reader or Hub.in_memory()
     run_id, started_at = new_run_id(runtime.clock), utc(runtime.clock.time())
+    runtime.start_log(run_id=run_id)
     jobs: list[Job] = []
     skips: list[Skip] = []
     for selection in selections:
@@ -109,7 +112,7 @@ def preview(
         started_at=started_at,
         clock=runtime.clock,
         stop=runtime.stop,
-        progress=progress or NoProgress(),
+        progress=LoggedProgress(progress or NoProgress()),
         targets=list(request.targets),
         skips=skips,
         concurrency=runtime.settings.sync.concurrency,

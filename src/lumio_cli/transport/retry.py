@@ -12,6 +12,7 @@ fails now, with an error that says when to come back.
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Callable
@@ -151,6 +152,7 @@ class _Walk:
         self._waited = 0.0
         self._too_long = False
         self._reason = ""
+        self._error = ""
 
     def attempt(self, attempt: Callable[[int], Reply]) -> Reply:
         retry = self._retry
@@ -162,6 +164,7 @@ class _Walk:
 
     def wait(self, state: RetryCallState) -> float:
         again = _failure(state)
+        self._error = again.error.message
         if again.hold is not None:
             self._throttled += 1
             self._reason = "the provider's rate limit"
@@ -188,6 +191,12 @@ class _Walk:
 
     def sleep(self, seconds: float) -> None:
         retry = self._retry
+        logging.getLogger(__name__).info(
+            "attempt %d failed, the next one comes in %.1f s: %s",
+            self._number,
+            seconds,
+            self._error,
+        )
         with self._tally.waiting(seconds, self._reason, retry._clock):
             retry._clock.sleep(seconds, retry._stop)
 
