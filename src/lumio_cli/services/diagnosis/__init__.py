@@ -1,1 +1,1 @@
-"""The checks of `lumio diagnostic`, by what they look at. `services.diagnose` puts them in order."""
+"""The checks of `lumio diagnostic`, by what they look at; `services.diagnose` runs them."""

@@ -8,6 +8,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from urllib.parse import urlsplit
 
 from lumio_cli import __version__
 from lumio_cli.clock import format_timestamp
-from lumio_cli.services.diagnosis.checks import Check, Finding
+from lumio_cli.errors import LumioError
+from lumio_cli.services.diagnosis.checks import Check, Finding, Status
 from lumio_cli.services.diagnosis.scene import Scene
 from lumio_cli.units import format_size
 
@@ -36,7 +38,7 @@ _TRUST = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 def checks(scene: Scene) -> list[Check]:
     """The machine's checks."""
     return [
-        Check("versions", lambda: versions(scene)),
+        Check("versions", versions),
         Check("clock", lambda: clock(scene)),
         Check("disk", lambda: disk(scene)),
         Check("terminal", lambda: terminal(scene)),
@@ -108,7 +110,7 @@ def bare_url(text: str) -> str:
     return f"{url.scheme}://{url.hostname or ''}{port}"
 
 
-def versions(scene: Scene) -> Finding:
+def versions() -> Finding:
     """Whether everything is there, and new enough."""
     found = packages()
     missing = [name for name, said in found.items() if said == "missing"]
@@ -140,9 +142,10 @@ def clock(scene: Scene) -> Finding:
     facts = {"time_zone": time.strftime("%Z"), "utc_offset": time.strftime("%z")}
     if now < BORN:
         return Finding("fail", f"{text}: this clock was never set", "set it, or start NTP", facts)
-    with scene.hub() as hub:
-        row = hub.execute("SELECT max(heartbeat_at) FROM lumio_runs").fetchone() if hub else None
-    newest = row[0] if row else None
+    newest = None
+    with suppress(LumioError), scene.hub() as hub:  # a hub that is damaged has its own check
+        if hub is not None:
+            newest = hub.execute("SELECT max(heartbeat_at) FROM lumio_runs").fetchone()[0]
     if newest is not None and scene.age(newest) < -60:
         return Finding(
             "warn",
@@ -156,7 +159,9 @@ def clock(scene: Scene) -> Finding:
 def disk(scene: Scene) -> Finding:
     """Whether hub, backups and cache have room to grow."""
     size = scene.hub_path.stat().st_size if scene.hub_path.exists() else 0
-    words, worst, hint = [], "pass", None
+    words: list[str] = []
+    worst: Status = "pass"
+    hint = None
     facts: dict[str, Any] = {"hub_bytes": size}
     seen: dict[int, str] = {}
     for what, path in (("hub", scene.hub_path.parent), ("cache", scene.paths.cache_dir)):
@@ -173,8 +178,7 @@ def disk(scene: Scene) -> Finding:
         elif free < SPARE + (size if what == "hub" else 0) and worst == "pass":
             worst, hint = "warn", f"free some space where {place} is: a backup copies the hub"
     text = f"{', '.join(words)}; the hub has {format_size(size)}"
-    return Finding("warn" if worst == "warn" else "fail" if worst == "fail" else "pass",
-                   text, hint, facts)  # fmt: skip
+    return Finding(worst, text, hint, facts)
 
 
 def terminal(scene: Scene) -> Finding:

@@ -1,0 +1,92 @@
+"""What the diagnosis says of credentials, quotas and the circuit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from lumio_cli.clock import utc
+from lumio_cli.providers.auth import Credential
+from lumio_cli.providers.base import Allowance, Call
+from lumio_cli.runtime import Runtime
+from lumio_cli.services.diagnosis import account
+from lumio_cli.services.diagnosis.scene import Scene
+from lumio_cli.services.diagnosis.subject import Subject, find_subject
+from lumio_cli.transport.breaker import Breaker
+from services.test_diagnose import runtime_at
+from support.clock import FakeClock
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Iterator[Runtime]:
+    with runtime_at(tmp_path, LUMIO_VAULT_KEY="00" * 32) as runtime:
+        runtime.__dict__["clock"] = FakeClock(time.time())
+        yield runtime
+
+
+def subject_of(runtime: Runtime) -> Subject:
+    return find_subject(Scene(runtime), "hubspot")
+
+
+@pytest.mark.parametrize(
+    ("refresh", "days", "status", "words"),
+    [
+        ("", None, "pass", "does not say when it ends"),
+        ("", 30, "pass", "ends in 30 d"),
+        ("", 3, "warn", "ends in 3 d"),
+        ("", -1, "fail", "ended 23 h 59 min ago"),
+        ("renewal-token", -1, "pass", "renewed by itself"),
+    ],
+)
+def test_when_a_stored_credential_ends(
+    runtime: Runtime, refresh: str, days: float | None, status: str, words: str
+) -> None:
+    now = utc(round(runtime.clock.time()) + 1)
+    end = None if days is None else now + timedelta(days=days)
+    runtime.credentials.save("hubspot", Credential("oauth", "some-access-token", refresh, end))
+    finding = account.credential(subject_of(runtime))
+    assert (finding.status, words in finding.detail) == (status, True), finding
+    assert "vault" in finding.detail
+    assert bool(finding.hint) == (status != "pass")
+
+
+def test_a_quota_that_is_held_back_or_low_is_a_warning(runtime: Runtime) -> None:
+    subject = subject_of(runtime)
+    assert account.quota(subject).status == "pass"
+    call = Call("GET", "/crm/v3/owners")
+    subject.limiter().observe(call, [Allowance("daily", 1_000_000, 5_000)])
+    low = account.quota(subject)
+    assert (low.status, "daily 5 000 of 1 000 000" in low.detail) == ("warn", True)
+    assert "quota_share" in (low.hint or "")
+    subject.limiter().hold(call, "burst", 60)
+    held = account.quota(subject)
+    assert (held.status, "burst is held back" in held.detail) == ("warn", True)
+    assert held.facts["levels"][0]["held_until"].endswith("Z")
+
+
+def test_a_circuit_opens_and_is_tried_again(runtime: Runtime) -> None:
+    subject, clock = subject_of(runtime), runtime.clock
+    assert account.circuit(subject).status == "pass"
+    breaker = Breaker(runtime.quota_store, "hubspot", clock)
+    for _ in range(5):
+        breaker.failure("HTTP 503")
+    assert account.circuit(subject).status == "fail"
+    clock.advance(3600)  # type: ignore[attr-defined]
+    half = account.circuit(subject)
+    assert (half.status, half.hint) == ("warn", "lumio sync hubspot tries it")
+
+
+def test_scopes_are_remembered_where_nobody_asks_now(runtime: Runtime) -> None:
+    subject = subject_of(runtime)
+    assert account.scopes(subject).status == "skip"
+    granted = ("crm.objects.contacts.read",)
+    runtime.credentials.save("hubspot", Credential("token", "some-access-token", scopes=granted))
+    account.credential(subject)
+    finding = account.scopes(subject)
+    assert finding.status == "warn"
+    assert "deals" in finding.facts["missing"]
+    assert "contacts" not in finding.facts["missing"]
