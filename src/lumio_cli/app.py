@@ -84,6 +84,8 @@ def build_root() -> Any:
 def main() -> NoReturn:
     """The `lumio` program."""
     os.umask(0o077)
+    # pydantic would read the entry points of every installed package to look for plug-ins.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

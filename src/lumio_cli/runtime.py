@@ -197,6 +197,7 @@ class Runtime:
             **chosen.options,
             "columns": chosen.columns,
             "limits": chosen.limits,
+            "deletes_every": chosen.deletes_every,
             "time_zone": account.details.get("time_zone", "") if account else "",
         }
         return load_provider(name, options)

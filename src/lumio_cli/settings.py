@@ -21,7 +21,7 @@ from pydantic_settings import (
 )
 
 from lumio_cli.config_file import ConfigFile, Key, read_config_file
-from lumio_cli.errors import ConfigError
+from lumio_cli.errors import ConfigError, UsageError
 from lumio_cli.paths import Paths
 from lumio_cli.settings_check import Problem, check_providers, explain, unknown_variables
 from lumio_cli.units import parse_duration, parse_share, parse_size
@@ -96,9 +96,7 @@ class HttpSettings(Section):
     read_timeout: Seconds = Field(
         default=60.0, description="Longest silence while an answer is read."
     )
-    ca_file: str = Field(
-        default="", description="Certificates to trust instead of the built-in ones."
-    )
+    ca_file: str = Field(default="", description="More certificates to trust, in PEM form.")
     proxy: str = Field(default="", description="Proxy URL; empty: HTTPS_PROXY and NO_PROXY decide.")
     tls12: bool = Field(default=False, description="Accept TLS 1.2 where a middlebox knows no 1.3.")
     max_body: Bytes = Field(default=64 << 20, description="Largest answer that is read.")
@@ -171,7 +169,8 @@ class ProviderSettings(Section):
         default_factory=dict, description="Other limits than the provider publishes, by quota name."
     )
     deletes_every: Seconds = Field(
-        default=86400.0, description="Time between full walks that look for deletions."
+        default=3600.0,
+        description="Time between two looks at a long list of deleted records.",
     )
     token_command: Words = Field(default_factory=list, description="Command that prints the token.")
     columns: Annotated[dict[str, dict[str, str]], BeforeValidator(_decoded)] = Field(
@@ -257,6 +256,9 @@ class SettingsError(ConfigError):
             f"{first.where}: {first.text}{more}",
             hint="`lumio config validate` names every problem" if more else first.hint,
         )
+        if all(problem.where.startswith("--") for problem in problems):
+            # Nothing is wrong with the configuration: the command line is.
+            self.code, self.exit_code = UsageError.code, UsageError.exit_code
         self.problems = tuple(problems)
 
 

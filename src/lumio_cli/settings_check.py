@@ -179,7 +179,7 @@ def unknown_variables(environ: Mapping[str, str], model: type[BaseModel]) -> Ite
     tokens = [
         f"LUMIO_{name.upper()}_{kind}"
         for name in provider_names()
-        for kind in ("TOKEN", "TOKEN_FILE")
+        for kind in ("TOKEN", "TOKEN_FILE", "CLIENT_ID", "CLIENT_SECRET")
     ]
     settings = ["LUMIO_" + "__".join(key).upper() for key in known_keys(model)]
     known = [*tokens, *settings, *(f"LUMIO_{word}" for word in RESERVED)]

@@ -140,6 +140,16 @@ Records = Annotated[
 ]
 
 
+def seconds(flag: str, text: str | None) -> float | None:
+    """The duration that a flag gives, in seconds; None where it was not given."""
+    from lumio_cli.units import parse_duration
+
+    try:
+        return None if text is None else parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{flag}: {error}", hint="seconds, or 90s, 5m, 2h") from None
+
+
 @contextmanager
 def in_sandbox(runtime: Runtime, sandbox: bool, records: int | None) -> Iterator[Runtime]:
     """The runtime itself or, with `--sandbox`, one that leads to the look-alikes."""

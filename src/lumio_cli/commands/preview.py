@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from lumio_cli.commands.common import MaxDuration, Records, Sandbox, Targets, runtime_of
+from lumio_cli.commands.common import (
+    MaxDuration,
+    Records,
+    Sandbox,
+    Targets,
+    in_sandbox,
+    runtime_of,
+    seconds,
+)
 
 CHANGES = 10
 
@@ -35,11 +43,9 @@ def preview(
     records: Records = None,
 ) -> int:
     """Show what a sync would create, update and delete. Writes nothing, locks nothing."""
-    from lumio_cli.commands.common import in_sandbox
     from lumio_cli.commands.render import preview_result
     from lumio_cli.services import sync as service
     from lumio_cli.sync.model import has_changes
-    from lumio_cli.units import parse_duration
 
     runtime = runtime_of(ctx)
     runtime.set_flags(sync__max_wait=max_wait, sync__max_delete=max_delete)
@@ -47,7 +53,7 @@ def preview(
         targets=targets or (),
         mode=mode,
         direction=direction,
-        max_duration=None if max_duration is None else parse_duration(max_duration),
+        max_duration=seconds("--max-duration", max_duration),
     )
     with in_sandbox(runtime, sandbox, records) as chosen:
         result = service.preview(chosen, request, limit, runtime.output.progress())

@@ -20,7 +20,7 @@ def providers(ctx: typer.Context) -> None:
     from lumio_cli.services.providers import connected, describe_all
 
     runtime = runtime_of(ctx)
-    known = connected(runtime.paths, runtime.environ, runtime.settings, runtime.stop)
+    known = connected(runtime)
     rows = [{**entry, "connected": known[entry["provider"]]} for entry in describe_all()]
     columns = [
         Col("provider", kind="id"),

@@ -6,7 +6,15 @@ from typing import Annotated, Literal
 
 import typer
 
-from lumio_cli.commands.common import MaxDuration, Records, Sandbox, Targets, runtime_of
+from lumio_cli.commands.common import (
+    MaxDuration,
+    Records,
+    Sandbox,
+    Targets,
+    in_sandbox,
+    runtime_of,
+    seconds,
+)
 
 
 def sync(
@@ -39,10 +47,8 @@ def sync(
 
     Resumes where an earlier run stopped. Safe to interrupt: what was committed stays.
     """
-    from lumio_cli.commands.common import in_sandbox
     from lumio_cli.commands.render import sync_result
     from lumio_cli.services import sync as service
-    from lumio_cli.units import parse_duration
 
     runtime = runtime_of(ctx)
     runtime.set_flags(sync__max_wait=max_wait, sync__max_delete=max_delete)
@@ -50,9 +56,9 @@ def sync(
         targets=targets or (),
         mode=mode,
         direction=direction,
-        wait=None if wait is None else parse_duration(wait),
+        wait=seconds("--wait", wait),
         if_running=if_running,
-        max_duration=None if max_duration is None else parse_duration(max_duration),
+        max_duration=seconds("--max-duration", max_duration),
     )
     with in_sandbox(runtime, sandbox, records) as chosen:
         result = service.sync(chosen, request, runtime.output.progress())

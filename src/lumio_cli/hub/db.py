@@ -50,6 +50,13 @@ def explain(error: sqlite3.Error, path: Path) -> HubError:
                 "or move the file away and sync again"
             ),
         )
+    if "disk i/o" in low:
+        return HubError(
+            f"the disk fails the hub {path}: {text}",
+            code="hub_unusable",
+            hint="it may be full, over a quota or broken: see `df` and the system's log; what was "
+            "committed is intact",
+        )
     if "unable to open" in low:
         return HubError(
             f"the hub {path} cannot be opened: {text}",
@@ -105,6 +112,8 @@ class Hub:
                 migrate(hub.connection, path)
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")
+                # A checkpoint waits for the disk twice: 64 MiB of log between two of them.
+                connection.execute("PRAGMA wal_autocheckpoint = 16000")
             except BaseException:
                 connection.close()
                 raise

@@ -368,7 +368,8 @@ class Provider:
     """What is true of every provider until a module says otherwise.
 
     `options` are the provider's effective settings, validated against `fields`; among them
-    `limits`, other counts for its quotas by name, and `time_zone`, in which its days begin.
+    `limits`, other counts for its quotas by name, `time_zone`, in which its days begin,
+    `columns`, more view columns by resource, and `deletes_every` in seconds.
     """
 
     name: ClassVar[str]

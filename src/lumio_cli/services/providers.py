@@ -5,18 +5,15 @@ Makes no request, and does not touch the keyring.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lumio_cli.paths import Paths
 from lumio_cli.providers.base import Provider, Quota, Resource
 from lumio_cli.providers.registry import provider_class, provider_names
-from lumio_cli.stop import Stop
 from lumio_cli.sync.model import DIRECTIONS
 from lumio_cli.units import format_duration, grouped
 
 if TYPE_CHECKING:
-    from lumio_cli.settings import Settings
+    from lumio_cli.runtime import Runtime
 
 
 def describe_all() -> list[dict[str, Any]]:
@@ -116,33 +113,17 @@ def _field(field: Any) -> dict[str, Any]:
     }
 
 
-def connected(
-    paths: Paths, environ: Mapping[str, str], settings: Settings, stop: Stop
-) -> dict[str, bool]:
+def connected(runtime: Runtime) -> dict[str, bool]:
     """For each provider, whether it has a credential, without opening any store.
 
     One that is handed over (environment, file, command) is seen directly; of the stored ones the
     hub knows whose account they opened.
     """
-    from lumio_cli.credentials.given import find_given
-
-    names = provider_names()
-    found = {
-        name: find_given(name, environ, settings.configured(name).token_command or None, stop)
-        for name in names
-    }
-    rest = [name for name in names if found[name] is None]
-    accounts = _accounts(paths, rest) if rest and paths.hub.exists() else set()
-    return {name: found[name] is not None or name in accounts for name in names}
-
-
-def _accounts(paths: Paths, names: list[str]) -> set[str]:
-    """Those of `names` whose account the hub knows."""
-    from lumio_cli.hub.db import Hub
     from lumio_cli.hub.state import read_account
 
-    hub = Hub.open_reader(paths.hub)
-    if hub is None:
-        return set()
-    with hub, hub.transaction() as db:
-        return {name for name in names if read_account(db, name) is not None}
+    def known(name: str) -> bool:
+        reader = runtime.hub_reader
+        return reader is not None and read_account(reader.connection, name) is not None
+
+    given = runtime.credentials.given
+    return {name: given(name) is not None or known(name) for name in provider_names()}

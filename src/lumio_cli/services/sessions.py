@@ -28,7 +28,7 @@ class _Tried:
     """A credential that is not stored (yet)."""
 
     credential: Credential = field(repr=False)
-    source: str = "the credential given"
+    source: str = ""
     writable: bool = False
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from lumio_cli.clock import format_timestamp, utc
 from lumio_cli.errors import CredentialError, LumioError, UsageError
+from lumio_cli.hub import state
 from lumio_cli.hub.db import Hub
 from lumio_cli.progress import NoProgress, Progress
 from lumio_cli.services import accounts
@@ -127,6 +128,19 @@ def _connect(
     provider = selection.provider
     try:
         loaded = runtime.credentials.load(provider.name)
+        if hub is not None and state.read_account(hub.connection, provider.name) is None:
+            # Quotas are counted by account: find out whose it is before the first record is read,
+            # or the runs of tomorrow would know nothing of what this one has used up.
+            session = runtime.session(provider, run_id=run_id)
+            accounts.verify(
+                hub,
+                provider,
+                loaded.credential,
+                loaded.source,
+                session.send,
+                runtime.clock.time(),
+            )
+            provider = runtime.provider(provider.name)
         session = runtime.session(
             provider,
             priority="backfill" if mode == "full" else "incremental",

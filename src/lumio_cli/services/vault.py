@@ -111,8 +111,9 @@ def _next_step(vault: Vault, key: KeyText) -> str | None:
     """How lumio will find the key from now on, where it would not by itself."""
     if key.source == vault.keys.named:
         return None
+    old = f"take the old key out of {vault.keys.named}" if vault.keys.named else None
     if key.source.startswith("file "):
-        return f"set LUMIO_VAULT_KEY_FILE={key.source.removeprefix('file ')}"
-    if vault.keys.named:
-        return f"take the old key out of {vault.keys.named}"
-    return None
+        new = f"set LUMIO_VAULT_KEY_FILE={key.source.removeprefix('file ')}"
+        # A key in a variable of its own wins over one in a file.
+        return f"{old}, and {new}" if vault.keys.named == "LUMIO_VAULT_KEY" else new
+    return old

@@ -71,16 +71,14 @@ class Options:
     max_record    bytes of a record's JSON beyond which it becomes a dead letter
     prefetch      pages fetched ahead of the one that is being written, for each slice
     slices        slices of one walk that are pulled side by side
-    tombstones_every  seconds between walks through a long list of deleted records
     stale_after   seconds after which an interrupted full walk is begun anew
     """
 
     mode: Mode = "incremental"
     max_delete: float = 10.0
     max_record: int = 16 * 1024 * 1024
-    prefetch: int = 2
+    prefetch: int = 1
     slices: int = 4
-    tombstones_every: float = 3600.0
     stale_after: float = 7 * 86400.0
 
 

@@ -125,7 +125,7 @@ class Pull:
         if known.tombstones_at is None or (known.tombstone_pages or 0) <= 1:
             return True
         age = self.engine.clock.time() - parse_time(known.tombstones_at).timestamp()
-        return age >= self.engine.options.tombstones_every
+        return age >= float(self.provider.options.get("deletes_every", DELETES_EVERY))
 
     def _sweep(self, walkers: Sequence[Walker]) -> None:
         read = sum(w.point.rows for w in walkers)
@@ -340,6 +340,9 @@ class Pull:
         self.result.warnings.append(message)
         self.engine.progress.warn(message, self.job.target)
 
+
+DELETES_EVERY = 3600.0
+"""Seconds between two walks through a list of deleted records that is longer than a page."""
 
 SEQ = "seq:"
 """Marks a cursor that is a number of the hub's change counter and not a time."""

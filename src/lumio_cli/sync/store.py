@@ -21,6 +21,10 @@ from lumio_cli.providers.base import dig
 from lumio_cli.sync.model import FieldChange, RecordChange, ResourceResult
 from lumio_cli.sync.pages import Page
 
+TELL_EVERY = 0.2
+"""Seconds between two notes of a run's progress: a reader of `status` cannot see more, and each
+note adds to what a page's transaction has to write."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -47,6 +51,8 @@ class Store:
     def __init__(self, run_id: str, clock: Clock) -> None:
         self.run_id = run_id
         self.clock = clock
+        self._told: dict[tuple[str, str], float] = {}
+        self._failing: dict[tuple[str, str], bool] = {}
 
     def now(self) -> str:
         """The time as the hub stores it."""
@@ -96,7 +102,7 @@ class Store:
     # -- pages
 
     def page(self, db: sqlite3.Connection, page: Page, result: ResourceResult) -> Stored:
-        """Store a page with its checkpoint and its counters: all of it, or nothing."""
+        """Store a page with its checkpoint: all of it, or nothing."""
         provider, resource = page.provider, page.resource
         table, now = raw_table(provider, resource), self.now()
         seq = records.next_seq(db)
@@ -112,7 +118,8 @@ class Store:
         deleted = records.mark_deleted(db, table, gone, seq, now) if gone else 0
         if page.letters:
             runs.add_dead_letters(db, page.letters, self.run_id, now)
-        if page.rows:
+            self._failing[provider, resource] = True
+        if page.rows and self._has_letters(db, provider, resource):
             runs.resolve_stored(db, provider, resource, [r.id for r in page.rows], now)
         records.add_records(db, provider, resource, len(found.created) - deleted)
         state.save_checkpoint(db, provider, resource, page.checkpoint, now)
@@ -121,6 +128,13 @@ class Store:
         stored = Stored(len(found.created), len(found.updated), len(found.unchanged), deleted)
         self._progress(db, page, result, stored, now)
         return stored
+
+    def _has_letters(self, db: sqlite3.Connection, provider: str, resource: str) -> bool:
+        """Whether any dead letter may have to be closed; asked once a run."""
+        if (provider, resource) not in self._failing:
+            count = runs.count_dead_letters(db, provider, resource)
+            self._failing[provider, resource] = count > 0
+        return self._failing[provider, resource]
 
     def _gone(self, db: sqlite3.Connection, table: str, page: Page) -> list[str]:
         gone = records.live_ids(db, table, page.gone) if page.gone else []
@@ -138,6 +152,11 @@ class Store:
         stored: Stored,
         now: str,
     ) -> None:
+        """Note how far the run is, and that it is alive."""
+        moment = self.clock.monotonic()
+        if moment - self._told.get((page.provider, page.resource), -1.0) < TELL_EVERY:
+            return
+        self._told[page.provider, page.resource] = moment
         values = {
             "read": result.read,
             "created": result.created + stored.created,

@@ -207,7 +207,7 @@ class Walker:
         store = self.engine.store
         future = self.engine.writer.submit(lambda db: store.page(db, page, result))
         self._pending.append((future, 0 if tombstones else len(filled)))
-        self._drain(self.engine.options.prefetch - 1)
+        self._drain(self.engine.options.prefetch)
 
     def _drain(self, left: int) -> None:
         """Wait until at most `left` pages are still to be written."""

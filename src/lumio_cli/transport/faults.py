@@ -22,7 +22,7 @@ _SETUP: frozenset[Kind] = frozenset({"proxy", "tls", "protocol", "pool", "too_la
 _HOPELESS: frozenset[Kind] = frozenset({"tls", "protocol", "too_large"})
 """Faults that the same request meets again, however often it is sent."""
 
-_EXPIRED, _NOT_VALID_YET, _HOSTNAME = 10, 9, 62
+_EXPIRED, _NOT_VALID_YET, _HOSTNAME, _ADDRESS = 10, 9, 62, 64
 """OpenSSL's codes for certificates (X509_V_ERR_...)."""
 
 
@@ -128,6 +128,7 @@ def _certificate(error: ssl.SSLCertVerificationError, host: str) -> WireError:
         _EXPIRED: f"the certificate of {host} has expired",
         _NOT_VALID_YET: f"the certificate of {host} is not valid yet",
         _HOSTNAME: f"the certificate that {host} shows is for another name",
+        _ADDRESS: f"the certificate that {host} shows is for another name",
     }
     message = reasons.get(
         error.verify_code, f"the certificate of {host} is not trusted ({error.verify_message})"

@@ -112,6 +112,11 @@ class Retry:
         with self._lock:
             self._calls += 1
         walk = _Walk(self, tally)
+        try:
+            return walk.attempt(attempt)
+        except Again as again:
+            # Nearly every call succeeds at once, and need not pay for what it does not use.
+            first = again
         retrying = self._tenacity.Retrying(
             retry=self._tenacity.retry_if_exception_type(Again),
             wait=walk.wait,
@@ -120,7 +125,7 @@ class Retry:
             reraise=True,
         )
         try:
-            return retrying(walk.attempt, attempt)
+            return retrying(walk.after(first), attempt)
         except Again as again:
             raise walk.give_up(again) from None
 
@@ -161,6 +166,17 @@ class _Walk:
         if self._number > 1:
             self._tally.add(retries=1)
         return attempt(self._number)
+
+    def after(self, first: Again) -> Callable[[Callable[[int], Reply]], Reply]:
+        """`attempt`, for a walk whose first attempt has already failed with `first`."""
+        failed: list[Again] = [first]
+
+        def go_on(attempt: Callable[[int], Reply]) -> Reply:
+            if failed:
+                raise failed.pop()
+            return self.attempt(attempt)
+
+        return go_on
 
     def wait(self, state: RetryCallState) -> float:
         again = _failure(state)

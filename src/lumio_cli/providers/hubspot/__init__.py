@@ -64,6 +64,7 @@ from lumio_cli.providers.hubspot.resources import (
 from lumio_cli.providers.hubspot.writes import write_all
 from lumio_cli.providers.paging import with_params
 
+MERGED = "hs_merged_object_ids"
 SEARCH_BODY = 2_600
 """Characters of properties that fit into a search body of 3,000, with its filters."""
 LIST_URL = 6_000
@@ -384,7 +385,8 @@ class HubSpot(Provider):
 
     def merged(self, walk: Walk, record: Record) -> tuple[str, ...]:
         """A merge keeps one id; the others are listed on the winner and vanish."""
-        value = dig(record, "properties.hs_merged_object_ids")
+        properties = record.get("properties")
+        value = properties.get(MERGED) if isinstance(properties, dict) else None
         return tuple(part for part in str(value).split(";") if part) if value else ()
 
     # -- writing

@@ -1,0 +1,1 @@
+"""What lumio costs, measured against the least that a Python program could do (`make bench`)."""
