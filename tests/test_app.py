@@ -266,7 +266,7 @@ def test_settings_from_flags(
     assert lumio("probe", "-o", "json", home=tmp_path).json["origin"] == "default"
     done = lumio("probe", "--max-wait", "2m", "-o", "json", "-v", home=tmp_path)
     assert done.json == {"value": 120, "origin": "flag"}
-    assert lumio("probe", "--max-wait", "soon", home=tmp_path).code == 7
+    assert lumio("probe", "--max-wait", "soon", home=tmp_path).code == 2
 
 
 def test_the_form_of_output_from_the_configuration(tmp_path: Path) -> None:

@@ -195,6 +195,13 @@ def _explain(runtime: Runtime, error: Exception) -> LumioError:
         if runtime.environ.get("LUMIO_TRACEBACK") == "1":
             _trace(runtime, error)
         return error
+    if "sqlite3" in sys.modules:
+        import sqlite3
+
+        if isinstance(error, sqlite3.Error):
+            from lumio_cli.hub.db import explain
+
+            return explain(error, runtime.hub_path)
     if isinstance(error, typer.Abort):
         return StoppedError("stopped: Ctrl-C")
     if isinstance(error, typer.TyperException):

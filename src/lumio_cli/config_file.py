@@ -71,8 +71,10 @@ def _suspicions(path: Path, text: str, mode: int) -> tuple[str, ...]:
 def _parse(path: Path, text: str) -> tuple[dict[str, Any], dict[Key, int]]:
     import yaml
 
-    loader = yaml.SafeLoader(text)
+    loader = None
     try:
+        # Even making the loader fails, where the text has characters that YAML does not allow.
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         lines: dict[Key, int] = {}
         if node is not None:
@@ -85,7 +87,8 @@ def _parse(path: Path, text: str) -> tuple[dict[str, Any], dict[Key, int]]:
         problem = getattr(error, "problem", None) or "it cannot be parsed"
         raise ConfigError(f"{where}: this is not YAML: {problem}") from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     if values is None:
         return {}, lines
     if not isinstance(values, dict):

@@ -55,6 +55,7 @@ class Runtime:
         self.stop = stop or Stop()
         self._flags: dict[str, Any] = {}
         self._closing = ExitStack()
+        self._reader: Hub | None = None
         self.output = Output(
             options,
             stdout=stdout or sys.stdout,
@@ -130,15 +131,18 @@ class Runtime:
         self._closing.callback(hub.close)
         return hub
 
-    @cached_property
+    @property
     def hub_reader(self) -> Hub | None:
         """The hub, for reading only; None where there is none yet. Raises HubError."""
-        from lumio_cli.hub.db import Hub
+        if self._reader is None:
+            from lumio_cli.hub.db import Hub
 
-        hub = Hub.open_reader(self.hub_path, busy_timeout=self.settings.hub.busy_timeout)
-        if hub is not None:
-            self._closing.callback(hub.close)
-        return hub
+            self._reader = Hub.open_reader(
+                self.hub_path, busy_timeout=self.settings.hub.busy_timeout
+            )
+            if self._reader is not None:
+                self._closing.callback(self._reader.close)
+        return self._reader
 
     @cached_property
     def store(self) -> RuntimeStore:

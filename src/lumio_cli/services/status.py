@@ -135,7 +135,15 @@ def _resource(runtime: Runtime, row: sqlite3.Row) -> dict[str, Any]:
 
 def _progress(runtime: Runtime, run: Mapping[str, Any]) -> dict[str, Any]:
     """How far a running pull is. The time of arrival assumes that it goes on as it went."""
-    current, total, now = run["read"], run["total"], utc(runtime.clock.time())
+    total, now = run["total"], utc(runtime.clock.time())
+    # The checkpoints are written with each page, the run's own counts only now and then.
+    (walked,) = _rows(
+        runtime,
+        "SELECT sum(rows) FROM lumio_checkpoints"
+        " WHERE provider = ? AND resource = ? AND kind <> 'tombstones'",
+        [run["provider"], run["resource"]],
+    )[0]
+    current = max(run["read"], walked or 0)
     percentage = eta = None
     if total:
         percentage = round(min(100.0, 100.0 * current / total), 1)

@@ -20,6 +20,7 @@ from lumio_cli.sync.model import DIRECTIONS, Counter, Job, Link, Mode, Options, 
 
 if TYPE_CHECKING:
     from lumio_cli.runtime import Runtime
+    from lumio_cli.transport.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,21 +142,24 @@ def _connect(
                 runtime.clock.time(),
             )
             provider = runtime.provider(provider.name)
-        session = runtime.session(
-            provider,
-            priority="backfill" if mode == "full" else "incremental",
-            run_id=run_id,
-            read_only=hub is None,
-        )
-        if hub is not None:
-            accounts.verify(
-                hub,
+
+        def open_session() -> Session:
+            return runtime.session(
                 provider,
-                loaded.credential,
-                loaded.source,
-                session.send,
-                runtime.clock.time(),
+                priority="backfill" if mode == "full" else "incremental",
+                run_id=run_id,
+                read_only=hub is None,
             )
+
+        session = open_session()
+        if hub is not None:
+            key = accounts.account_key(runtime, provider.name)
+            now = runtime.clock.time()
+            accounts.verify(hub, provider, loaded.credential, loaded.source, session.send, now)
+            if accounts.account_key(runtime, provider.name) != key:
+                # Quotas and cache are kept by account: from its first request on, this run must
+                # count where all later ones will.
+                session = open_session()
     except LumioError as error:
         if error.code == "interrupted" or _is_only(error):
             raise

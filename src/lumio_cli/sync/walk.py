@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -84,6 +85,7 @@ class Walker:
         self._on_first_rows = on_first_rows
         self._paging = walk.resource.paging[walk.kind]
         self._pending: deque[tuple[Future[Stored], int]] = deque()
+        self._last: Future[Stored] | None = None
         self._provider = job.link.provider
 
     def run(self) -> None:
@@ -204,9 +206,17 @@ class Walker:
                 result.failed += len(prepared.letters)
             result.requests, result.retries = self.tally.requests, self.tally.retries
             result.waited_s = self.tally.waited
-        store = self.engine.store
-        future = self.engine.writer.submit(lambda db: store.page(db, page, result))
-        self._pending.append((future, 0 if tombstones else len(filled)))
+        store, before = self.engine.store, self._last
+
+        def write(db: sqlite3.Connection) -> Stored:
+            # Pages are written in order: one that failed, in its commit at the latest, must not
+            # be followed by a checkpoint that lies behind it.
+            if before is not None and (error := before.exception()) is not None:
+                raise error
+            return store.page(db, page, result)
+
+        self._last = self.engine.writer.submit(write)
+        self._pending.append((self._last, 0 if tombstones else len(filled)))
         self._drain(self.engine.options.prefetch)
 
     def _drain(self, left: int) -> None:

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from lumio_cli.errors import LumioError, QuotaError, UnavailableError
 from lumio_cli.locks import FileLock
 from lumio_cli.providers.base import Call, Reply
+from lumio_cli.redact import is_secret_name
 from lumio_cli.transport.disk import DISK_SECONDS, DiskCache, pack, unpack
 
 if TYPE_CHECKING:
@@ -161,13 +162,22 @@ class Cache:
         now = self._clock.time()
         self._memory.put(key, reply, min(MEMORY_SECONDS, call.cache_for))
         payload = pack(reply, now)
-        if not self._redactor.contains_secret(payload.encode()):
+        if not self._is_telling(reply, payload):
             if self._disk is not None:
                 self._disk.put(self._name, self._text(key), payload, call.cache_for)
             if self._last_known is not None:
                 with suppress(*_HUB_FAULTS):
                     self._last_known.put(self._text(key), payload.encode(), now)
         return self._hit(reply, "miss")
+
+    def _is_telling(self, reply: Reply, payload: str) -> bool:
+        """Whether anything in an answer would have to be hidden: such an answer stays in memory."""
+        redact = self._redactor
+        if redact.contains_secret(payload.encode()) or redact.url(reply.url) != reply.url:
+            return True
+        shown = [v for k, v in reply.headers.items() if not is_secret_name(k)]
+        shown.append(reply.body.decode("utf-8", "replace"))
+        return any(redact.text(text) != text for text in shown)
 
     def _from_disk(self, key: _Key, call: Call) -> Reply | None:
         if self._disk is None:

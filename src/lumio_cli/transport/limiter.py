@@ -201,10 +201,13 @@ class Limiter:
 
         self._ledger.change(terms, change)
 
-    def exhaust(self, call: Call, quota_name: str, retry_at: datetime | None = None) -> None:
+    def exhaust(
+        self, call: Call, quota_name: str, retry_at: datetime | None = None
+    ) -> datetime | None:
         """Send nothing, and let nobody wait, until `retry_at` (default: the quota's midnight).
 
         It concerns the quota named; else the daily ones that apply to the call; else all of them.
+        Returns when the last of them comes back; None where no quota applies.
         """
         applying = self._terms(call)
         terms = (
@@ -218,9 +221,12 @@ class Limiter:
                 state = states[term.key]
                 until = retry_at or midnight_after(state.wall, term.quota.zone)
                 state.spent_until = max(state.spent_until, until.timestamp())
+                back.append(state.spent_until)
             return True
 
+        back: list[float] = []
         self._ledger.change(terms, change)
+        return utc(max(back)) if back else None
 
     # -- looking
 

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lumio_cli.clock import utc
-from lumio_cli.errors import BadReplyError, CircuitOpenError, LumioError, UnavailableError
+from lumio_cli.errors import (
+    BadReplyError,
+    CircuitOpenError,
+    LumioError,
+    QuotaError,
+    UnavailableError,
+)
 from lumio_cli.providers.base import Call, Outcome, Reply, Verdict
 from lumio_cli.transport.auth import Authenticator
 from lumio_cli.transport.breaker import Breaker
@@ -21,7 +27,7 @@ from lumio_cli.transport.observe import Observer, Tally
 from lumio_cli.transport.quotas import Priority
 from lumio_cli.transport.retry import Again, Retry, RetryPolicy
 from lumio_cli.transport.stack import Sender
-from lumio_cli.transport.verdict import NOT_PROCESSED, judge, to_error
+from lumio_cli.transport.verdict import NOT_PROCESSED, come_back, judge, to_error
 from lumio_cli.transport.wire import MAX_BODY, Timeouts, Wire
 
 if TYPE_CHECKING:
@@ -193,7 +199,9 @@ class Session:
             )
         if verdict.outcome is Outcome.EXHAUSTED:
             retry_at = utc(self._clock.time() + after) if after is not None else None
-            self._limiter.exhaust(call, verdict.quota, retry_at)
+            back = self._limiter.exhaust(call, verdict.quota, retry_at)
+            if isinstance(error, QuotaError) and back is not None:
+                return QuotaError(error.message, retry_at=back, hint=come_back(back))
         if verdict.outcome is not Outcome.RETRY:
             return error
         if call.repeatable or reply.status in NOT_PROCESSED:

@@ -195,11 +195,15 @@ def _redirect_error(title: str, what: str, reply: Reply, redactor: Redactor) -> 
     )
 
 
+def come_back(moment: datetime) -> str:
+    """The hint of an error that is over at `moment`."""
+    return f"nothing was lost; run it again after {format_time(moment)}"
+
+
 def _later(after: float | None, clock: Clock) -> str:
     if after is None:
         return "nothing was lost; run it again later"
-    moment = format_time(utc(round(clock.time() + after)))
-    return f"nothing was lost; run it again after {moment}"
+    return come_back(utc(round(clock.time() + after)))
 
 
 def _scopes_hint(provider: Provider, scopes: tuple[str, ...]) -> str:
