@@ -60,14 +60,17 @@ class Lab:
         }
 
     def lumio(
-        self, *argv: str, environ: Mapping[str, str] | None = None, stop: Stop | None = None
+        self, *argv: str, environ: Mapping[str, str | None] | None = None, stop: Stop | None = None
     ) -> Outcome:
-        """Run a command line with JSON output, unless it says otherwise."""
+        """Run a command line with JSON output, unless it says otherwise.
+
+        `environ` is added to the lab's own; None takes a variable away.
+        """
         out, err = io.StringIO(), io.StringIO()
         words = list(argv) if "-o" in argv else [*argv, "-o", "json"]
         code = run(
             words,
-            environ={**self.environ, **(environ or {})},
+            environ=self._with(environ),
             stdin=io.StringIO(),
             stdout=out,
             stderr=err,
@@ -75,11 +78,17 @@ class Lab:
         )
         return Outcome(code, out.getvalue(), err.getvalue())
 
-    def spawn(self, *argv: str, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    def _with(self, environ: Mapping[str, str | None] | None) -> dict[str, str]:
+        merged = {**self.environ, **(environ or {})}
+        return {name: value for name, value in merged.items() if value is not None}
+
+    def spawn(
+        self, *argv: str, environ: Mapping[str, str | None] | None = None
+    ) -> subprocess.Popen[str]:
         """Start a command line as a process of its own."""
         return subprocess.Popen(
             [sys.executable, "-m", "lumio_cli", *argv],
-            env={**self.environ, **(environ or {})},
+            env=self._with(environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

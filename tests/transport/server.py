@@ -35,7 +35,7 @@ def raw_server(answer: Callable[[bytes, int], bytes]) -> Iterator[str]:
             with guard:
                 count[0] += 1
                 number = count[0]
-            connection.sendall(answer(data, number))
+            connection.sendall(answer(head + b"\r\n\r\n" + body, number))
 
     def accept() -> None:
         while True:
