@@ -222,3 +222,23 @@ def test_the_hub_equals_the_provider_for_a_plain_sqlite_client(
     lab = make_lab(50)
     finish(lab, "sync", "hubspot/contacts")
     assert differences(lab.hub_path, lab.sandbox, "contacts") == []
+
+
+def test_a_request_that_hangs_keeps_no_run_from_ending(make_lab: Callable[..., Lab]) -> None:
+    """The provider takes a request and says nothing; SIGTERM ends the run all the same."""
+    lab = make_lab(250, faults=["latency:60000:path=/crm/v3/objects/contacts:after=1"])
+    process = lab.spawn("sync", "hubspot/contacts", "-o", "json")
+    wait_for_requests(lab, 6)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    begin = time.monotonic()
+    out, err = process.communicate(timeout=40)
+    assert time.monotonic() - begin < 30, "it did not wait for the read time-out"
+    assert process.returncode == 143, err
+    document = json.loads(out)
+    assert document["status"] == "interrupted"
+    assert document["resources"][0]["error"]["code"] == "interrupted"
+    assert lab.sql("SELECT status FROM lumio_runs") == [("interrupted",)]
+    lab.sandbox.faults.clear()
+    finish(lab, "sync", "hubspot/contacts")
+    assert lab.differences("contacts") == []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from importlib import import_module
@@ -95,7 +96,12 @@ def main() -> NoReturn:
         sys.exit(answer(request, sys.argv[1:], build_root, os.environ, sys.stdout))
     stop = Stop()
     _obey_signals(stop)
-    sys.exit(run(sys.argv[1:], stop=stop))
+    code = run(sys.argv[1:], stop=stop)
+    if threading.active_count() > 1:
+        # A stopped run left a request behind that hangs. The interpreter would wait for it: a
+        # pool's threads are joined at exit, daemons or not.
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(

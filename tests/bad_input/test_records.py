@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.hubspot.provider import HubSpot
 from support.lab import Lab
 from support.trials import LIST, MakeLab, asked, contents, cursor_of, told, told_people
@@ -197,6 +198,32 @@ def test_a_stage_without_an_id_does_not_cost_the_other_stages(
     assert ("deals:default:won",) in lab.sql("SELECT id FROM hubspot_pipelines")
 
 
+def test_a_link_that_cannot_be_read_does_not_delete_it_nor_the_others_of_its_record(
+    lab: Lab,
+) -> None:
+    assert lab.lumio("sync", "hubspot").code == 0
+    before = contents(lab, "associations")
+    hub = lab.sandbox.hubspot
+    handle = hub.handle
+
+    def spoiled(request: Request) -> Response:
+        answer = handle(request)
+        if not request.path.startswith("/crm/v4/associations/"):
+            return answer
+        body = json.loads(answer.body)
+        for result in body["results"]:
+            del result["to"][0]["toObjectId"]
+        return Response.of_json(body)
+
+    hub.handle = spoiled  # type: ignore[method-assign]
+    outcome = lab.lumio("sync", "hubspot/associations", "--mode", "full")
+    result = outcome.resource("associations")
+    assert outcome.code == 3
+    assert result["failed"] > 0
+    assert result["deleted"] == 0
+    assert contents(lab, "associations") == before
+
+
 def test_a_bad_record_is_not_lost_where_its_properties_come_by_batch(lab: Lab) -> None:
     """So many properties that the listing brings ids alone: a bad id must still be seen."""
     for number in range(300):
@@ -212,8 +239,6 @@ def test_a_bad_record_is_not_lost_where_its_properties_come_by_batch(lab: Lab) -
 
 def _answer(monkeypatch: pytest.MonkeyPatch, path: str, body: Any) -> None:
     """The look-alike answers `body` at a path, whatever it is asked."""
-    from lumio_cli.sandbox.http import Request, Response
-
     handle = HubSpot.handle
 
     def instead(self: HubSpot, request: Request) -> Response:

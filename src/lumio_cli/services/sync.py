@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from lumio_cli.clock import format_timestamp, utc
 from lumio_cli.errors import CredentialError, LumioError, UsageError
-from lumio_cli.hub import state
 from lumio_cli.hub.db import Hub
 from lumio_cli.progress import NoProgress, Progress
 from lumio_cli.services import accounts
@@ -129,19 +128,6 @@ def _connect(
     provider = selection.provider
     try:
         loaded = runtime.credentials.load(provider.name)
-        if hub is not None and state.read_account(hub.connection, provider.name) is None:
-            # Quotas are counted by account: find out whose it is before the first record is read,
-            # or the runs of tomorrow would know nothing of what this one has used up.
-            session = runtime.session(provider, run_id=run_id)
-            accounts.verify(
-                hub,
-                provider,
-                loaded.credential,
-                loaded.source,
-                session.send,
-                runtime.clock.time(),
-            )
-            provider = runtime.provider(provider.name)
 
         def open_session() -> Session:
             return runtime.session(
@@ -158,7 +144,8 @@ def _connect(
             accounts.verify(hub, provider, loaded.credential, loaded.source, session.send, now)
             if accounts.account_key(runtime, provider.name) != key:
                 # Quotas and cache are kept by account: from its first request on, this run must
-                # count where all later ones will.
+                # count where all later ones will; its days begin where the account's do.
+                provider = runtime.provider(provider.name)
                 session = open_session()
     except LumioError as error:
         if error.code == "interrupted" or _is_only(error):

@@ -24,6 +24,9 @@ from lumio_cli.sync.store import PreviewStore, Store
 from lumio_cli.sync.walk import Engine
 from lumio_cli.sync.writer import Writer
 
+PATIENCE = 10.0
+"""Seconds that a request under way is given after a stop; then the run ends without it."""
+
 
 def new_run_id(clock: Clock) -> str:
     """A name for a run that sorts by its beginning: 20260102T030405Z-1a2b3c."""
@@ -85,8 +88,10 @@ def run_pull(
         target=_conduct, args=(pulls, concurrency, writer, crashed), name="lumio-run", daemon=True
     )
     conductor.start()
-    writer.serve()
-    conductor.join()
+    if writer.serve(stop, PATIENCE):
+        conductor.join()
+    else:
+        _abandon(hub, store, pulls, stop)
     outcome.finished_at = utc(clock.time())
     _conclude(outcome, stop)
     if preview is not None:
@@ -153,6 +158,21 @@ def _run_one(pull: Pull, results: dict[str, ResourceResult]) -> None:
         pull.fail(parents[0].error or StoppedError("stopped"))
         return
     pull.run()
+
+
+def _abandon(hub: Hub, store: Store, pulls: Sequence[Pull], stop: Stop) -> None:
+    """Close the books of pulls whose requests hang: nobody waits for them any longer."""
+    for pull in pulls:
+        if pull.done:
+            continue
+        pull.result.status = "partial"
+        try:
+            stop.check()
+        except StoppedError as error:
+            pull.result.error = error
+        if not isinstance(store, PreviewStore):
+            with hub.transaction() as db:
+                store.finish_resource(db, pull.result)
 
 
 def _skipped(skip: Skip, options: Options) -> ResourceResult:

@@ -34,6 +34,7 @@ class Pull:
         self.resource: Resource = job.resource
         result.optional = job.resource.metadata
         self.tally = job.link.new_tally(self._waiting)
+        self.done = False
         self._lock = threading.Lock()
         self._properties: tuple[Property, ...] = ()
         self._state = ResourceState()
@@ -56,6 +57,7 @@ class Pull:
             result.waited_s = self.tally.waited
         self.engine.progress.finish(self.job.target, result.as_json())
         self._call(lambda db, store: store.finish_resource(db, result))
+        self.done = True
 
     def fail(self, error: LumioError) -> None:
         """Do not pull at all: what this resource hangs on has failed with `error`."""
@@ -63,6 +65,7 @@ class Pull:
         result.status, result.error = "failed", error
         self._call(lambda db, store: store.start_resource(db, *self._name, result.mode))
         self._call(lambda db, store: store.finish_resource(db, result))
+        self.done = True
 
     # -- the order of things
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from lumio_cli.errors import StoppedError
 from lumio_cli.hub.db import Hub, explain
+from lumio_cli.stop import Stop
 
 T = TypeVar("T")
+
+POLL = 0.25
+"""Seconds between two looks at the stop while there is nothing to write."""
 _Work = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
 
 
@@ -27,30 +33,49 @@ class Writer:
         self._hub = hub
         self._commit = commit
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._closed = threading.Event()
+        self._guard = threading.Lock()
+        self._closed = False
 
     def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
         """Queue a piece of work; its result, or its error, comes in the future."""
         future: Future[T] = Future()
-        if self._closed.is_set():
-            future.set_exception(StoppedError("stopped: the hub is closed"))
-        else:
-            self._queue.put((work, future))
+        with self._guard:
+            if not self._closed:
+                self._queue.put((work, future))
+                return future
+        future.set_exception(StoppedError("stopped: the hub is closed"))
         return future
 
     def call(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """A piece of work, waited for."""
         return self.submit(work).result()
 
-    def serve(self) -> None:
-        """Work until `close`; what was queued before is done first."""
-        while (item := self._queue.get()) is not None:
-            self._do(*item)
-        self._closed.set()
+    def serve(self, stop: Stop, patience: float) -> bool:
+        """Work until `close`; what was queued before is done first.
+
+        Once `stop` is set, at most `patience` seconds more: a request that hangs must not keep a
+        run from ending. True if all was done, False if patience ran out.
+        """
+        deadline = math.inf
+        done = False
+        while not done and time.monotonic() < deadline:
+            if deadline == math.inf and stop.is_set():
+                deadline = time.monotonic() + patience
+            try:
+                item = self._queue.get(timeout=POLL)
+            except queue.Empty:
+                continue
+            if item is None:
+                done = True
+            else:
+                self._do(*item)
+        with self._guard:
+            self._closed = True
         while not self._queue.empty():
             late = self._queue.get()
             if late is not None:
                 late[1].set_exception(StoppedError("stopped: the hub is closed"))
+        return done
 
     def close(self) -> None:
         """End `serve` once the queue is empty."""

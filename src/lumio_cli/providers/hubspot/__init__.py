@@ -27,7 +27,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from lumio_cli.errors import RejectedError
+from lumio_cli.errors import BadReplyError, RejectedError
 from lumio_cli.providers.auth import Credential, OAuth
 from lumio_cli.providers.base import (
     Allowance,
@@ -197,6 +197,8 @@ class HubSpot(Provider):
     def probe(self, send: Send, credential: Credential) -> Identity:
         """The account's details, and the token's scopes where HubSpot tells them."""
         body = send(Call("GET", "/account-info/v3/details")).json()
+        if not isinstance(body, dict) or "portalId" not in body:
+            raise BadReplyError("HubSpot's account details name no portal", hint="try again later")
         scopes: tuple[str, ...] | None = credential.scopes
         details = {"time_zone": str(body.get("timeZone", "")), "hub_id": str(body["portalId"])}
         try:

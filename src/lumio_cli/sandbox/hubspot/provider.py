@@ -213,7 +213,8 @@ class HubSpot(Account):
         if rows and kind == "noid":
             rows[0].pop("id", None)
         elif rows and kind == "badid":
-            rows[0]["id"] = 9007199254740993 if argument == "number" else {"value": rows[0]["id"]}
+            named = {"value": rows[0].get("id")}
+            rows[0]["id"] = 9007199254740993 if argument == "number" else named
         elif rows and kind == "huge":
             text = "x" * int(float(argument or 50) * 1_000_000)
             rows[0].setdefault("properties", {})["message"] = text
