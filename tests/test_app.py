@@ -15,12 +15,12 @@ from types import ModuleType
 
 import pytest
 import typer
-from tests.support.cli import lumio
 
 from lumio_cli import app, commands
 from lumio_cli.commands.common import runtime_of
 from lumio_cli.errors import BusyError, ConfigError, LumioError, PartialError
 from lumio_cli.options import GLOBAL_OPTIONS, split_globals
+from support.cli import lumio
 
 TOKEN = "pat-na1-0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"
 
@@ -71,10 +71,10 @@ def test_what_is_not_global_stays() -> None:
 @pytest.mark.parametrize(
     ("argv", "text"),
     [
-        ("-o xml", "--output cannot be 'xml'"),
+        ("-o xml", "--output cannot be 'xml': it is one of table, tsv, json"),
         ("sync --profile", "--profile needs a value"),
         ("--quiet=yes", "--quiet takes no value"),
-        ("--color pink", "--color cannot be 'pink'"),
+        ("--color pink", "--color cannot be 'pink': it is one of auto, always, never"),
     ],
 )
 def test_wrong_values_of_global_options(argv: str, text: str, tmp_path: Path) -> None:

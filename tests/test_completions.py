@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import typer
-from tests.support.cli import Stream
 
 from lumio_cli.app import build_root
 from lumio_cli.commands.common import App, Targets
 from lumio_cli.options import GLOBAL_OPTIONS
 from lumio_cli.services.completion import complete_target, respond
 from lumio_cli.services.shells import SCRIPTS, answer
+from support.cli import Stream
 
 COMPLETIONS = Path(__file__).parent.parent / "completions"
 

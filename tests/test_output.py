@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.cli import Stream
 
 from lumio_cli.errors import LumioError, PartialError, StoppedError, UsageError
 from lumio_cli.options import Globals, split_globals
@@ -24,6 +23,7 @@ from lumio_cli.output.progress import BarProgress, JsonProgress, LineProgress, s
 from lumio_cli.output.prompt import Prompt
 from lumio_cli.output.style import json_escape, printable, tsv_escape
 from lumio_cli.progress import NoProgress
+from support.cli import Stream
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -241,6 +241,15 @@ def test_streams_print_at_once() -> None:
     output, out, _ = make("-o", "table")
     output.stream({"a": 2}, "two")
     assert out.getvalue() == "two\n"
+
+
+def test_the_error_that_ends_a_stream_is_a_line_like_the_others() -> None:
+    output, out, _ = make("-o", "json")
+    output.stream({"a": 1})
+    output.finish(LumioError("over"))
+    first, second = out.getvalue().splitlines()
+    assert json.loads(first) == {"a": 1}
+    assert json.loads(second)["error"]["message"] == "over"
 
 
 # --- stderr ---------------------------------------------------------------------------------

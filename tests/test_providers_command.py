@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.cli import lumio
 
 from lumio_cli.providers.base import Quota
 from lumio_cli.providers.registry import OURS, provider_class
 from lumio_cli.services.providers import quota_text
+from support.cli import lumio
 
 
 def test_the_list(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.cli import lumio
 
 from lumio_cli.errors import ConfigError, UsageError
 from lumio_cli.paths import Paths, find_paths
@@ -24,6 +23,7 @@ from lumio_cli.units import (
     parse_share,
     parse_size,
 )
+from support.cli import lumio
 
 
 @pytest.fixture

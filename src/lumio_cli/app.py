@@ -6,7 +6,9 @@ more than everything else together.
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -28,6 +30,9 @@ from lumio_cli.runtime import Runtime
 from lumio_cli.stop import Stop
 
 BROKEN_PIPE = 128 + 13
+
+_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
+"""What is wrong with the machine where no file is named."""
 
 _HELP = """
 Keeps a local SQLite hub in sync with your SaaS providers, and explains itself.
@@ -212,6 +217,15 @@ def _explain(runtime: Runtime, error: Exception) -> LumioError:
         return StoppedError("stopped: Ctrl-C")
     if isinstance(error, typer.TyperException):
         return _usage(error)
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in _MACHINE):
+        if runtime.environ.get("LUMIO_TRACEBACK") == "1":
+            _trace(runtime, error)
+        where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
+        return LumioError(
+            f"{where}{error.strerror or type(error).__name__}",
+            code="file_unusable",
+            hint="check the path, who may use it, and the space on the disk",
+        )
     return _crash(runtime, error)
 
 
@@ -231,7 +245,26 @@ def _usage(error: typer.TyperException) -> UsageError:
         hint = nearest if nearest.startswith("did you mean") else hint
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     message = " ".join(lines)
-    return UsageError(message[:1].lower() + message[1:], hint=hint)
+    if choice := _NO_CHOICE.fullmatch(message):
+        name, value, listed = choice.group("name", "value", "choices")
+        choices = [word.strip("'") for word in listed.split(", ")]
+        nearest = suggest(value.strip("'").lower(), choices, "choices")
+        hint = nearest if nearest.startswith("did you mean") else hint
+        message = f"{name} cannot be {value}: it is one of {', '.join(choices)}"
+    elif wrong := _WRONG_VALUE.match(message):
+        message = f"{wrong['name']} {wrong['should']}"
+    else:
+        message = message[:1].lower() + message[1:]
+    return UsageError(message, hint=hint)
+
+
+_NO_CHOICE = re.compile(
+    r"Invalid value for '(?P<name>.+?)': (?:Value error, )?(?P<value>.+) is not one of "
+    r"(?P<choices>.+)"
+)
+_WRONG_VALUE = re.compile(
+    r"Invalid value for '(?P<name>.+?)': Input (?P<should>should .+?)(?:, unable to .*)?$"
+)
 
 
 def _crash(runtime: Runtime, error: Exception) -> LumioError:

@@ -86,6 +86,13 @@ def _parse(path: Path, text: str) -> tuple[dict[str, Any], dict[Key, int]]:
         # The snippet of the text that PyYAML would add may hold a secret.
         problem = getattr(error, "problem", None) or "it cannot be parsed"
         raise ConfigError(f"{where}: this is not YAML: {problem}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: it is nested too deeply, or refers to itself") from None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        # PyYAML's own constructors: the 31st of February, `!!bool maybe`, `!!timestamp soon`.
+        raise ConfigError(
+            f"{path}: a value is not of the type that it looks like", hint="put it in quotes"
+        ) from None
     finally:
         if loader is not None:
             loader.dispose()

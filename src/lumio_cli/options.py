@@ -146,8 +146,12 @@ def _apply(options: Globals, option: GlobalOption, value: str | None) -> Globals
     if not value:
         raise UsageError(f"{option.flag} needs a value", hint=f"{option.flag} {option.metavar}")
     if option.choices and value not in option.choices:
+        from lumio_cli.providers.base import suggest
+
+        nearest = suggest(value.lower(), option.choices, "choices")
         raise UsageError(
-            f"{option.flag} cannot be {value!r}", hint=f"one of {', '.join(option.choices)}"
+            f"{option.flag} cannot be {value!r}: it is one of {', '.join(option.choices)}",
+            hint=nearest if nearest.startswith("did you mean") else "lumio --help",
         )
     changed: Any = value
     return replace(options, **{option.field: changed})

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lumio_cli.errors import UsageError
+from lumio_cli.errors import ConfigError, LumioError, UsageError
 
 PROFILE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -102,7 +102,7 @@ def find_paths(profile: str, environ: Mapping[str, str]) -> Paths:
     """The paths of `profile`, from `LUMIO_HOME`, `LUMIO_CONFIG` or the platform's directories."""
     check_profile(profile)
     if root := environ.get("LUMIO_HOME"):
-        base = Path(root).expanduser().absolute()
+        base = expand(root).absolute()
         config, data, cache = base, base, base / "cache"
     else:
         config, data, cache = _platform_dirs(environ)
@@ -116,8 +116,16 @@ def find_paths(profile: str, environ: Mapping[str, str]) -> Paths:
         data_dir=data,
         cache_dir=cache,
         shared_dir=shared,
-        config=Path(override).expanduser().absolute() if override else config / "config.yaml",
+        config=expand(override).absolute() if override else config / "config.yaml",
     )
+
+
+def expand(path: str | Path, error: type[LumioError] = ConfigError) -> Path:
+    """`path` with its `~` or `~user` expanded. Raises `error` where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise error(f"{path}: there is no such user", hint="write the path in full") from None
 
 
 def list_profiles(environ: Mapping[str, str]) -> list[str]:

@@ -60,6 +60,7 @@ Share = Annotated[float, BeforeValidator(parse_share)]
 Bytes = Annotated[int, BeforeValidator(parse_size)]
 Names = Annotated[list[str], BeforeValidator(_listed)]
 Words = Annotated[list[str], BeforeValidator(_command)]
+Limit = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
@@ -165,7 +166,7 @@ class ProviderSettings(Section):
     quota_share: Share = Field(
         default=1.0, description="Share of the provider's quotas that lumio may use (0.5 or 50%)."
     )
-    limits: Annotated[dict[str, Annotated[float, Field(gt=0)]], BeforeValidator(_decoded)] = Field(
+    limits: Annotated[dict[str, Limit], BeforeValidator(_decoded)] = Field(
         default_factory=dict, description="Other limits than the provider publishes, by quota name."
     )
     deletes_every: Seconds = Field(
@@ -330,7 +331,9 @@ def load_settings(
     }
 
     def where(key: Key) -> str:
-        origin = origins.get(".".join(key))
+        # What stands inside of a variable's JSON came with the variable.
+        around = (origins.get(".".join(key[:end])) for end in range(len(key), 0, -1))
+        origin = next((o for o in around if o is not None), None)
         if origin is None or origin.source == "file":
             return file.where(key)
         return origin.detail

@@ -46,9 +46,10 @@ def explain(
             continue
         text = item["msg"].removeprefix("Value error, ").removeprefix("Input ")
         text = text.removeprefix("String ").partition(", unable to")[0]
-        came = _show(key, _find(layers, key))
+        value = _find(layers, key)
+        came = f", not {_show(key, value)}" if value is not _ABSENT else ""
         text = f"{dotted} {text}" if text.startswith("should") else f"{dotted}: {text}"
-        problems.append(Problem(where(key), dotted, f"{text}, not {came}"))
+        problems.append(Problem(where(key), dotted, f"{text}{came}"))
     return problems
 
 
@@ -251,8 +252,6 @@ _ABSENT = object()
 
 def _show(key: Key, value: Any) -> str:
     """A value that may be shown, on one line."""
-    if value is _ABSENT:
-        return "nothing"
     if any(is_secret_name(part) for part in key):
         return MASK
     if isinstance(value, Mapping):

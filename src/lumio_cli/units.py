@@ -8,6 +8,8 @@ from itertools import pairwise
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _READABLE = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _BYTES = {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+_LONGEST = 10 * 366 * 86400.0
+"""Seconds. What is longer is a slip, and the system's own timers could not hold it."""
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?")
 
@@ -15,8 +17,15 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmg]?)(?:i?b)?")
 def parse_duration(value: str | float) -> float:
     """Seconds from a number or from text: `90`, `90s`, `5m`, `1h30m`, `1d`.
 
-    Raises ValueError for anything else, and for a negative duration.
+    Raises ValueError for anything else, for a negative duration, and for more than ten years.
     """
+    seconds = _seconds(value)
+    if seconds > _LONGEST:
+        raise ValueError("a duration is at most ten years")
+    return seconds
+
+
+def _seconds(value: str | float) -> float:
     text = str(value).strip().lower().replace(" ", "")
     if re.fullmatch(r"\d+(\.\d+)?", text):
         return float(text)

@@ -25,9 +25,20 @@ from support.trials import both, contents
         (("sync", "--max-duration"), "--max-duration", ""),
         (("sync", "--records", "7"), "--records", ""),
         (("sync", "--direction", "push"), "--direction push", "pull"),
-        (("preview", "--limit", "many"), "--limit", ""),
+        (("preview", "--limit", "many"), "--limit should be a valid integer", ""),
         (("--profile", "../../etc", "sync"), "'../../etc'", ""),
-        (("sync", "--output", "yaml"), "--output", "json"),
+        (("sync", "--output", "jsno"), "--output cannot be 'jsno': it is one of table", "'json'"),
+        (
+            ("sync", "--mode", "ful"),
+            "--mode cannot be 'ful': it is one of incremental, full",
+            "did you mean 'full'?",
+        ),
+        (("sync", "--if-running=SKIP"), "--if-running cannot be 'SKIP'", "'skip'"),
+        (("sync", "--direction", "xyz"), "one of pull, push, both", "lumio sync --help"),
+        (("debug", "hubspot", "onn"), "action cannot be 'onn'", "'on'"),
+        (("status", "--watch", "--interval", "1e12"), "--interval should be less than", ""),
+        (("debug", "hubspot", "show", "--last", "9" * 30), "--last should be", ""),
+        (("connect", "hubspot", "--token-file", "~nobody-here/x"), "there is no such user", ""),
     ],
 )
 def test_a_wrong_word_is_named_and_the_nearest_one_suggested(

@@ -57,6 +57,10 @@ def test_a_wrong_configuration_is_7_and_names_file_line_and_key(
         (b"just text", "key: value"),
         (b"sync: \xff\xfe\n", "UTF-8"),
         (b"hub:\n  path: \x00\n", "not YAML"),
+        (b"hub:\n  path: 2026-02-31\n", "not of the type"),
+        (b"sync: {max_wait: !!bool maybe}\n", "not of the type"),
+        (b"providers: &a\n  hubspot: *a\n", "refers to itself"),
+        (b"a: " + b"[" * 5000, "too deeply"),
     ],
 )
 def test_a_file_that_is_no_mapping_of_settings_is_7(lab: Lab, content: bytes, says: str) -> None:
@@ -87,9 +91,11 @@ def test_a_file_that_was_named_and_is_not_there_is_7(lab: Lab) -> None:
         ("LUMIO_SYNC__MAX_WAIT", "soon", ""),
         ("LUMIO_SYNC__MAXWAIT", "5", "'max_wait'"),
         ("LUMIO_HUB__BUSY_TIMEOUT", "-1", ""),
+        ("LUMIO_HTTP__CONNECT_TIMEOUT", "99999999999", ""),
         ("LUMIO_PROVIDERS__HUBSPOT__API_VERSION", "latest", ""),
         ("LUMIO_PROVIDERS__HUBSPOT__BASE_URL", "ftp://127.0.0.1/", ""),
         ("LUMIO_PROVIDERS__HUBSPOT__COLUMNS", "{not json", ""),
+        ("LUMIO_PROVIDERS__HUBSPOT__LIMITS", '{"burst": 1e999}', ""),
     ],
 )
 def test_a_wrong_variable_is_7_and_named(lab: Lab, variable: str, value: str, hint: str) -> None:
@@ -132,3 +138,23 @@ def test_a_secret_in_a_broken_file_is_not_repeated(lab: Lab) -> None:
         outcome = lab.lumio("sync", "-o", output)
         assert outcome.code == 7
         assert secret not in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize("name", ["LUMIO_HOME", "LUMIO_CONFIG"])
+def test_a_home_of_somebody_who_does_not_exist_is_7(lab: Lab, name: str) -> None:
+    code, error = both(lab, "status", environ={name: "~nobody-here/lumio"})
+    assert (code, error["code"]) == (7, "config_invalid")
+    assert "~nobody-here/lumio: there is no such user" in error["message"]
+
+
+def test_a_path_that_cannot_be_used_is_named(lab: Lab) -> None:
+    code, error = both(lab, "config", "init", environ={"LUMIO_HOME": "/dev/null/lumio"})
+    assert (code, error["code"]) == (1, "file_unusable")
+    assert error["message"] == "/dev/null/lumio: Not a directory"
+
+
+def test_the_arguments_of_a_token_command_are_not_shown(lab: Lab) -> None:
+    environ = {"LUMIO_PROVIDERS__HUBSPOT__TOKEN_COMMAND": "pass-tool --password hunter2secret"}
+    done = lab.lumio("config", "show", "-o", "json", environ=environ)
+    assert "pass-tool" in done.out
+    assert "hunter2secret" not in done.out

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.cli import lumio
 
 from lumio_cli.sandbox import Sandbox
+from support.cli import lumio
 
 
 @pytest.fixture(scope="module")

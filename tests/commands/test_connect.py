@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.cli import Done, lumio
 
 from lumio_cli.clock import SystemClock
 from lumio_cli.errors import UsageError
 from lumio_cli.providers.registry import load_provider
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.services.login import read_settings
+from support.cli import Done, lumio
 
 KEY = "0123456789abcdef" * 4
 CLIENT_ID = "00000000-0000-4000-8000-00000000c11d"

@@ -169,7 +169,7 @@ def test_follow_goes_on_until_ctrl_c(lab: Lab) -> None:
     [
         (("hubspto", "on"), "did you mean 'hubspot'?"),
         (("on", "hubspot"), "lumio debug PROVIDER on"),
-        (("hubspot", "of"), "lumio debug --help"),
+        (("hubspot", "of"), "did you mean 'off'?"),
         (("hubspot", "on", "--last", "3"), "lumio debug --help"),
         (("hubspot", "show", "--level", "basic"), "lumio debug --help"),
         (("hubspot", "on", "--duration", "soon"), "--duration 1h"),

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.cli import Stream, lumio
 
 from lumio_cli.app import run
 from lumio_cli.sandbox import Sandbox
+from support.cli import Stream, lumio
 
 
 @pytest.fixture(scope="module")

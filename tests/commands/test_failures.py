@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.cli import Stream, lumio
 
 from lumio_cli.app import run
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.services.runlocks import target_lock
+from support.cli import Stream, lumio
 
 FAULTS = (
     "badid:path=/crm/v3/objects/contacts:times=1",

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.cli import lumio
 
 from lumio_cli.app import run
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.services import hubcare
 from lumio_cli.services.runlocks import run_lock
 from lumio_cli.stop import Stop
+from support.cli import lumio
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.cli import lumio
 
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.services.runlocks import run_lock
+from support.cli import lumio
 
 
 @pytest.fixture(scope="module")

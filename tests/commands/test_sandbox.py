@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from tests.support.cli import lumio
 
 from lumio_cli.services.foreground import Lookalikes
+from support.cli import lumio
 
 
 def serve(home: Path, *argv: str) -> subprocess.Popen[str]:

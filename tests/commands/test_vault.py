@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.support.cli import lumio
 
 from lumio_cli.output.prompt import Prompt
+from support.cli import lumio
 
 KEY = "0123456789abcdef" * 4
 PHRASE = "a phrase that is long enough"

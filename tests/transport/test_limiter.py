@@ -117,6 +117,17 @@ def test_a_forgotten_lease_is_free_in_the_end(bench: Bench) -> None:
     assert go(limiter).waited >= 300
 
 
+def test_a_lease_outlasts_a_long_wait_for_another_quota(bench: Bench) -> None:
+    limiter = bench.limiter(
+        Quota("calls", 1, kind="concurrency"), Quota("burst", 9, per=10, kind="window")
+    )
+    limiter.hold(CALL, "burst", 900)
+    with go(limiter) as lease:
+        assert lease.waited == pytest.approx(900)
+        with pytest.raises(QuotaError, match="under way"):
+            go(limiter, max_wait=0)
+
+
 def test_quotas_are_charged_together(bench: Bench) -> None:
     limiter = bench.limiter(
         Quota("all", 100, 10.0, kind="window"),

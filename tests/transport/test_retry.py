@@ -97,6 +97,20 @@ def test_what_the_provider_asks_for_is_waited_in_full() -> None:
     assert clock.sleeps == [77.5, 0.25]
 
 
+def test_a_retry_after_of_zero_is_no_hammer() -> None:
+    retry, clock = build()
+    held: list[float] = []
+    with pytest.raises(QuotaError):
+        retry.run(Script(*[Again(DOWN, after=0.0, hold=held.append)] * 10), Tally())
+    assert held[:4] == clock.sleeps[:4] == [1, 2, 4, 8]
+    retry, clock = build()
+    with pytest.raises(UnavailableError) as caught:
+        retry.run(Script(*[Again(DOWN, after=0.0)] * 9), Tally())
+    expected = random.Random(7)
+    assert clock.sleeps == [expected.uniform(0, limit) for limit in (1, 2, 4, 8)]
+    assert caught.value is DOWN
+
+
 def test_a_longer_wait_than_allowed_ends_the_call_and_says_when_to_come_back() -> None:
     retry, clock = build(max_wait=60.0)
     with pytest.raises(UnavailableError) as caught:

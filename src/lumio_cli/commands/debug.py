@@ -41,7 +41,7 @@ def debug(
         typer.Option(help="With on: verbose records the bodies, too; basic."),
     ] = None,
     last: Annotated[
-        int | None, typer.Option(min=0, help="With show: the newest so many; 50.")
+        int | None, typer.Option(min=0, max=10**6, help="With show: the newest so many; 50.")
     ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="With show: go on until Ctrl-C.")

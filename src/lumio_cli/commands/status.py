@@ -20,7 +20,7 @@ def status(
     targets: Targets = None,
     watch: Annotated[bool, typer.Option("--watch", help="Show it again and again.")] = False,
     interval: Annotated[
-        float, typer.Option(min=0.1, metavar="SECONDS", help="With --watch: how often.")
+        float, typer.Option(min=0.1, max=86_400, metavar="SECONDS", help="With --watch: how often.")
     ] = 2.0,
     check: Annotated[
         bool, typer.Option("--check", help="Ask each provider whether the credential is good.")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from lumio_cli.credentials.files import check_secret, read_secret_file
 from lumio_cli.errors import CredentialError
+from lumio_cli.paths import expand
 from lumio_cli.stop import Stop
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def find_given(
     if name in environ:
         return Given(name, lambda: check_secret(environ[name], name))
     if (path := environ.get(f"{name}_FILE")) is not None:
-        return _file(Path(path).expanduser(), f"{name}_FILE", environ)
+        return _file(expand(path, CredentialError), f"{name}_FILE", environ)
     if granted := environ.get("CREDENTIALS_DIRECTORY"):
         file = Path(granted) / f"lumio-{provider}"
         if file.exists():
@@ -106,9 +107,10 @@ def _run(argv: list[str], provider: str, environ: Mapping[str, str], stop: Stop)
             env=dict(environ),
             start_new_session=True,
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise CredentialError(
-            f"{label} cannot be started: {error.strerror}",
+            f"{label} cannot be started: {reason}",
             hint="check the provider's setting token_command",
             code="credential_missing",
         ) from None

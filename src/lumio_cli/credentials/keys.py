@@ -13,7 +13,7 @@ from typing import Any
 
 from lumio_cli.credentials.files import create_secret_file, read_secret_file
 from lumio_cli.errors import CredentialError
-from lumio_cli.paths import make_private_dir
+from lumio_cli.paths import expand, make_private_dir
 
 SIZE = 32
 SCRYPT_N = 2**15
@@ -98,7 +98,7 @@ class KeySource:
 
     def _path(self) -> Path | None:
         named = self._environ.get("LUMIO_VAULT_KEY_FILE", self._key_file)
-        return Path(named).expanduser() if named else None
+        return expand(named, CredentialError) if named else None
 
 
 def read_key_file(path: Path, environ: Mapping[str, str]) -> KeyText:

@@ -155,9 +155,11 @@ def run_resources(db: sqlite3.Connection, run_id: str) -> list[dict[str, Any]]:
 
 
 def last_run_of(db: sqlite3.Connection, provider: str, resource: str) -> dict[str, Any] | None:
-    """What the newest run did to a resource."""
+    """What the newest run did to a resource. One that found it held by another did nothing."""
     row = db.execute(
         "SELECT * FROM lumio_run_resources WHERE provider = ? AND resource = ?"
+        " AND NOT (status = 'skipped' AND error IS NULL)"
+        " AND coalesce(json_extract(error, '$.code'), '') <> 'target_busy'"
         " ORDER BY started_at DESC, rowid DESC LIMIT 1",
         [provider, resource],
     ).fetchone()
@@ -212,20 +214,12 @@ def resolve_stored(
     db: sqlite3.Connection, provider: str, resource: str, ids: Sequence[str], now: str
 ) -> None:
     """Close the dead letters of records that have been stored since."""
-    open_ids = {
-        row[0]
-        for row in db.execute(
-            "SELECT record_id FROM lumio_dead_letters WHERE provider = ? AND resource = ?"
-            " AND direction = 'pull' AND resolved_at IS NULL",
-            [provider, resource],
-        )
-    }
-    for record_id in open_ids.intersection(ids) if open_ids else ():
-        db.execute(
-            "UPDATE lumio_dead_letters SET resolved_at = ?, resolution = 'stored'"
-            " WHERE provider = ? AND resource = ? AND record_id = ?",
-            [now, provider, resource, record_id],
-        )
+    db.executemany(
+        "UPDATE lumio_dead_letters SET resolved_at = ?, resolution = 'stored'"
+        " WHERE provider = ? AND resource = ? AND direction = 'pull' AND record_id = ?"
+        " AND resolved_at IS NULL",
+        ((now, provider, resource, record_id) for record_id in ids),
+    )
 
 
 def list_dead_letters(
@@ -264,6 +258,19 @@ def resolve_dead_letter(db: sqlite3.Connection, letter_id: int, resolution: str,
             [now, resolution, letter_id],
         ).rowcount
         == 1
+    )
+
+
+def failed_since(db: sqlite3.Connection, provider: str, resource: str, since: str) -> bool:
+    """Whether a record of a resource could not be read at or after `since`, and still cannot."""
+    return (
+        db.execute(
+            "SELECT 1 FROM lumio_dead_letters WHERE provider = ? AND resource = ?"
+            " AND direction = 'pull' AND resolved_at IS NULL"
+            " AND julianday(last_at) >= julianday(?) LIMIT 1",
+            [provider, resource, since],
+        ).fetchone()
+        is not None
     )
 
 

@@ -40,7 +40,8 @@ def _json_path(path: str) -> str:
 def _expression(column: ViewColumn) -> str:
     value = f"json_extract(payload, {_json_path(column.path)})"
     if column.kind == "integer":
-        return f"CAST(NULLIF({value}, '') AS INTEGER)"
+        # By way of a number, since '1e3' as an integer would be 1.
+        return f"CAST(CAST(NULLIF({value}, '') AS NUMERIC) AS INTEGER)"
     if column.kind == "number":
         return f"CAST(NULLIF({value}, '') AS NUMERIC)"
     if column.kind == "boolean":

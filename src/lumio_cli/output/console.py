@@ -72,6 +72,7 @@ class Output:
         self._redact = redact
         self._now = now
         self._held: dict[str, Any] | None = None
+        self._streamed = False
         self._lock = threading.RLock()
         # While bars are drawn, lines to stderr have to pass above them.
         self._above: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -152,6 +153,7 @@ class Output:
         """
         if self.mode == "json" or text is None:
             text = self.encode(document)
+        self._streamed = True
         self.stdout.write(text + "\n")
         self.stdout.flush()
 
@@ -164,7 +166,9 @@ class Output:
         elif error is not None:
             document = {**(document or {}), "error": self.describe(error)}
         if document is not None:
-            self.stdout.write(self.encode(document, indent=2) + "\n")
+            # In a stream a document is a line, the last one, too.
+            indent = None if self._streamed else 2
+            self.stdout.write(self.encode(document, indent=indent) + "\n")
         self.stdout.flush()
         self.stderr.flush()
 

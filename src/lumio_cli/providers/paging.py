@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from lumio_cli.errors import BadReplyError
 from lumio_cli.providers.base import Call, Place, Record, Reply, dig
 
 
@@ -97,8 +98,10 @@ class Above:
         if not rows or not full:
             return None
         # A record without a key cannot say where to go on; the last one that has it can.
-        keys = [key for row in rows if (key := dig(row, self.key)) is not None]
-        return {"size": place["size"], "above": str(keys[-1])} if keys else None
+        keys = [key for row in rows if isinstance(key := dig(row, self.key), str | int)]
+        if not keys:
+            raise BadReplyError(f"a page has no record with {self.key!r}, and more were to come")
+        return {"size": place["size"], "above": str(keys[-1])}
 
 
 @dataclass(frozen=True, slots=True)

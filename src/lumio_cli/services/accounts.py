@@ -22,12 +22,8 @@ def fingerprint_of(hub: Hub, credential: Credential) -> str:
     return state.fingerprint(hub.connection, credential.refresh or credential.token)
 
 
-def remember(
-    hub: Hub, provider: str, identity: Identity, credential: Credential, source: str, now: float
-) -> None:
-    """Store whose account a proven credential opens.
-
-    Raises `ConfigError` where the hub already holds another account's data: mixing the two
+def refuse_another(hub: Hub, provider: str, identity: Identity) -> None:
+    """Raises `ConfigError` where the hub already holds another account's data: mixing the two
     would let a sync delete the one as missing from the other.
     """
     known = state.read_account(hub.connection, provider)
@@ -43,6 +39,16 @@ def remember(
             code="account_changed",
             hint="use another profile for it: --profile NAME",
         )
+
+
+def remember(
+    hub: Hub, provider: str, identity: Identity, credential: Credential, source: str, now: float
+) -> None:
+    """Store whose account a proven credential opens.
+
+    Raises as `refuse_another` does.
+    """
+    refuse_another(hub, provider, identity)
     account = state.Account(
         provider=provider,
         account_id=identity.account_id,
@@ -76,6 +82,13 @@ def verify(
     account = state.read_account(hub.connection, provider.name)
     assert account is not None  # noqa: S101 it was stored a line ago
     return account
+
+
+def check(hub: Hub, provider: Provider, credential: Credential, send: Send) -> None:
+    """Refuses what `verify` refuses, and writes nothing: for a preview."""
+    known = state.read_account(hub.connection, provider.name)
+    if known is not None and known.fingerprint != fingerprint_of(hub, credential):
+        refuse_another(hub, provider.name, provider.probe(send, credential))
 
 
 def _has_records(hub: Hub, provider: str) -> bool:

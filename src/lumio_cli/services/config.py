@@ -55,6 +55,9 @@ def _setting(
     help_ = declared.help if isinstance(declared, Field) else declared.description or ""
     if value and is_secret_name(key.rpartition(".")[2]):
         value = MASK
+    if key.endswith(".token_command") and value:
+        # Of a command only its name is shown: what follows may be a secret.
+        value = [value[0], *[MASK] * (len(value) - 1)]
     return Setting(key, redactor.json(value), settings.origin(key), help_)
 
 

@@ -12,6 +12,7 @@ from lumio_cli.clock import format_time
 from lumio_cli.credentials import CredentialStore
 from lumio_cli.credentials.files import check_secret, read_secret_file
 from lumio_cli.errors import CredentialError, UsageError
+from lumio_cli.paths import expand
 from lumio_cli.providers.auth import Credential
 from lumio_cli.providers.base import Identity, Provider, Send, suggest
 
@@ -135,7 +136,8 @@ def read_credential(
     first = fields[0].name
     given = dict(values or {})
     if token_file is not None:
-        given[first] = read_secret_file(token_file.expanduser(), "the token file", environ)
+        path = expand(token_file, UsageError)
+        given[first] = read_secret_file(path, "the token file", environ)
     elif not given and store.given(provider.name):
         given[first] = store.load(provider.name).credential.token
     names = [f.name for f in fields]

@@ -15,6 +15,7 @@ from lumio_cli.errors import BusyError, HubError, UsageError
 from lumio_cli.hub import migrations, records, runs, state
 from lumio_cli.hub.db import Hub, explained
 from lumio_cli.hub.views import view_name
+from lumio_cli.paths import expand
 from lumio_cli.services.runlocks import run_lock
 from lumio_cli.units import format_size
 
@@ -209,7 +210,7 @@ def back_up(runtime: Runtime, target: Path | None = None) -> BackedUp:
     """
     reader = _reader(runtime)
     name = f"lumio-{utc(runtime.clock.time()):%Y%m%dT%H%M%SZ}.db"
-    path = runtime.paths.backups / name if target is None else target.expanduser().absolute()
+    path = runtime.paths.backups / name if target is None else expand(target, UsageError).absolute()
     if path.is_dir():
         path = path / name
     if path.exists():

@@ -106,6 +106,9 @@ def bury_dead_runs(hub: Hub, directory: Path, now: str) -> list[str]:
             lock.release()
     if dead:
         with hub.transaction() as db:
+            # One may have ended by itself between the question and the lock.
+            running = set(runs.running_runs(db))
+            dead = [run_id for run_id in dead if run_id in running]
             for run_id in dead:
                 runs.finish_run(db, run_id, status="interrupted", now=now, exit_code=None)
     return dead

@@ -138,7 +138,10 @@ def _connect(
             )
 
         session = open_session()
-        if hub is not None:
+        if hub is None:
+            if runtime.hub_reader is not None:
+                accounts.check(runtime.hub_reader, provider, loaded.credential, session.send)
+        else:
             key = accounts.account_key(runtime, provider.name)
             now = runtime.clock.time()
             accounts.verify(hub, provider, loaded.credential, loaded.source, session.send, now)

@@ -10,6 +10,7 @@ from typing import Any
 from lumio_cli.credentials import Vault, VaultStatus
 from lumio_cli.credentials.keys import KeyText, create_key_file, read_key_file
 from lumio_cli.errors import CredentialError, UsageError
+from lumio_cli.paths import expand
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def _new_key(
     environ: Mapping[str, str], key_file: Path | None, ask: Callable[[str], str] | None
 ) -> KeyText:
     if key_file is not None:
-        path = key_file.expanduser().absolute()
+        path = expand(key_file, UsageError).absolute()
         return read_key_file(path, environ) if path.exists() else create_key_file(path)
     if ask is None:
         raise UsageError(

@@ -19,8 +19,9 @@ from lumio_cli.hub.db import Hub
 from lumio_cli.progress import Progress
 from lumio_cli.stop import Stop
 from lumio_cli.sync.model import Job, Mode, Options, ResourceResult, RunResult
+from lumio_cli.sync.preview import PreviewStore
 from lumio_cli.sync.pull import Pull
-from lumio_cli.sync.store import PreviewStore, Store
+from lumio_cli.sync.store import Store
 from lumio_cli.sync.walk import Engine
 from lumio_cli.sync.writer import Writer
 
@@ -94,6 +95,8 @@ def run_pull(
         _abandon(hub, store, pulls, stop)
     outcome.finished_at = utc(clock.time())
     _conclude(outcome, stop)
+    if crashed and outcome.status != "interrupted":
+        outcome.status, outcome.exit_code = "failed", getattr(crashed[0], "exit_code", 1)
     if preview is not None:
         outcome.changes = preview.changes
     else:

@@ -132,7 +132,7 @@ class ResourceResult:
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """A field before and after, as the view's column of that name would show it."""
+    """A field before and after, as the provider wrote it; `name` is that of the view's column."""
 
     name: str
     before: Any

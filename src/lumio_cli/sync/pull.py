@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from lumio_cli.clock import format_time, format_timestamp, parse_time
-from lumio_cli.errors import DeniedError, LumioError
-from lumio_cli.hub import state
+from lumio_cli.errors import DeniedError, LumioError, RejectedError, UnavailableError
+from lumio_cli.hub import runs, state
 from lumio_cli.hub.state import Checkpoint, KnownField, ResourceState
 from lumio_cli.hub.views import ViewColumn
 from lumio_cli.providers.base import Call, Column, Kind, Property, Reply, Resource, Walk, Window
@@ -87,11 +87,9 @@ class Pull:
             self._changes()
 
     def _full(self, unfinished: list[Checkpoint]) -> None:
-        with understood(self.job.target):
-            count = self.provider.count(self.resource, self._send) if not unfinished else None
+        count = self._expected() if not unfinished else None
         self.engine.progress.start(self.job.target, count, detail="full")
-        walkers = self._walkers_for("full", unfinished, total=count)
-        self._run(walkers)
+        walkers = self._walk("full", unfinished, total=count)
         if any(w.stale for w in walkers):
             self.result.warnings.append("served from the cache, since the provider is down")
         else:
@@ -102,18 +100,24 @@ class Pull:
         now = format_timestamp(self.engine.clock.time())
         self._finish("full", walkers, full_at=now)
 
+    def _expected(self) -> int | None:
+        """How many records there will be, for those who watch; nothing else hangs on it."""
+        try:
+            with understood(self.job.target):
+                return self.provider.count(self.resource, self._send)
+        except (UnavailableError, RejectedError):
+            return None
+
     def _changes(self) -> None:
         self.engine.progress.start(self.job.target, None, detail="changes")
         describe = self._refresh_properties if self.resource.cursor else None
-        walkers = self._walkers_for("changes", self._unfinished("changes"), on_first_rows=describe)
-        self._run(walkers)
+        walkers = self._walk("changes", self._unfinished("changes"), on_first_rows=describe)
         self._finish("changes", walkers)
         if "tombstones" in self.resource.deletes and self._tombstones_due():
             self._tombstones()
 
     def _tombstones(self) -> None:
-        walkers = self._walkers_for("tombstones", self._unfinished("tombstones"))
-        self._run(walkers)
+        walkers = self._walk("tombstones", self._unfinished("tombstones"))
         now = format_timestamp(self.engine.clock.time())
         pages = sum(w.point.pages for w in walkers)
         self._call(
@@ -141,7 +145,9 @@ class Pull:
                     "was deleted"
                 )
             return
-        if self.result.failed:
+        # A walk that was interrupted goes on, but not with the counts of the run that began it.
+        begun = min(w.point.started_at for w in walkers)
+        if self.result.failed or self._read(lambda db, p, r: runs.failed_since(db, p, r, begun)):
             self._warn("some records failed, so that nothing was deleted for being absent")
             return
         limit = self.engine.options.max_delete
@@ -161,6 +167,31 @@ class Pull:
             self.result.status = "partial"
 
     # -- walks
+
+    def _walk(
+        self,
+        kind: Kind,
+        unfinished: Sequence[Checkpoint],
+        *,
+        total: int | None = None,
+        on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
+    ) -> list[Walker]:
+        """Walk all slices to their ends. One whose place the provider refuses, since it is too
+        old, begins anew: it would be refused in every run to come.
+        """
+        walkers = self._walkers_for(kind, unfinished, total=total, on_first_rows=on_first_rows)
+        begun = [w.point.pages for w in walkers]
+        try:
+            self._run(walkers)
+        except RejectedError as error:
+            if not unfinished or [w.point.pages for w in walkers] != begun:
+                raise
+            self._warn(
+                f"begun anew, since it could not go on where it had stopped: {error.message}"
+            )
+            walkers = self._walkers_for(kind, (), total=total, on_first_rows=on_first_rows)
+            self._run(walkers)
+        return walkers
 
     def _walkers_for(
         self,
@@ -304,7 +335,7 @@ class Pull:
         before = tuple(p.name for p in self._properties)
         self._describe()
         after = tuple(p.name for p in self._properties)
-        return after if after != before else None
+        return after if set(after) != set(before) else None
 
     def _columns(self) -> list[ViewColumn]:
         """The view's columns: those declared, those added by the operator, then custom ones."""
@@ -312,7 +343,9 @@ class Pull:
         added = (self.provider.options.get("columns") or {}).get(self.resource.name) or {}
         for name, path in added.items():
             columns[name] = ViewColumn(name, path, "text")
-        for prop in self._properties:
+        # In one order, whether they were just described or are remembered: the view is rebuilt
+        # where it differs.
+        for prop in sorted(self._properties, key=lambda p: p.name):
             c = prop.column
             columns.setdefault(c.name, ViewColumn(c.name, c.path, c.kind))
         return list(columns.values())

@@ -178,6 +178,9 @@ class Walker:
             for record in filled:
                 if isinstance(record, dict):
                     gone.extend(self._provider.merged(walk, record))
+            # What is listed is alive, whatever another record, or it itself, says of it.
+            listed_ids = {row.id for row in prepared.rows}
+            gone = [record_id for record_id in gone if record_id not in listed_ids]
         self.point = replace(
             self.point,
             place=following,

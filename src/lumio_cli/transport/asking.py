@@ -167,6 +167,8 @@ class Asking:
         for term in self._timed:
             term.rule.take(states[term.key], at, self._cost)
         self._ledger.save(connection, {term.key: states[term.key] for term in self._timed})
+        if self._ticket is not None and wait > 0:
+            leases.extend(connection, self._ticket, [term.key for term in self._counted], at)
         return Place(at, wait, cause)
 
     def _used_up(self, term: Term, state: State) -> QuotaError:

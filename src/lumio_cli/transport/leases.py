@@ -98,6 +98,14 @@ def claim(
     return blocked
 
 
+def extend(connection: sqlite3.Connection, ticket: Ticket, keys: Sequence[str], at: float) -> None:
+    """Keep the ticket's leases for a request that is sent at `at`, and not now."""
+    connection.executemany(
+        "UPDATE leases SET expires_at = ? WHERE key = ? AND ticket = ? AND held",
+        [(at + LEASE_LIMIT, key, ticket.number) for key in keys],
+    )
+
+
 def drop(connection: sqlite3.Connection, ticket: Ticket, keys: Sequence[str]) -> None:
     """Give back what the ticket holds, and its place in line."""
     connection.executemany(

@@ -3,7 +3,8 @@
 Reserve, then sleep: in one short transaction a call finds the earliest time at which every quota
 that applies has room, and takes its place there in all of them. It sleeps outside of any lock.
 Since every caller owns a definite time, nobody starves; since the lower priorities leave a little
-of every limit to the higher ones, these find room even where a backfill uses up everything.
+of every short limit (though not of daily ones) to the higher ones, these find room even where a
+backfill uses up everything.
 """
 
 from __future__ import annotations

@@ -184,18 +184,19 @@ class _Walk:
         if again.hold is not None:
             self._throttled += 1
             self._reason = "the provider's rate limit"
-            after = again.after if again.after is not None else default_hold(self._throttled)
+            # `Retry-After: 0` does not say how long: obeyed to the letter it would be a hammer.
+            after = again.after or default_hold(self._throttled)
             # For the other threads and processes, even if this call is given up now.
             again.hold(after)
             return after
         self._failures += 1
         self._reason = "the provider to recover"
-        return again.after if again.after is not None else self._retry._draw(self._failures)
+        return again.after or self._retry._draw(self._failures)
 
     def is_over(self, state: RetryCallState) -> bool:
         again = _failure(state)
         policy, seconds = self._retry._policy, state.upcoming_sleep
-        if again.hold is not None or again.after is not None:
+        if again.hold is not None or again.after:
             # What the provider asks for is never cut short: all of it, or not at all.
             self._too_long = self._waited + seconds > self._retry._max_wait
             if self._too_long:
@@ -219,9 +220,9 @@ class _Walk:
     def give_up(self, again: Again) -> LumioError:
         """The error to raise, with the time to come back where the provider gave one."""
         error = again.error
-        if (again.after is None and again.hold is None) or isinstance(error, CircuitOpenError):
+        if (not again.after and again.hold is None) or isinstance(error, CircuitOpenError):
             return error
-        seconds = again.after if again.after is not None else default_hold(self._throttled)
+        seconds = again.after or default_hold(self._throttled)
         moment = utc(round(self._retry._clock.time() + seconds))
         hint = f"nothing was lost; run it again after {format_time(moment)}"
         if self._too_long:

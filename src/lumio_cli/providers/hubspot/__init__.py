@@ -27,7 +27,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from lumio_cli.errors import BadReplyError, RejectedError
+from lumio_cli.errors import BadReplyError, DeniedError, RejectedError
 from lumio_cli.providers.auth import Credential, OAuth
 from lumio_cli.providers.base import (
     Allowance,
@@ -215,8 +215,10 @@ class HubSpot(Provider):
                     json={"tokenKey": credential.token},
                     safe=True,
                 )
-            scopes = tuple(str(s) for s in send(call).json().get("scopes", ()))
-        except RejectedError:
+            told = dig(send(call).json(), "scopes")
+            if isinstance(told, list):
+                scopes = tuple(str(s) for s in told)
+        except (RejectedError, DeniedError):
             pass  # Not every kind of token can be inspected; the account itself is proven.
         return Identity(
             account_id=str(body["portalId"]),
@@ -335,8 +337,8 @@ class HubSpot(Provider):
         ids: list[str] = []
         for record in records:
             value = record.get("id") if isinstance(record, dict) else None
-            if isinstance(value, str):
-                ids.append(value)
+            if isinstance(value, str | int):
+                ids.append(str(value))
             else:
                 # What cannot be asked for is passed on: it has to become a dead letter.
                 found.append(record)
@@ -347,13 +349,16 @@ class HubSpot(Provider):
                 "propertiesWithHistory": [],
             }
             path = f"{self._objects(walk.resource.name)}/batch/read"
-            found.extend(send(Call("POST", path, json=body, safe=True)).json()["results"])
+            reply = send(Call("POST", path, json=body, safe=True))
+            _refuse_partial(reply)
+            found.extend(reply.json()["results"])
         return found
 
     def records(self, walk: Walk, reply: Reply) -> list[Record]:
         """Associations and pipelines arrive nested; each link and each stage becomes a record."""
         rows = super().records(walk, reply)
         if walk.resource is ASSOCIATIONS:
+            _refuse_partial(reply)
             a, b = walk.options["from"], walk.options["to"]
             return [record for result in rows for record in links(a, b, result)]
         if walk.resource is PIPELINES:
@@ -401,6 +406,21 @@ class HubSpot(Provider):
 def _bound(field: str, operator: str, value: datetime) -> dict[str, str]:
     milliseconds = int(value.timestamp() * 1000)
     return {"propertyName": field, "operator": operator, "value": str(milliseconds)}
+
+
+def _refuse_partial(reply: Reply) -> None:
+    """A batch read that was answered in part (207) is whole only if what is missing is not there.
+
+    Records without associations are reported as OBJECT_NOT_FOUND, as are those deleted meanwhile.
+    Raises `BadReplyError` for any other error: what it left out must not look deleted.
+    """
+    for error in reply.json().get("errors") or ():
+        category = str(dig(error, "category") or "")
+        if category != "OBJECT_NOT_FOUND":
+            raise BadReplyError(
+                f"HubSpot answered a batch in part: {dig(error, 'message') or category}",
+                hint="nothing was lost; run it again later",
+            )
 
 
 def _error_body(reply: Reply) -> Mapping[str, Any]:

@@ -71,14 +71,7 @@ def settings(scene: Scene) -> list[dict[str, Any]]:
     from lumio_cli.services.config import effective
 
     found = effective(scene.runtime.settings, provider_names())
-    return [{"key": s.key, "value": _value(s.key, s.value), "from": str(s.origin)} for s in found]
-
-
-def _value(key: str, value: Any) -> Any:
-    """A setting's value. Of a command, only its name: what follows may be a secret."""
-    if key.endswith(".token_command") and value:
-        return [str(value[0]), *[MASK] * (len(value) - 1)]
-    return value
+    return [{"key": s.key, "value": s.value, "from": str(s.origin)} for s in found]
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, Any]:
