@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 from lumio_cli.clock import Clock, format_time
 from lumio_cli.errors import BadReplyError, PagingError
@@ -112,7 +111,11 @@ class Walker:
 
     def _page(self, asked: Place) -> Place | None:
         """Fetch and store the page at `asked`; returns the next place."""
-        reply = self._send(self._paging.ask(self._provider.call(self.walk), asked))
+        # Whoever asks for everything gets it from the provider; otherwise owners and the like may
+        # come from the cache for as long as they say.
+        fresh = self.engine.options.mode == "full"
+        call = self._paging.ask(self._provider.call(self.walk), asked)
+        reply = self.job.link.session.send(call, tally=self.tally, fresh=fresh)
         self.stale = self.stale or reply.stale
         self._note_ceiling(reply)
         with understood(self.job.target):
@@ -243,8 +246,8 @@ class Walker:
         value = dig(found[-1], cursor.path)
         return str(value) if value is not None else None
 
-    def _send(self, call: Call, **options: Any) -> Reply:
-        return self.job.link.session.send(call, tally=self.tally, **options)
+    def _send(self, call: Call) -> Reply:
+        return self.job.link.session.send(call, tally=self.tally)
 
 
 class _LoopGuard:

@@ -188,7 +188,10 @@ class Wire(httpx.BaseTransport):
 
     def _is_listed(self, host: str) -> bool:
         return any(
-            host.endswith(known[1:]) if known.startswith("*.") else host == known
+            # A wildcard stands for a label below a name of the provider's, not below `com`.
+            host.endswith(known[1:])
+            if known.startswith("*.") and "." in known[2:]
+            else host == known
             for known in self._hosts
         )
 

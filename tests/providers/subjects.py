@@ -1,0 +1,134 @@
+"""The providers under test. One joins by its `Subject`s here; nothing else changes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lumio_cli.providers.auth import Credential
+from lumio_cli.sandbox import Sandbox
+from lumio_cli.sandbox.http import Request
+from lumio_cli.sandbox.hubspot.auth import ALL_SCOPES, CLIENT_ID, CLIENT_SECRET, Grant
+from lumio_cli.sandbox.hubspot.catalog import Owner
+from lumio_cli.sandbox.hubspot.metadata import owner_document
+from support.conformance import Case, Subject, cases_of
+
+# -- HubSpot
+
+
+def _fresh(sandbox: Sandbox) -> str:
+    token = "pat-na1-00000000-0000-4000-8000-00000000f4e5"
+    sandbox.hubspot.auth.add("fresh", token, frozenset(ALL_SCOPES))
+    return token
+
+
+def _grant(sandbox: Sandbox) -> Credential:
+    auth = sandbox.hubspot.auth
+    grant = Grant(ALL_SCOPES, "http://localhost:18921/callback", None, "plain")
+    auth.refresh_tokens["na1-refresh"] = grant
+    old = auth.issue(grant.scopes, "na1-refresh", time.time() - 7200)
+    return Credential(
+        "oauth",
+        old.value,
+        "na1-refresh",
+        # As if it were good for long: that it has expired, the provider must say.
+        datetime.now(UTC) + timedelta(days=1),
+        grant.scopes,
+        {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
+    )
+
+
+def _live(request: Request) -> bool:
+    return request.method == "GET" and request.one("archived") != "true"
+
+
+def _crm(kind: str, text: str, **required: str) -> Subject:
+    """One of HubSpot's object types; `text` is a property of it."""
+
+    def dump(sandbox: Sandbox) -> Iterable[dict[str, Any]]:
+        return sandbox.hubspot.dump(kind)
+
+    def create(sandbox: Sandbox, value: str) -> str:
+        return sandbox.hubspot.create(kind, {**required, text: value})
+
+    def update(sandbox: Sandbox, record_id: str, value: str) -> None:
+        sandbox.hubspot.update(kind, record_id, {text: value})
+
+    return Subject(
+        provider="hubspot",
+        resource=kind,
+        text=f"properties.{text}",
+        listing=f"/crm/v3/objects/{kind}",
+        live=_live,
+        dump=dump,
+        create=create,
+        update=update,
+        delete=lambda sandbox, record_id: sandbox.hubspot.archive(kind, record_id),
+        purge=lambda sandbox, record_id: sandbox.hubspot.purge(kind, record_id),
+        fresh=_fresh,
+        grant=_grant,
+    )
+
+
+def _owner(number: int, name: str = "Owner") -> Owner:
+    return Owner(str(1000 + number), f"o{number}@sandbox.example", name, "Test", 5_000_001 + number)
+
+
+def _fill_owners(sandbox: Sandbox, count: int) -> None:
+    sandbox.hubspot.owners[:] = [_owner(n) for n in range(count)]
+
+
+def _create_owner(sandbox: Sandbox, name: str) -> str:
+    owners = sandbox.hubspot.owners
+    owners.append(_owner(int(owners[-1].id) - 999, name))
+    return owners[-1].id
+
+
+def _update_owner(sandbox: Sandbox, record_id: str, name: str) -> None:
+    owners = sandbox.hubspot.owners
+    owners[:] = [replace(o, first_name=name) if o.id == record_id else o for o in owners]
+
+
+def _purge_owner(sandbox: Sandbox, record_id: str) -> None:
+    owners = sandbox.hubspot.owners
+    owners[:] = [o for o in owners if o.id != record_id]
+
+
+OWNERS = Subject(
+    provider="hubspot",
+    resource="owners",
+    text="firstName",
+    listing="/crm/v3/owners",
+    live=_live,
+    dump=lambda sandbox: map(owner_document, sandbox.hubspot.owners),
+    create=_create_owner,
+    update=_update_owner,
+    purge=_purge_owner,
+    fresh=_fresh,
+    fill=_fill_owners,
+)
+
+HUBSPOT = (
+    _crm("contacts", "city"),
+    _crm("companies", "city", name="New"),
+    _crm("deals", "description", dealname="New", dealstage="qualifiedtobuy", pipeline="default"),
+    _crm("products", "description", name="New"),
+    _crm("tickets", "content", subject="New", hs_pipeline_stage="1"),
+    OWNERS,
+)
+
+# -- all of them
+
+SUBJECTS: tuple[Subject, ...] = HUBSPOT
+_FIRST = {s.provider: s for s in reversed(SUBJECTS)}
+PAIRS: tuple[tuple[Subject, Case], ...] = tuple(
+    (subject, case)
+    for subject in SUBJECTS
+    for case in cases_of(subject, first=_FIRST[subject.provider] is subject)
+)
+
+DEFECTS: dict[tuple[str, str], str] = {}
+"""Target and case of what is known to fail, and why. A defect that is gone must be taken out."""
