@@ -1,7 +1,7 @@
 """Records: one raw table a resource, written a page at a time.
 
-The write path speaks SQL to the connection itself: with 20,000 records in pages of 100, sqlite-utils'
-`upsert_all` took 1.4 times as long for new records and 3.5 times as long for unchanged ones.
+The write path speaks SQL to the connection itself: with 20,000 records in pages of 100,
+sqlite-utils' `upsert_all` took 1.4 times as long for new records and 3.5 times for unchanged ones.
 """
 
 from __future__ import annotations

@@ -1,0 +1,85 @@
+"""What HubSpot's adapter writes is settled item by item, through the whole transport."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from lumio_cli.options import Globals
+from lumio_cli.providers.base import Change, Receipt
+from lumio_cli.runtime import Runtime
+from support.lab import Lab
+
+Write = Callable[..., dict[str, Receipt]]
+
+
+@pytest.fixture
+def write(lab: Lab) -> Iterator[Write]:
+    """Applies changes of one action to the contacts; receipts by trace."""
+    runtime = Runtime(Globals(), environ=lab.environ)
+    provider = runtime.provider("hubspot")
+    session = runtime.session(provider)
+
+    def apply(*changes: Change) -> dict[str, Receipt]:
+        found = provider.write(provider.resource("contacts"), changes, session.send)  # type: ignore[attr-defined]
+        return {receipt.trace: receipt for receipt in found}
+
+    yield apply
+    runtime.close()
+
+
+def ids(lab: Lab) -> list[str]:
+    return sorted(str(r["id"]) for r in lab.sandbox.hubspot.dump("contacts"))
+
+
+def test_a_batch_with_one_bad_item_creates_all_others(lab: Lab, write: Write) -> None:
+    known = lab.sandbox.hubspot.read("contacts", ids(lab)[0])["email"]
+    emails = [f"new{n}@example.com" for n in range(7)] + [known]
+    receipts = write(
+        *(Change("create", f"t{n}", values={"email": e}) for n, e in enumerate(emails))
+    )
+    assert len(receipts) == 8
+    bad = receipts.pop("t7")
+    assert (bad.status, bad.kind) == ("failed", "conflict")
+    assert bad.message
+    for n in range(7):
+        receipt = receipts[f"t{n}"]
+        assert receipt.status == "done"
+        stored = lab.sandbox.hubspot.read("contacts", receipt.id)["email"]
+        assert stored == emails[n]
+
+
+def test_updates_are_settled_by_id_and_a_null_clears(lab: Lab, write: Write) -> None:
+    first, second = ids(lab)[:2]
+    receipts = write(
+        Change("update", "a", id=first, values={"city": "Natal"}),
+        Change("update", "b", id=second, values={"city": None}),
+        Change("update", "c", id="99999999999", values={"city": "Nowhere"}),
+    )
+    assert (receipts["a"].status, receipts["a"].id) == ("done", first)
+    assert receipts["b"].status == "done"
+    assert receipts["c"].status == "failed"
+    assert lab.sandbox.hubspot.read("contacts", first)["city"] == "Natal"
+    assert not lab.sandbox.hubspot.read("contacts", second)["city"]
+
+
+def test_an_upsert_finds_a_record_by_its_email_or_makes_it(lab: Lab, write: Write) -> None:
+    known = ids(lab)[0]
+    email = lab.sandbox.hubspot.read("contacts", known)["email"]
+    receipts = write(
+        Change("upsert", "old", id=email, key="email", values={"city": "Belém"}),
+        Change("upsert", "new", id="n@example.com", key="email", values={"email": "n@example.com"}),
+    )
+    assert receipts["old"].id == known
+    assert receipts["new"].status == "done"
+    assert lab.sandbox.hubspot.read("contacts", known)["city"] == "Belém"
+
+
+def test_an_archive_takes_hundreds_in_batches_of_a_hundred(lab: Lab, write: Write) -> None:
+    gone = ids(lab)[:110]
+    before = len(lab.sandbox.requests)
+    receipts = write(*(Change("archive", f"t{i}", id=i) for i in gone))
+    assert {r.status for r in receipts.values()} == {"done"}
+    assert len(lab.sandbox.requests) - before == 2
+    assert not set(gone) & set(ids(lab))
