@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -128,6 +128,15 @@ Providers = Annotated[
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+SyncMode = Annotated[
+    Literal["incremental", "full"],
+    typer.Option(help="incremental reads what changed, full reads everything."),
+]
+Direction = Annotated[Literal["pull", "push", "both"], typer.Option(help="Which way changes go.")]
+MaxWait = Annotated[str | None, typer.Option(metavar="SECONDS", help="Longest wait for a quota.")]
+MaxDelete = Annotated[
+    str | None, typer.Option(metavar="PERCENT", help="Largest share that a sweep may delete.")
+]
 MaxDuration = Annotated[
     str | None,
     typer.Option(metavar="SECONDS", help="Stop cleanly after that long (90, 5m, 2h)."),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from lumio_cli.commands.common import (
+    Direction,
+    MaxDelete,
     MaxDuration,
+    MaxWait,
     Records,
     Sandbox,
+    SyncMode,
     Targets,
     in_sandbox,
     runtime_of,
@@ -22,23 +26,15 @@ CHANGES = 10
 def preview(
     ctx: typer.Context,
     targets: Targets = None,
-    mode: Annotated[
-        Literal["incremental", "full"], typer.Option(help="As for sync.")
-    ] = "incremental",
-    direction: Annotated[
-        Literal["pull", "push", "both"], typer.Option(help="Which way changes go.")
-    ] = "pull",
+    mode: SyncMode = "incremental",
+    direction: Direction = "pull",
     limit: Annotated[int, typer.Option(min=0, help="Show at most that many changes.")] = 100,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with 10 where there are changes.")
     ] = False,
-    max_wait: Annotated[
-        str | None, typer.Option(metavar="SECONDS", help="Longest wait for a quota.")
-    ] = None,
+    max_wait: MaxWait = None,
     max_duration: MaxDuration = None,
-    max_delete: Annotated[
-        str | None, typer.Option(metavar="PERCENT", help="Largest share that a sweep may delete.")
-    ] = None,
+    max_delete: MaxDelete = None,
     sandbox: Sandbox = False,
     records: Records = None,
 ) -> int:

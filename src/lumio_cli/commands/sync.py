@@ -7,9 +7,13 @@ from typing import Annotated, Literal
 import typer
 
 from lumio_cli.commands.common import (
+    Direction,
+    MaxDelete,
     MaxDuration,
+    MaxWait,
     Records,
     Sandbox,
+    SyncMode,
     Targets,
     in_sandbox,
     runtime_of,
@@ -20,26 +24,17 @@ from lumio_cli.commands.common import (
 def sync(
     ctx: typer.Context,
     targets: Targets = None,
-    mode: Annotated[
-        Literal["incremental", "full"],
-        typer.Option(help="incremental reads what changed, full reads everything."),
-    ] = "incremental",
-    direction: Annotated[
-        Literal["pull", "push", "both"], typer.Option(help="Which way changes go.")
-    ] = "pull",
+    mode: SyncMode = "incremental",
+    direction: Direction = "pull",
     wait: Annotated[
         str | None, typer.Option(metavar="SECONDS", help="Wait for another run of the target.")
     ] = None,
     if_running: Annotated[
         Literal["fail", "skip"], typer.Option(help="What to do if another run goes on.")
     ] = "fail",
-    max_wait: Annotated[
-        str | None, typer.Option(metavar="SECONDS", help="Longest wait for a quota.")
-    ] = None,
+    max_wait: MaxWait = None,
     max_duration: MaxDuration = None,
-    max_delete: Annotated[
-        str | None, typer.Option(metavar="PERCENT", help="Largest share that a sweep may delete.")
-    ] = None,
+    max_delete: MaxDelete = None,
     sandbox: Sandbox = False,
     records: Records = None,
 ) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, cast
 
 from lumio_cli.clock import format_timestamp, utc
@@ -69,19 +70,9 @@ def sync(runtime: Runtime, request: Request, progress: Progress | None = None) -
                 found, failed = _connect(runtime, hub, free, request.mode, run_id)
                 jobs += found
                 skips += failed
-        return run_pull(
-            hub,
-            jobs,
-            _options(runtime, request.mode),
-            run_id=run_id,
-            started_at=started_at,
-            clock=clock,
-            stop=runtime.stop,
-            progress=LoggedProgress(progress or NoProgress()),
-            targets=list(request.targets) or [s.provider.name for s in selections],
-            skips=skips,
-            concurrency=runtime.settings.sync.concurrency,
-        )
+        targets = list(request.targets) or [s.provider.name for s in selections]
+        run = _Run(run_id, started_at, request.mode, targets)
+        return _pull(runtime, hub, run, jobs, skips, progress)
     finally:
         locks.release()
 
@@ -105,19 +96,43 @@ def preview(
         found, failed = _connect(runtime, None, selection, request.mode, run_id)
         jobs += found
         skips += failed
+    run = _Run(run_id, started_at, request.mode, list(request.targets))
+    return _pull(runtime, hub, run, jobs, skips, progress, preview_limit=limit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a run is called and asked for."""
+
+    run_id: str
+    started_at: datetime
+    mode: Mode
+    targets: Sequence[str]
+
+
+def _pull(
+    runtime: Runtime,
+    hub: Hub,
+    run: _Run,
+    jobs: Sequence[Job],
+    skips: Sequence[Skip],
+    progress: Progress | None,
+    preview_limit: int | None = None,
+) -> RunResult:
+    """Hand a run over to the engine, as the settings want it."""
     return run_pull(
         hub,
         jobs,
-        _options(runtime, request.mode),
-        run_id=run_id,
-        started_at=started_at,
+        _options(runtime, run.mode),
+        run_id=run.run_id,
+        started_at=run.started_at,
         clock=runtime.clock,
         stop=runtime.stop,
         progress=LoggedProgress(progress or NoProgress()),
-        targets=list(request.targets),
+        targets=run.targets,
         skips=skips,
         concurrency=runtime.settings.sync.concurrency,
-        preview_limit=limit,
+        preview_limit=preview_limit,
     )
 
 

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Pull:
-    """Pulls one resource. `result` is filled as it goes; `run` never raises a `LumioError`."""
+    """Pulls one resource. `result` is filled as it goes, and says what went wrong with it."""
 
     def __init__(self, engine: Engine, job: Job, result: ResourceResult) -> None:
         self.engine = engine
