@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .hubspot import HubSpot
 
 
+SETTLE = 0.25
+"""Seconds that a look at the requests waits for those that are under way."""
+
+
 class Sandbox:
     """Loopback look-alikes of providers.
 
@@ -86,7 +90,8 @@ class Sandbox:
 
     @property
     def requests(self) -> deque[Logged]:
-        """The last requests: (time, method, path, status)."""
+        """The last requests: (time, method, path, status). Includes all that were answered."""
+        self._server.stats.settle(SETTLE)
         return self._server.stats.requests
 
     @property

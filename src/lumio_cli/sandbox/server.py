@@ -56,6 +56,7 @@ class Stats:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
         self.requests: deque[Logged] = deque(maxlen=100_000)
         self.routes: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()
@@ -75,6 +76,15 @@ class Stats:
             self.requests.append((moment, method, path, status))
             self.routes[f"{method} {_IDS.sub('/{id}', path)}"] += 1
             self.statuses[status] += 1
+            if not self.now:
+                self._idle.notify_all()
+
+    def settle(self, seconds: float) -> None:
+        """Wait until no request is under way, at most `seconds`: a client has its answer a moment
+        before the request is in the books.
+        """
+        with self._idle:
+            self._idle.wait_for(lambda: not self.now, seconds)
 
 
 class Server(ThreadingHTTPServer):
