@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 from .control import Control
 from .faults import Faults
 from .http import Provider
-from .registry import PROVIDERS, Options, build
+from .options import Options
+from .registry import PROVIDERS, build
 from .server import Logged, Server
 
 if TYPE_CHECKING:

@@ -16,6 +16,18 @@ import sys
 from array import array
 from collections.abc import Callable, Sequence
 
+from ..words import (
+    CITIES,
+    COUNTRIES,
+    FAMILIES,
+    FIRMS,
+    MAIL_HOSTS,
+    NOTES,
+    PEOPLE,
+    STATES,
+    SUBJECTS,
+    TITLES,
+)
 from .catalog import DEAL_STAGES, EPOCH_END_MS, EPOCH_START_MS, LIFECYCLE, OWNER_IDS, TICKET_STAGES
 from .properties import COLORS, OPTIONS
 from .times import DAY_MS, day_text, iso
@@ -162,43 +174,10 @@ def _text(make: Callable[[int, int], Value]) -> Column:
     return column
 
 
-_PEOPLE = (
-    ("Anna", "anna"), ("José", "jose"), ("Zoë", "zoe"), ("Łukasz", "lukasz"), ("Åsa", "asa"),
-    ("太郎", "taro"), ("美咲", "misaki"), ("Ngọc", "ngoc"), ("Seán", "sean"), ("D'Arcy", "darcy"),
-    ("Mary-Jane", "mary-jane"), ("Олена", "olena"), ("محمد", "mohammed"), ("Sofía 🌻", "sofia"),
-    ("[bold]Max[/bold]", "max"), ("Øyvind", "oyvind"), ("Chloé", "chloe"), ("Ravi", "ravi"),
-    ("\"Buzz\"", "buzz"), ("Li", "li"), ("Kwame", "kwame"), ("Iñaki", "inaki"), ("Noor", "noor"),
-)  # fmt: skip
-_FAMILIES = (
-    ("Müller", "mueller"), ("O'Brien", "obrien"), ("García Márquez", "garcia"),
-    ("Nguyễn", "nguyen"),
-    ("山田", "yamada"), ("Smith", "smith"), ("Ångström", "angstrom"), ("van der Berg", "vdberg"),
-    ("Çelik", "celik"), ("Dvořák", "dvorak"), ("Smith-Jones", "smith-jones"), ("李", "lee"),
-    ("al-Farsi", "alfarsi"), ("Szczęsny", "szczesny"), ("Null", "null"), ("de la Cruz", "delacruz"),
-    ("Okafor", "okafor"), ("N/A", "na"), ("Æbelø", "aebeloe"),
-)  # fmt: skip
-FIRST_NAMES: tuple[Value, ...] = (*(name for name, _ in _PEOPLE), None)
-LAST_NAMES: tuple[Value, ...] = (*(name for name, _ in _FAMILIES), None)
-_SLUGS = tuple(slug for _, slug in _PEOPLE)
-_FAMILY_SLUGS = tuple(slug for _, slug in _FAMILIES)
-_MAIL_HOSTS = ("example.com", "example.org", "mail.example", "contoso.example")
-_FIRMS = (
-    "Northwind", "Café Größe", "株式会社サンプル", "Smith & Sons", "\"Quoted\" Ltd", "Zażółć",
-    "[link]Brackets[/link] Inc", "Ünïcödé GmbH", "Acme 🚀", "Tab\tSeparated", "Comma, Inc.",
-    "O'Reilly's", "Новый Мир", "Initech", "100% Pure; LLC",
-)  # fmt: skip
-_WORDS = (
-    "Renewal", "Pilot", "Expansion — phase 2", "Größe XL", "年間契約", "Starter pack", "Émigré",
-    "Upgrade [urgent]", "Migration 🛠", "Support <24h>",
-)  # fmt: skip
-_CITIES = ("Berlin", "São Paulo", "東京", "Kraków", "Reykjavík", "New York", "Zürich", None)
-_STATES = ("BE", "SP", "NY", "CA", "Île-de-France", None)
-_COUNTRIES = ("Germany", "Brazil", "Japan", "Poland", "Iceland", "United States", "Côte d'Ivoire")
-_TITLES = ("CEO", "Head of R&D", "Développeuse", "Sales rep", "営業部長", None)
-_NOTES = (
-    "Asked for a call back.", "Line one\nline two", "He said: \"maybe\"", "=SUM(A1:A9)", None,
-    "Übergröße geprüft; ok", "\u202bשלום\u202c", "Very long text. " * 12, None, "a\\b\\c",
-)  # fmt: skip
+FIRST_NAMES: tuple[Value, ...] = (*(name for name, _ in PEOPLE), None)
+LAST_NAMES: tuple[Value, ...] = (*(name for name, _ in FAMILIES), None)
+_SLUGS = tuple(slug for _, slug in PEOPLE)
+_FAMILY_SLUGS = tuple(slug for _, slug in FAMILIES)
 _OWNERS: tuple[Value, ...] = (*OWNER_IDS[:10], None, None)
 
 
@@ -206,11 +185,11 @@ def contact_email(i: int, word: int) -> str:
     """A contact's address. The number in it is the record's index, which makes it unique."""
     person = _SLUGS[(word >> 7) % len(_SLUGS)]
     family = _FAMILY_SLUGS[(word >> 13) % len(_FAMILY_SLUGS)]
-    return f"{person}.{family}.{i}@{_MAIL_HOSTS[(word >> 19) % len(_MAIL_HOSTS)]}"
+    return f"{person}.{family}.{i}@{MAIL_HOSTS[(word >> 19) % len(MAIL_HOSTS)]}"
 
 
 def _firm(i: int, word: int) -> str:
-    return f"{_FIRMS[(word >> 7) % len(_FIRMS)]} {i}"
+    return f"{FIRMS[(word >> 7) % len(FIRMS)]} {i}"
 
 
 def _phone(i: int, word: int) -> Value:
@@ -224,10 +203,10 @@ def _deal_stage(i: int, word: int) -> str:
 
 _PLACE: dict[str, Column] = {
     "address": _text(lambda i, w: f"{1 + w % 200} Märchenstraße" if i % 3 else None),
-    "city": _choice("city", _CITIES),
-    "state": _choice("state", _STATES),
+    "city": _choice("city", CITIES),
+    "state": _choice("state", STATES),
     "zip": _text(lambda _i, w: f"{w % 100_000:05d}"),
-    "country": _choice("country", _COUNTRIES),
+    "country": _choice("country", COUNTRIES),
     "phone": _text(_phone),
     "website": _text(lambda _i, w: f"https://www.firm-{w % 5000}.example/?a=1&b=2"),
 }
@@ -246,15 +225,15 @@ COLUMNS: dict[str, dict[str, Column]] = {
         "firstname": _choice("firstname", FIRST_NAMES),
         "lastname": _choice("lastname", LAST_NAMES, second=True),
         "mobilephone": _text(lambda i, w: _phone(i + 5000, w >> 3)),
-        "company": _choice("company", _FIRMS),
-        "jobtitle": _choice("jobtitle", _TITLES),
+        "company": _choice("company", FIRMS),
+        "jobtitle": _choice("jobtitle", TITLES),
         "lifecyclestage": _choice("lifecyclestage", _LIFE),
         "hs_lead_status": _choice("hs_lead_status", (*OPTIONS["hs_lead_status"], None)),
         "hubspot_owner_id": _choice("hubspot_owner_id", _OWNERS),
         "hs_email_optout": _choice("hs_email_optout", _BOOLS),
         "hs_language": _choice("hs_language", OPTIONS["hs_language"]),
         "annualrevenue": _number("annualrevenue", 10_000, 9_000_000, nulls=5),
-        "message": _choice("message", _NOTES),
+        "message": _choice("message", NOTES),
         "notes_last_contacted": _moment("notes_last_contacted", 4),
         "num_associated_deals": _number("num_associated_deals", 0, 5),
         "favorite_color": _choice("favorite_color", (*COLORS, None, None)),
@@ -269,7 +248,7 @@ COLUMNS: dict[str, dict[str, Column]] = {
         "domain": _text(lambda i, _w: f"firm-{i}.example" if i % 20 else f"firm-{i // 40}.example"),
         "industry": _choice("industry", (*OPTIONS["industry"], None)),
         "type": _choice("type", (*OPTIONS["type"], None)),
-        "description": _choice("description", _NOTES),
+        "description": _choice("description", NOTES),
         "numberofemployees": _number("numberofemployees", 1, 50_000, nulls=6),
         "annualrevenue": _number("annualrevenue", 100_000, 900_000_000, nulls=5),
         "lifecyclestage": _choice("lifecyclestage", _LIFE),
@@ -281,25 +260,25 @@ COLUMNS: dict[str, dict[str, Column]] = {
         "external_id": _external("companies"),
     },
     "deals": {
-        "dealname": _text(lambda i, w: f"{_WORDS[(w >> 9) % len(_WORDS)]} #{i}"),
+        "dealname": _text(lambda i, w: f"{SUBJECTS[(w >> 9) % len(SUBJECTS)]} #{i}"),
         "amount": _number("amount", 100, 250_000, scale=100, nulls=11),
         "dealstage": _text(_deal_stage),
         "pipeline": _text(lambda i, _w: "renewals" if i % 5 == 4 else "default"),
         "closedate": _moment("closedate", 8),
         "dealtype": _choice("dealtype", (*OPTIONS["dealtype"], None)),
-        "description": _choice("description", _NOTES),
+        "description": _choice("description", NOTES),
         "hubspot_owner_id": _choice("hubspot_owner_id", _OWNERS),
         "hs_priority": _choice("hs_priority", (*OPTIONS["hs_priority"], None)),
         "deal_currency_code": _choice("deal_currency_code", OPTIONS["deal_currency_code"]),
-        "hs_next_step": _choice("hs_next_step", _NOTES, second=True),
+        "hs_next_step": _choice("hs_next_step", NOTES, second=True),
         "discount_percent": _number("discount_percent", 0, 60, scale=100, nulls=3),
-        "competitor": _choice("competitor", (*_FIRMS[:4], None)),
+        "competitor": _choice("competitor", (*FIRMS[:4], None)),
         "forecast_locked": _choice("forecast_locked", _BOOLS),
         "external_id": _external("deals"),
     },
     "products": {
-        "name": _text(lambda i, w: f"{_WORDS[(w >> 9) % len(_WORDS)]} no. {i}"),
-        "description": _choice("description", _NOTES),
+        "name": _text(lambda i, w: f"{SUBJECTS[(w >> 9) % len(SUBJECTS)]} no. {i}"),
+        "description": _choice("description", NOTES),
         "price": _number("price", 1, 5_000, scale=100),
         "hs_sku": _text(lambda i, w: f"SKU-{w % 900 + 100}-{i:06d}"),
         "hs_cost_of_goods_sold": _number("hs_cost_of_goods_sold", 1, 900, scale=100, nulls=4),
@@ -315,8 +294,8 @@ COLUMNS: dict[str, dict[str, Column]] = {
         "external_id": _external("products"),
     },
     "tickets": {
-        "subject": _text(lambda i, w: f"{_WORDS[(w >> 9) % len(_WORDS)]} ({i})"),
-        "content": _choice("content", _NOTES),
+        "subject": _text(lambda i, w: f"{SUBJECTS[(w >> 9) % len(SUBJECTS)]} ({i})"),
+        "content": _choice("content", NOTES),
         "hs_pipeline": _choice("hs_pipeline", ("0",)),
         "hs_pipeline_stage": _choice("hs_pipeline_stage", TICKET_STAGES),
         "hs_ticket_priority": _choice("hs_ticket_priority", (*OPTIONS["hs_ticket_priority"], None)),
@@ -328,7 +307,7 @@ COLUMNS: dict[str, dict[str, Column]] = {
         "hubspot_owner_id": _choice("hubspot_owner_id", _OWNERS),
         "closed_date": _moment("closed_date", 2),
         "severity_score": _number("severity_score", 0, 10, scale=100, nulls=5),
-        "root_cause": _choice("root_cause", _NOTES, second=True),
+        "root_cause": _choice("root_cause", NOTES, second=True),
         "escalated": _choice("escalated", _BOOLS),
         "promised_at": _moment("promised_at", 3),
         "external_id": _external("tickets"),

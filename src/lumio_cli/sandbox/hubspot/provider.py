@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import orjson
 
 from ..http import BadJsonError, Request, Response, Routes
+from ..options import Options
 from ..quota import Daily, Ledger, Window, parse_quota
 from . import auth, batch, definitions, links, metadata, objects
 from .account import Account
@@ -48,18 +49,12 @@ class HubSpot(Account):
 
     name = "hubspot"
 
-    def __init__(
-        self,
-        records: int,
-        seed: int,
-        clock: Callable[[], float],
-        quota: str = "published",
-        search_lag: float = 0.0,
-    ) -> None:
-        super().__init__(records, seed, clock, search_lag)
+    def __init__(self, options: Options) -> None:
+        clock, seed = options.clock, options.seed
+        super().__init__(options.records, seed, clock, options.search_lag)
         self.auth = auth.Auth()
         self.ledger = Ledger(clock)
-        self._limits = parse_quota(quota, PUBLISHED)
+        self._limits = parse_quota(options.quota, PUBLISHED)
         self._searchers: dict[str, Searcher] = {}
         self._seed = seed
         self._answers = 0
