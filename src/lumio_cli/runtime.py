@@ -186,6 +186,7 @@ class Runtime:
             ask=self._ask_passphrase if self.prompt.possible else None,
             clock=self.clock,
             stop=self.stop,
+            known=lambda name: a.fields if (a := self._account(name)) is not None else {},
         )
 
     def _ask_passphrase(self, question: str) -> str:

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,7 @@ def test_html_with_status_200_is_a_passing_fault(httpx_mock: HTTPXMock, rig: Rig
     with pytest.raises(BadReplyError) as caught:
         rig.send(POST)
     assert caught.value.code == OUTCOME_UNKNOWN
-    assert rig.send(GET, expect_json=False).body.startswith(b"<html>")
+    assert rig.send(replace(GET, answer="text")).body.startswith(b"<html>")
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe{}", b'{"a": "\xff"}', b'{"a":'])
@@ -609,7 +610,16 @@ def test_an_opened_session_stops_asking_a_provider_that_fails(tmp_path: Path) ->
     assert tally.requests == 5
 
 
-def test_a_sandbox_has_no_other_hosts(tmp_path: Path) -> None:
-    session = open_acme(tmp_path, "http://127.0.0.1:9")
-    with pytest.raises(LumioError, match="refused"):
-        session.send(with_(GET, path=f"{BASE}/next"))
+def test_a_look_alike_stands_for_the_providers_hosts_and_for_no_other(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def answer(head: bytes, *_: bytes) -> bytes:
+        asked.append(head.split(b"\r\n")[0].decode())
+        return http(b"{}")
+
+    with raw_server(answer) as base:
+        session = open_acme(tmp_path, f"{base}/acme")
+        session.send(with_(GET, path="https://files.acme.test/big?page=2"))
+        with pytest.raises(LumioError, match="refused"):
+            session.send(with_(GET, path="https://files.acme.example/next"))
+    assert asked == ["GET /acme/big?page=2 HTTP/1.1"]

@@ -26,6 +26,13 @@ def connect(
         Path | None, typer.Option(metavar="FILE", help="Read the token from a file.")
     ] = None,
     oauth: Annotated[bool, typer.Option("--oauth", help="Sign in with a browser.")] = False,
+    way: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WAY",
+            help="Another way, such as client_credentials (see `lumio providers show PROVIDER`).",
+        ),
+    ] = None,
     port: Annotated[
         int | None,
         typer.Option(min=0, max=65535, help="With --oauth: port of the redirect; 0 is any."),
@@ -59,6 +66,7 @@ def connect(
         token_stdin=token_stdin or token_file == Path("-"),
         token_file=None if token_file == Path("-") else token_file,
         oauth=oauth,
+        way=way or "",
         port=port,
         browser=not no_browser,
         verify=not no_verify,

@@ -51,11 +51,20 @@ def show(ctx: typer.Context, provider: ProviderName) -> None:
         Col("note", drop=4),
     ]
     settings = [Col("name", kind="id"), Col("default"), Col("help")]
+    messages = [
+        Col("kind", kind="id"),
+        Col("title"),
+        Col("to", drop=2),
+        Col("bulk", kind="bool", drop=1),
+        Col("fields", kind="list"),
+    ]
+    kinds = [{**k, "fields": [f["name"] for f in k["fields"]]} for k in about["messages"]]
     quotas = [Col("limit", "quota"), Col("shared_by", "counted by")]
     output.result(
         about,
         *_guide(about),
         Table(resources, about["resources"], title="Resources"),
+        *([Table(messages, kinds, title="Messages (lumio send)")] if kinds else []),
         Table(quotas, about["quotas"], title="Quotas"),
         Table(settings, about["settings"], title="Settings", empty="only those that all share"),
     )
@@ -69,4 +78,10 @@ def _guide(about: dict[str, Any]) -> list[str]:
     scopes = about["scopes"]
     lines += ["", f"Scopes to read: {' '.join(scopes['read'])}"] if scopes["read"] else []
     lines += [f"Scopes to write: {' '.join(scopes['write'])}"] if scopes["write"] else []
+    lines += ["", "Other ways to connect it:"] if about["ways"] else []
+    for way in about["ways"]:
+        fields = ", ".join(field["name"] for field in way["fields"])
+        lines.append(f"  --way {way['way']}: {way['title']} ({fields})")
+    lines += ["", "Good to know:"] if about["notes"] else []
+    lines += [f"  - {note}" for note in about["notes"]]
     return [*lines, ""]

@@ -30,15 +30,41 @@ COMMAND_LIMIT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A place that holds a token. `source` names it for operators; `read` gets the token."""
+    """A place that holds a credential. `source` names it for operators; `read` gets the token,
+    which is empty for a way of connecting (`kind`) that gets its own.
+    """
 
     source: str
     read: Callable[[], str]
+    kind: str = "token"
 
 
 def variable(provider: str) -> str:
     """The environment variable that may hold the provider's token."""
-    return f"LUMIO_{provider.upper().replace('-', '_')}_TOKEN"
+    return f"{_prefix(provider)}TOKEN"
+
+
+def _prefix(provider: str) -> str:
+    return f"LUMIO_{provider.upper().replace('-', '_')}_"
+
+
+def given_fields(provider: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """What the environment says of a credential beside its token, by name: LUMIO_SHOPIFY_SHOP is
+    `shop`, and LUMIO_SALESFORCE_PRIVATE_KEY_FILE names a file that holds `private_key`.
+
+    Raises what reading such a file raises.
+    """
+    prefix, found = _prefix(provider), {}
+    for name, value in environ.items():
+        field = name.removeprefix(prefix).lower()
+        if not name.startswith(prefix) or field in ("token", "token_file", "way") or not value:
+            continue
+        if field.endswith("_file"):
+            path = expand(value, CredentialError)
+            found[field.removesuffix("_file")] = read_secret_file(path, name, environ).strip()
+        else:
+            found.setdefault(field, value.strip())
+    return found
 
 
 def find_given(
@@ -53,6 +79,8 @@ def find_given(
     the next one would use another account than the operator meant.
     """
     name = variable(provider)
+    if way := environ.get(f"{_prefix(provider)}WAY"):
+        return Given(f"{_prefix(provider)}WAY", lambda: "", kind=way)
     if name in environ:
         return Given(name, lambda: check_secret(environ[name], name))
     if (path := environ.get(f"{name}_FILE")) is not None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from lumio_cli.clock import Clock, SystemClock
 from lumio_cli.credentials.codec import decode, encode
-from lumio_cli.credentials.given import find_given, variable
+from lumio_cli.credentials.given import find_given, given_fields, variable
 from lumio_cli.credentials.keys import SCRYPT_N, KeySource
 from lumio_cli.credentials.passwords import SERVICE, Passwords, SystemKeyring
 from lumio_cli.credentials.vault import Vault
@@ -64,6 +64,7 @@ class CredentialStore:
 
     token_commands  the setting `token_command` by provider
     ask             gets a passphrase from the terminal; None: there is none
+    known           what was learned of an account before, for a credential that is not stored
     find_keyring    stands in for `keyring.get_keyring`
     scrypt_n        the cost of a passphrase in a new vault
     """
@@ -79,10 +80,12 @@ class CredentialStore:
         ask: Callable[[str], str] | None = None,
         clock: Clock | None = None,
         stop: Stop | None = None,
+        known: Callable[[str], Mapping[str, str]] = lambda _: {},
         find_keyring: Callable[[], KeyringBackend] | None = None,
         scrypt_n: int = SCRYPT_N,
     ) -> None:
         self._profile = paths.profile
+        self._known = known
         self._environ = environ
         self._settings = settings
         self._redactor = redactor
@@ -110,9 +113,10 @@ class CredentialStore:
         """
         given = find_given(provider, self._environ, self._commands.get(provider), self._stop)
         if given is not None:
-            token = given.read()
-            self._redactor.learn(token)
-            return Loaded(Credential("token", token), given.source, writable=False)
+            fields = {**self._known(provider), **given_fields(provider, self._environ)}
+            credential = Credential(given.kind, given.read(), fields=fields)
+            self.learn(credential)
+            return Loaded(credential, given.source, writable=False)
         try:
             text, source = self._use(provider, lambda kept: kept.get(self._user(provider)))
         except CredentialError as error:

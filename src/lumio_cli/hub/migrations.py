@@ -77,7 +77,15 @@ def _m001_initial(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (_m001_initial,)
+def _m002_accounts_and_slices(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE lumio_resources ADD COLUMN slices TEXT")
+    db.execute("ALTER TABLE lumio_accounts ADD COLUMN fields TEXT NOT NULL DEFAULT '{}'")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    _m001_initial,
+    _m002_accounts_and_slices,
+)
 LATEST = len(MIGRATIONS)
 
 

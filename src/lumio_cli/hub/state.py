@@ -21,6 +21,8 @@ class ResourceState:
     tombstones_at: str | None = None
     tombstone_pages: int | None = None
     warning: str | None = None
+    slices: str | None = None
+    """JSON list of the slices that the cursor is true of; None: of all there were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +69,15 @@ class Account:
     expires_at: str | None
     checked_at: str
     details: Mapping[str, str]
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """What requests need and the credential does not say by itself; no secrets."""
 
 
 def read_state(db: sqlite3.Connection, provider: str, resource: str) -> ResourceState:
     """The state of a resource; all empty where it was never synced."""
     row = db.execute(
-        "SELECT records, cursor, synced_at, full_at, tombstones_at, tombstone_pages, warning"
-        " FROM lumio_resources WHERE provider = ? AND resource = ?",
+        "SELECT records, cursor, synced_at, full_at, tombstones_at, tombstone_pages, warning,"
+        " slices FROM lumio_resources WHERE provider = ? AND resource = ?",
         [provider, resource],
     ).fetchone()
     return ResourceState(*row) if row else ResourceState()
@@ -283,13 +287,14 @@ def read_account(db: sqlite3.Connection, provider: str) -> Account | None:
         expires_at=row["expires_at"],
         checked_at=row["checked_at"],
         details=json.loads(row["details"]),
+        fields=json.loads(row["fields"]),
     )
 
 
 def save_account(db: sqlite3.Connection, account: Account) -> None:
     """Store the account that a credential was proven to open."""
     db.execute(
-        "INSERT OR REPLACE INTO lumio_accounts VALUES (?,?,?,?,?,?,?,?,?,?)",
+        "INSERT OR REPLACE INTO lumio_accounts VALUES (?,?,?,?,?,?,?,?,?,?,?)",
         [
             account.provider,
             account.account_id,
@@ -301,6 +306,7 @@ def save_account(db: sqlite3.Connection, account: Account) -> None:
             account.expires_at,
             account.checked_at,
             json.dumps(dict(account.details)),
+            json.dumps(dict(account.fields)),
         ],
     )
 

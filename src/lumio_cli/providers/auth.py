@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from urllib.parse import quote_plus
 
 from lumio_cli.errors import BadReplyError, CredentialError
-from lumio_cli.providers.base import Call, Reply
+from lumio_cli.providers.base import Call, Field, Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +19,8 @@ class Credential:
 
     kind        token   one secret that was given to us
                 oauth   an access token that a refresh token renews
-    token       what requests carry
+                else    the name of the `Way` that renews it
+    token       what requests carry; empty until it is got for the first time
     refresh     the refresh token, empty where there is none
     expires_at  of `token`; None: unknown or never
     fields      what else the provider needs (client_id, client_secret, instance URL, ...)
@@ -31,16 +35,41 @@ class Credential:
 
     def secrets(self) -> tuple[str, ...]:
         """Every value in it that must never be shown."""
-        hidden = [v for k, v in self.fields.items() if "secret" in k or "key" in k]
+        hidden = [v for k, v in self.fields.items() if _is_secret(k)]
         return tuple(s for s in (self.token, self.refresh, *hidden) if s)
+
+    @property
+    def root(self) -> str:
+        """The part of it that renewals do not change, as far as there is one."""
+        if self.kind in ("token", "oauth"):
+            return self.refresh or self.token
+        return "\n".join(f"{name}={value}" for name, value in sorted(self.fields.items()))
+
+
+def _is_secret(name: str) -> bool:
+    return any(word in name for word in ("secret", "key", "token", "password"))
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to connect besides a token and a browser: `fields` are what `Provider.renewal` makes
+    the request for an access token of."""
+
+    name: str
+    title: str
+    fields: tuple[Field, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class OAuth:
     """An authorization server (RFC 6749), as far as providers differ.
 
-    `scope_separator` joins scopes in the authorize URL. `redirect_port` 0 is any free port: RFC
-    8252 section 7.3 wants servers to allow it, many SaaS providers do not.
+    `authorize_url` and `token_path` (absolute, or relative to the base URL) may hold `{name}`s of
+    `fields`, which are asked for before the login and kept with the credential. `scope_separator`
+    joins scopes in the authorize URL, `optional_param` is where it takes `optional_scopes` and
+    `extra` what else it takes. `redirect_port` 0 is any free port: RFC 8252 section 7.3 wants
+    servers to allow it, many SaaS providers do not. `basic`: the client authenticates to the
+    token endpoint by HTTP Basic instead of in the form.
     """
 
     authorize_url: str
@@ -53,35 +82,53 @@ class OAuth:
     redirect_path: str = "/callback"
     redirect_port: int = 0
     revoke_path: str = ""
+    fields: tuple[Field, ...] = ()
+    extra: Mapping[str, str] = field(default_factory=dict)
+    optional_param: str = "optional_scope"
+    basic: bool = False
 
 
 def exchange_call(
     oauth: OAuth, *, code: str, redirect_uri: str, verifier: str, client: Mapping[str, str]
 ) -> Call:
     """The request that turns an authorization code into tokens. A code works once: never retry."""
-    form = {
-        "grant_type": "authorization_code",
-        "code": code,
-        "redirect_uri": redirect_uri,
-        **{k: client[k] for k in ("client_id", "client_secret") if client.get(k)},
-    }
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
     if oauth.pkce:
         form["code_verifier"] = verifier
-    return Call("POST", oauth.token_path, form=form, auth=False, safe=False)
+    return token_call(oauth, form, client)
 
 
 def refresh_call(oauth: OAuth, credential: Credential) -> Call:
     """The request that renews an access token."""
-    form = {
-        "grant_type": "refresh_token",
-        "refresh_token": credential.refresh,
-        **{
-            k: credential.fields[k]
-            for k in ("client_id", "client_secret")
-            if credential.fields.get(k)
-        },
-    }
-    return Call("POST", oauth.token_path, form=form, auth=False, safe=False)
+    form = {"grant_type": "refresh_token", "refresh_token": credential.refresh}
+    return token_call(oauth, form, credential.fields)
+
+
+def token_call(oauth: OAuth, form: Mapping[str, str], client: Mapping[str, str]) -> Call:
+    """A request to the token endpoint, with the client's id and secret where `client` has them,
+    and with its fields in the endpoint's address."""
+    path = expand(oauth.token_path, client)
+    given = {k: client[k] for k in ("client_id", "client_secret") if client.get(k)}
+    if oauth.basic and "client_secret" in given:
+        pair = ":".join(quote_plus(given[k]) for k in ("client_id", "client_secret"))
+        headers = {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+        return Call("POST", path, form=form, headers=headers, auth=False, safe=False)
+    return Call("POST", path, form={**form, **given}, auth=False, safe=False)
+
+
+def expand(address: str, values: Mapping[str, str]) -> str:
+    """An address with its `{name}`s filled in. Raises `CredentialError` for one that is missing,
+    or that would change where the address leads."""
+    for name in re.findall(r"\{(\w+)\}", address):
+        value = values.get(name, "")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", value):
+            raise CredentialError(
+                f"{name} is missing, or is no part of an address",
+                hint=f"give it with --set {name}=VALUE",
+                code="credential_missing",
+            )
+        address = address.replace(f"{{{name}}}", value)
+    return address
 
 
 def read_tokens(reply: Reply, *, now: datetime, old: Credential) -> Credential:
@@ -107,7 +154,7 @@ def read_tokens(reply: Reply, *, now: datetime, old: Credential) -> Credential:
         scopes = scopes.replace(",", " ").split()
     return replace(
         old,
-        kind="oauth",
+        kind="oauth" if old.kind == "token" else old.kind,
         token=str(body["access_token"]),
         refresh=str(body.get("refresh_token") or old.refresh),
         expires_at=now + timedelta(seconds=seconds) if seconds else None,

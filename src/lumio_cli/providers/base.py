@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 from lumio_cli.errors import BadReplyError, ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from lumio_cli.providers.auth import Credential, OAuth
+    from lumio_cli.providers.auth import Credential, OAuth, Way
     from lumio_cli.providers.paging import Paging
 
 Json = Any
@@ -36,23 +36,28 @@ class Call:
     `path` is relative to the provider's base URL, or absolute: an absolute URL is only followed
     to one of the provider's `hosts`. `route` is the path with its variables as `{names}`, for
     quotas and logs; without it the path itself. `safe`: may be repeated although the answer was
-    lost (None: true for GET and HEAD). `cost` is counted in the unit of points quotas, 1 elsewhere.
-    `cache_for` is how many seconds the answer may be served again; 0 is never. `auth=False` sends
-    no credential.
+    lost (None: true for GET and HEAD). `cost` is counted by quotas of points, 1 by all others;
+    `keys` says whom the call is about, for quotas that count by that (`Quota.keyed`). `cache_for`
+    is how many seconds the answer may be served again; 0 is never. `auth=False` sends no
+    credential. `content` is a body as it is, with its content type in `headers`. `answer`: what a
+    good answer is written in; one that should be JSON and is not, is a fault.
     """
 
     method: str
     path: str
     route: str = ""
-    params: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     json: Json = None
     form: Mapping[str, str] | None = None
+    content: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     safe: bool | None = None
     idempotency_key: str | None = None
     cost: float = 1.0
+    keys: Mapping[str, str] = field(default_factory=dict)
     cache_for: float = 0.0
     auth: bool = True
+    answer: Literal["json", "text"] = "json"
 
     @property
     def label(self) -> str:
@@ -155,6 +160,8 @@ class Quota:
     routes    labels of the calls it applies to (fnmatch patterns); empty is all
     exempt    labels of calls it does not apply to
     shared    what the provider counts by: all tokens of an account, one app, or one token
+    keyed     one for each value of that name in `Call.keys`; calls without it are not counted
+    costed    a daily quota that a call drains by its `cost`
     """
 
     name: str
@@ -166,16 +173,21 @@ class Quota:
     exempt: tuple[str, ...] = ()
     shared: Literal["account", "app", "token"] = "token"
     zone: str = "UTC"
+    keyed: str = ""
+    costed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What a reply says of a quota: `limit` and `remaining` in its unit, `reset_after` seconds."""
+    """What a reply says of a quota: `limit` and `remaining` in its unit, `reset_after` seconds.
+    `refund` is what a call cost less than was charged for it.
+    """
 
     quota: str
     limit: float | None = None
     remaining: float | None = None
     reset_after: float | None = None
+    refund: float = 0.0
 
 
 # --- settings and credentials ---------------------------------------------------------------
@@ -190,18 +202,21 @@ class Field:
     secret: bool = False
     pattern: str = ""
     default: Any = None
-    kind: Literal["text", "integer", "number", "boolean", "list"] = "text"
+    kind: Literal["text", "integer", "number", "boolean", "list", "file"] = "text"
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose account a credential opens. `expires_at` None: unknown or never."""
+    """Whose account a credential opens. `expires_at` None: unknown or never. `details` are for
+    people; `fields` are kept with the credential, since requests need them.
+    """
 
     account_id: str
     account_name: str
     scopes: tuple[str, ...] | None = None
     expires_at: datetime | None = None
     details: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 # --- resources ------------------------------------------------------------------------------
@@ -293,7 +308,7 @@ class Resource:
     rows       where the records are in an answer
     key        where a record carries its id
     columns    of the view, id apart
-    paging     a style for each kind of walk that the API has
+    paging     a style for each kind of walk that the API has; none: it comes by webhook only
     page_size  records a page, for each kind of walk
     cursor     None: there is no way to ask for changes; every walk is full
     deletes    tombstones: the provider lists what was deleted; sweep: absence from a complete
@@ -367,6 +382,11 @@ class Receipt:
 class Provider:
     """What is true of every provider until a module says otherwise.
 
+    The credential goes to `hosts` (`*.example.com` is any below it) and to no other; `open_hosts`
+    may be asked without it. `credential` are the parts of a token login, the secret token first;
+    `oauth` is the login in a browser, `ways` are all others. `guide` says how to set it up, and
+    `notes` what the API does not give.
+
     `options` are the provider's effective settings, validated against `fields`; among them
     `limits`, other counts for its quotas by name, `time_zone`, in which its days begin,
     `columns`, more view columns by resource, and `deletes_every` in seconds.
@@ -377,14 +397,18 @@ class Provider:
     category: ClassVar[str]
     base_url: ClassVar[str]
     hosts: ClassVar[tuple[str, ...]]
+    open_hosts: ClassVar[tuple[str, ...]] = ()
     credential: ClassVar[tuple[Field, ...]]
     oauth: ClassVar[OAuth | None] = None
+    ways: ClassVar[tuple[Way, ...]] = ()
     fields: ClassVar[tuple[Field, ...]] = ()
     quotas: tuple[Quota, ...] = ()
-    resources: ClassVar[tuple[Resource, ...]]
+    resources: tuple[Resource, ...]
     tls12: ClassVar[bool] = False
     realtime: ClassVar[str] = "none"
     guide: ClassVar[tuple[str, ...]] = ()
+    notes: ClassVar[tuple[str, ...]] = ()
+    messages: ClassVar[tuple[MessageKind, ...]] = ()
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = options
@@ -417,6 +441,27 @@ class Provider:
         """The headers that carry the credential."""
         return {"Authorization": f"Bearer {credential.token}"}
 
+    def locate(self, credential: Credential) -> str:
+        """The base URL of the credential's account, one of `hosts`; empty is `base_url`.
+
+        Raises `CredentialError` where the credential does not say.
+        """
+        return ""
+
+    def tokens(self, reply: Reply, *, now: datetime, old: Credential) -> Credential:
+        """The credential that a token answer holds. Raises as `auth.read_tokens` does."""
+        from lumio_cli.providers.auth import read_tokens
+
+        return read_tokens(reply, now=now, old=old)
+
+    def renewal(self, credential: Credential, now: datetime) -> Call | None:
+        """The request for a new access token; None: there is no way to get one."""
+        from lumio_cli.providers.auth import refresh_call
+
+        if self.oauth is None or not credential.refresh:
+            return None
+        return refresh_call(self.oauth, credential)
+
     def judge(self, reply: Reply) -> Verdict | None:
         """What an answer means; None lets the status decide (`transport.verdict`)."""
         return None
@@ -435,10 +480,17 @@ class Provider:
         """The fields that the provider knows for `resource`; None where it cannot tell."""
         return None
 
-    def slices(self, resource: Resource, kind: Kind) -> Mapping[str, Mapping[str, Any]]:
+    def slices(
+        self, resource: Resource, kind: Kind, expected: int | None
+    ) -> Mapping[str, Mapping[str, Any]]:
         """The independent parts that a walk can be cut into, by name, with the options that make
-        each of them; one, unless the API allows more."""
+        each of them; one, unless the API allows more. `expected` is how many records a full walk
+        will meet, where that is known."""
         return {"": {}}
+
+    def paging(self, walk: Walk) -> Paging:
+        """How the walk is paged."""
+        return walk.resource.paging[walk.kind]
 
     def call(self, walk: Walk) -> Call:
         """The request of a walk's first page, before its paging has a say."""
@@ -482,6 +534,68 @@ class Writing(Protocol):
 
     def write(self, resource: Resource, changes: Sequence[Change], send: Send) -> Iterable[Receipt]:
         """Apply `changes` (all of one action) in the largest batches; one receipt a change."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MessageKind:
+    """A kind of message that a provider sends.
+
+    fields   what it is made of, by name; a Field whose default is None must be given. Of kind
+             `file`, the value is `{"name", "type", "data"}` with the bytes
+    to       what a recipient is, for help texts; empty: the message has none
+    bulk     may go to many recipients in one run
+    confirm  always asks first, since it cannot be taken back and reaches many
+    """
+
+    name: str
+    title: str
+    fields: tuple[Field, ...]
+    to: str = ""
+    bulk: bool = False
+    confirm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message to one recipient. `values` by the names of its kind's fields; `key` is ours
+    alone, and the same when the message is sent again."""
+
+    kind: str
+    to: str
+    values: Mapping[str, Json]
+    key: str
+
+
+class Past(Protocol):
+    """What the hub knows, for those who decide whether a message may be sent."""
+
+    def latest(self, resource: str, match: Mapping[str, str], path: str) -> str | None:
+        """The greatest value at `path` of the live records whose values at the paths of `match`
+        are these; None where there is none, or no such table."""
+        ...
+
+
+@runtime_checkable
+class Sends(Protocol):
+    """A provider that sends messages, of the kinds that it declares."""
+
+    def check(self, message: Message, past: Past) -> None:
+        """Raises `UsageError` for a message that the provider would not take, and `RejectedError`
+        for one that it would not deliver. Sends nothing."""
+        ...
+
+    def deliver(self, message: Message, send: Send) -> Receipt:
+        """Send it; the receipt's `id` is the provider's id of it."""
+        ...
+
+
+@runtime_checkable
+class Finds(Protocol):
+    """A provider that can be asked whether a message whose answer was lost has arrived."""
+
+    def find(self, message: Message, send: Send) -> Receipt | None:
+        """The receipt of a message that was sent; None: it was not."""
         ...
 
 

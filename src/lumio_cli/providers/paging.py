@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from lumio_cli.errors import BadReplyError
 from lumio_cli.providers.base import Call, Place, Record, Reply, dig
@@ -54,23 +54,92 @@ class Single:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """The answer carries a token for the next page, at `path`."""
+    """The answer carries a token for the next page, at `path`.
+
+    `into` is where in the request's JSON body token and size go; empty: into the query. `more` is
+    where the answer says whether there is a next page; empty: there is one if there is a token.
+    """
 
     path: str
     param: str
     size_param: str
+    into: str = ""
+    more: str = ""
 
     def first(self, size: int) -> Place:
         return {"size": size}
 
     def ask(self, call: Call, place: Place) -> Call:
-        return with_params(
-            call, **{self.size_param: str(place["size"]), self.param: place.get("token")}
-        )
+        token = place.get("token")
+        if not self.into:
+            return with_params(call, **{self.size_param: str(place["size"]), self.param: token})
+        values = {self.size_param: place["size"], **({self.param: token} if token else {})}
+        return replace(call, json=_merged(call.json or {}, self.into.split("."), values))
 
     def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
-        token = dig(reply.json(), self.path)
-        return {"size": place["size"], "token": str(token)} if token else None
+        body = reply.json()
+        token = dig(body, self.path)
+        if not token or (self.more and not dig(body, self.more)):
+            return None
+        return {"size": place["size"], "token": str(token)}
+
+
+def _merged(body: Mapping[str, Any], path: Sequence[str], values: Mapping[str, Any]) -> Any:
+    """`body` with `values` added to the object at `path`."""
+    if not path:
+        return {**body, **values}
+    return {**body, path[0]: _merged(body.get(path[0]) or {}, path[1:], values)}
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """Pages are asked for by how many rows lie before them.
+
+    `total` is where the answer says how many rows there are; without it a page that is not full is
+    the last. Where the total shrinks during a walk, rows have moved forward: the next page begins
+    as much earlier, so that none is passed over.
+    """
+
+    param: str
+    size_param: str
+    total: str = ""
+
+    def first(self, size: int) -> Place:
+        return {"size": size, "offset": 0}
+
+    def ask(self, call: Call, place: Place) -> Call:
+        sizes = {self.size_param: str(place["size"]), self.param: str(place["offset"])}
+        return with_params(call, **sizes)
+
+    def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
+        size, after = place["size"], place["offset"] + place["size"]
+        if not self.total:
+            return {"size": size, "offset": after} if len(rows) >= size else None
+        total = int(dig(reply.json(), self.total) or 0)
+        shrunk = max(0, place.get("total", total) - total)
+        if after >= total and not shrunk:
+            return None
+        return {"size": size, "offset": max(0, after - shrunk), "total": total}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The answer carries the next page's address, at `path`. `size_param` may be empty."""
+
+    path: str
+    size_param: str = ""
+
+    def first(self, size: int) -> Place:
+        return {"size": size}
+
+    def ask(self, call: Call, place: Place) -> Call:
+        if "url" in place:
+            return replace(call, path=place["url"], params={}, route=call.label)
+        return with_params(call, **{self.size_param: str(place["size"])} if self.size_param else {})
+
+    def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
+        url = dig(reply.json(), self.path)
+        return {"size": place["size"], "url": str(url)} if url else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +196,89 @@ class Parents:
         moved = {"size": place["size"], "after": place.get("last", place["after"])}
         again = self.more(reply)
         return {**moved, "again": dict(again)} if again else moved
+
+
+@dataclass(frozen=True, slots=True)
+class Each:
+    """The listings of one parent after the other, each paged by `inner`.
+
+    The engine puts the next parent's id into the place as `keys`, as for `Parents`; `again` is the
+    place within its listing. `put(call, key)` writes the parent's id into the request.
+    """
+
+    put: Callable[[Call, str], Call]
+    inner: Paging
+
+    def first(self, size: int) -> Place:
+        return {"size": 1, "page": size, "after": 0}
+
+    def ask(self, call: Call, place: Place) -> Call:
+        return self.inner.ask(self.put(call, place["keys"][0]), self._within(place))
+
+    def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
+        following = self.inner.next(self._within(place), reply, rows)
+        if following is not None:
+            return {**place, "again": {place["keys"][0]: following}}
+        after = place.get("last", place["after"])
+        return {"size": 1, "page": place["page"], "after": after}
+
+    def _within(self, place: Place) -> Place:
+        again = place.get("again")
+        return again[place["keys"][0]] if again else self.inner.first(place["page"])
+
+
+@dataclass(frozen=True, slots=True)
+class JobState:
+    """How an export stands: `job` names it, `info` is plain JSON that its pages are read with,
+    `wait` is how many seconds it may be left alone before it is asked about again."""
+
+    done: bool
+    job: str
+    info: Any = None
+    wait: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """An export that the provider prepares: submitted, asked about until it is done, then read.
+
+    `state(reply)` reads how it stands from the answers of `submit` and `poll`, and raises
+    `BadReplyError` where it has failed. A place is kept after each step, so that a run that was
+    killed goes on with the export it began. `read` and `following` page through the result by
+    `place["job"]` and `place["info"]`, and by whatever `following` adds.
+    """
+
+    submit: Callable[[Call], Call]
+    poll: Callable[[Call, str], Call]
+    state: Callable[[Reply], JobState]
+    read: Callable[[Call, Place], Call]
+    following: Callable[[Place, Reply, Sequence[Record]], Place | None]
+
+    def first(self, size: int) -> Place:
+        return {"step": "submit", "size": size}
+
+    def ask(self, call: Call, place: Place) -> Call:
+        if place["step"] == "submit":
+            return self.submit(call)
+        if place["step"] == "poll":
+            return self.poll(call, place["job"])
+        return self.read(call, place)
+
+    def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
+        if place["step"] == "page":
+            return self.following(place, reply, rows)
+        state = self.state(reply)
+        if state.done:
+            return {"step": "page", "size": place["size"], "job": state.job, "info": state.info}
+        return {
+            "step": "poll",
+            "size": place["size"],
+            "job": state.job,
+            "wait": state.wait,
+            "polls": place.get("polls", 0) + 1,
+        }
+
+
+def brings_rows(place: Place) -> bool:
+    """Whether the answer at `place` is a page of records, and not a step on the way to one."""
+    return bool(place.get("step", "page") == "page")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def fingerprint_of(hub: Hub, credential: Credential) -> str:
     """By what the hub recognises a credential: the part of it that renewals do not change."""
-    return state.fingerprint(hub.connection, credential.refresh or credential.token)
+    return state.fingerprint(hub.connection, credential.root)
 
 
 def refuse_another(hub: Hub, provider: str, identity: Identity) -> None:
@@ -60,6 +60,7 @@ def remember(
         expires_at=format_time(identity.expires_at) if identity.expires_at else None,
         checked_at=format_timestamp(now),
         details=identity.details,
+        fields=identity.fields,
     )
     with hub.transaction() as db:
         state.save_account(db, account)
@@ -111,4 +112,4 @@ def account_key(runtime: Runtime, name: str, credential: Credential | None = Non
             credential = runtime.credentials.load(name).credential
         except LumioError:
             return runtime.paths.profile
-    return sha256((credential.refresh or credential.token).encode()).hexdigest()[:16]
+    return sha256(credential.root.encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@ gives it, and tell the hub whose account it opens.
 
 from __future__ import annotations
 
+import re
 import webbrowser
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from lumio_cli.clock import format_time
-from lumio_cli.credentials.files import LIMIT, check_secret
-from lumio_cli.credentials.given import variable
+from lumio_cli.credentials.files import LIMIT, check_secret, read_secret_file
+from lumio_cli.credentials.given import given_fields, variable
 from lumio_cli.errors import CredentialError, UsageError
 from lumio_cli.hub import state
-from lumio_cli.providers.auth import Credential, OAuth
+from lumio_cli.paths import expand
+from lumio_cli.providers.auth import Credential, OAuth, Way
 from lumio_cli.providers.base import Field, Identity, Provider, suggest
 from lumio_cli.redact import is_secret_name
 from lumio_cli.services import accounts
@@ -39,6 +41,7 @@ class Wish:
     """How an operator wants to connect.
 
     settings  `KEY=VALUE` texts: what a credential has beside its secrets (client_id, ...)
+    way       the name of one of the provider's `ways`; empty: a token, or a browser
     port      for the redirect of a browser login; None: as the provider declares it
     verify    prove the credential before it is stored
     """
@@ -47,6 +50,7 @@ class Wish:
     token_stdin: bool = False
     token_file: Path | None = None
     oauth: bool = False
+    way: str = ""
     port: int | None = None
     browser: bool = True
     verify: bool = True
@@ -114,13 +118,18 @@ def log_in(runtime: Runtime, wish: Wish, say: Callable[[str], None]) -> LoggedIn
     """
     _check_options(wish)
     provider = runtime.provider(wish.provider)
-    values = read_settings(provider, wish.settings, oauth=wish.oauth)
+    way = _find_way(provider, wish.way)
+    values = read_settings(provider, wish.settings, oauth=wish.oauth, way=way)
     handed_over = runtime.credentials.given(provider.name)
-    chosen = wish.oauth or wish.token_stdin or wish.token_file is not None
+    chosen = wish.oauth or way or wish.token_stdin or wish.token_file is not None
     if handed_over is not None and not chosen:
         return _try_given(runtime, provider, handed_over, values, verify=wish.verify)
     if wish.oauth:
         credential = _sign_in(runtime, provider, wish, values, say)
+    elif way is not None:
+        fields = _ask_all(runtime, provider, way.fields, values)
+        credential = Credential(way.name, "", fields=fields)
+        runtime.credentials.learn(credential)
     else:
         credential = _token(runtime, provider, wish, values)
     identity = None
@@ -141,11 +150,18 @@ def log_in(runtime: Runtime, wish: Wish, say: Callable[[str], None]) -> LoggedIn
     return LoggedIn(done, stored=True)
 
 
-def read_settings(provider: Provider, settings: Sequence[str], *, oauth: bool) -> dict[str, str]:
+def read_settings(
+    provider: Provider, settings: Sequence[str], *, oauth: bool, way: Way | None = None
+) -> dict[str, str]:
     """The values of `--set`, by name. Raises `UsageError` for a name that a credential of this
-    provider does not have, and for a secret, whose value is never part of a message.
+    kind does not have, and for a secret, whose value is never part of a message.
     """
-    declared = {field.name: field for field in provider.credential}
+    fields = provider.credential
+    if way is not None:
+        fields = way.fields
+    elif oauth and provider.oauth is not None:
+        fields = (*fields, *provider.oauth.fields)
+    declared = {field.name: field for field in fields}
     known = [name for name, field in declared.items() if not field.secret]
     known += ["client_id"] if oauth else []
     values: dict[str, str] = {}
@@ -153,7 +169,7 @@ def read_settings(provider: Provider, settings: Sequence[str], *, oauth: bool) -
         name, equals, value = text.partition("=")
         field = declared.get(name)
         if is_secret_name(name) or (field is not None and field.secret):
-            first = name == provider.credential[0].name
+            first = way is None and name == provider.credential[0].name
             other = "with --token-stdin" if first else f"as {_variable(provider, name)}"
             raise UsageError(
                 f"--set is not for secrets, and {name} is one: others can see the command line",
@@ -176,6 +192,7 @@ def _check_options(wish: Wish) -> None:
         "--token-stdin": wish.token_stdin,
         "--token-file": wish.token_file is not None,
         "--oauth": wish.oauth,
+        "--way": bool(wish.way),
     }
     chosen = [name for name, given in ways.items() if given]
     if len(chosen) > 1:
@@ -183,6 +200,20 @@ def _check_options(wish: Wish) -> None:
     if not wish.oauth and (wish.port is not None or not wish.browser):
         name = "--port" if wish.port is not None else "--no-browser"
         raise UsageError(f"{name} is about --oauth", hint="add --oauth, or leave it out")
+
+
+def _find_way(provider: Provider, name: str) -> Way | None:
+    """The way of that name. Raises `UsageError`, with those that there are."""
+    for way in provider.ways:
+        if way.name == name:
+            return way
+    if not name:
+        return None
+    known = [way.name for way in provider.ways]
+    raise UsageError(
+        f"{provider.name} cannot be connected with --way {name}",
+        hint=suggest(name, known, "ways") if known else "leave --way out, or use --oauth",
+    )
 
 
 # -- a token
@@ -198,13 +229,18 @@ def _try_given(
             "without a proof there is nothing to do",
             hint="leave out --no-verify, or give another one with --token-stdin or --token-file",
         )
-    token = runtime.credentials.load(provider.name).credential.token
-    credential = read_credential(
-        provider,
-        store=runtime.credentials,
-        environ=runtime.environ,
-        values={provider.credential[0].name: token, **values},
-    )
+    given = runtime.credentials.load(provider.name).credential
+    if given.kind == "token":
+        credential = read_credential(
+            provider,
+            store=runtime.credentials,
+            environ=runtime.environ,
+            values={**_declared(provider, given), provider.credential[0].name: given.token}
+            | dict(values),
+        )
+    else:
+        _find_way(provider, given.kind)
+        credential = given
     identity = _prove(runtime, provider, credential, stored=True)
     credential = _completed(credential, identity)
     _remember(runtime, provider, identity, credential, source)
@@ -230,11 +266,7 @@ def _token(
     elif wish.token_file is None:
         instead = f"--token-stdin, --token-file FILE, or set {variable(provider.name)}"
         found[first.name] = _ask(runtime, provider, first, instead)
-    for field in others:
-        if field.name not in found and field.default is None:
-            name = _variable(provider, field.name)
-            plain = name if field.secret else f"--set {field.name}=VALUE"
-            found[field.name] = runtime.environ.get(name) or _ask(runtime, provider, field, plain)
+    found |= _ask_all(runtime, provider, others, found)
     return read_credential(
         provider,
         store=runtime.credentials,
@@ -242,6 +274,39 @@ def _token(
         values=found,
         token_file=wish.token_file,
     )
+
+
+def _declared(provider: Provider, credential: Credential) -> dict[str, str]:
+    """What a credential has of the fields that a token login declares."""
+    names = {field.name for field in provider.credential}
+    return {name: value for name, value in credential.fields.items() if name in names}
+
+
+def _ask_all(
+    runtime: Runtime, provider: Provider, fields: Sequence[Field], values: Mapping[str, str]
+) -> dict[str, str]:
+    """The fields' values: given, from the environment, or from the keyboard where they must be
+    there. Raises `CredentialError` for one that cannot be right."""
+    environ = given_fields(provider.name, runtime.environ)
+    found = {}
+    for field in fields:
+        name = _variable(provider, field.name)
+        text = values.get(field.name) or environ.get(field.name)
+        if not text and field.default is None:
+            plain = name if field.secret else f"--set {field.name}=VALUE"
+            if field.kind == "file":
+                plain = f"{name}_FILE"
+            text = _ask(runtime, provider, field, plain)
+        text = text or str(field.default)
+        if field.pattern and not re.fullmatch(field.pattern, text):
+            raise CredentialError(
+                f"the {field.name.replace('_', ' ')} of {provider.name} does not look like one: "
+                f"it must match {field.pattern}",
+                hint=field.help or None,
+                code="credential_malformed",
+            )
+        found[field.name] = text
+    return found
 
 
 def _read_stdin(runtime: Runtime) -> str:
@@ -268,6 +333,9 @@ def _ask(runtime: Runtime, provider: Provider, field: Field, instead: str) -> st
     question = f"{provider.title} {field.name.replace('_', ' ')}"
     if field.help:
         question = f"{question}, {field.help[:1].lower()}{field.help[1:]}"
+    if field.kind == "file":
+        path = runtime.prompt.text(f"{question}: name of the file", instead=instead)
+        return read_secret_file(expand(path, UsageError), "the file", runtime.environ).strip()
     ask = runtime.prompt.secret if field.secret else runtime.prompt.text
     return ask(question, instead=instead)
 
@@ -298,9 +366,10 @@ def _sign_in(
     def ask(question: str) -> str:
         return prompt.secret(question.rstrip(": "), instead="--token-stdin")
 
+    values = {**values, **_ask_all(runtime, provider, oauth.fields, values)}
     flow = OAuthFlow(
         oauth,
-        _client(runtime, provider, oauth, values),
+        {**values, **_client(runtime, provider, oauth, values)},
         # The exchange carries no credential; there is none yet.
         send=runtime.session(
             provider, priority="interactive", credential=Credential("oauth", "")
@@ -309,6 +378,7 @@ def _sign_in(
         learn=runtime.redactor.learn,
         ask=ask if prompt.possible else None,
         open_url=webbrowser.open,
+        tokens=provider.tokens,
         authorize_url=_authorize_url(runtime, provider, oauth),
         port=wish.port,
         clock=runtime.clock,
@@ -366,7 +436,10 @@ def _completed(credential: Credential, identity: Identity) -> Credential:
     """The credential with what the proof told about it."""
     scopes = credential.scopes if identity.scopes is None else identity.scopes
     return replace(
-        credential, scopes=scopes, expires_at=credential.expires_at or identity.expires_at
+        credential,
+        scopes=scopes,
+        expires_at=credential.expires_at or identity.expires_at,
+        fields={**credential.fields, **identity.fields},
     )
 
 

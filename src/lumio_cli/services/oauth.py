@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from lumio_cli.clock import Clock, SystemClock, utc
 from lumio_cli.errors import BadReplyError, CredentialError, RejectedError, UsageError
-from lumio_cli.providers.auth import Credential, OAuth, exchange_call, read_tokens
+from lumio_cli.providers.auth import Credential, OAuth, exchange_call, expand, read_tokens
 from lumio_cli.providers.base import Reply, Send
 from lumio_cli.redact import escape_control
 from lumio_cli.services.loopback import Answer, Listener
@@ -49,6 +49,7 @@ class OAuthFlow:
     scopes         instead of the declared ones
     port, redirect_host  instead of the declared ones; port 0 is any free port
     say            shows a line to the operator
+    tokens         reads the token answer, as `Provider.tokens` does
     ask            reads a line from the terminal without showing it; None: there is none
     open_url       opens the browser; False where it could not
     learn          told every secret that comes up
@@ -63,6 +64,7 @@ class OAuthFlow:
         send: Send,
         say: Callable[[str], None],
         learn: Callable[[str], None],
+        tokens: Callable[..., Credential] = read_tokens,
         ask: Callable[[str], str] | None = None,
         open_url: Callable[[str], bool] = webbrowser.open,
         authorize_url: str | None = None,
@@ -78,7 +80,7 @@ class OAuthFlow:
                 "signing in with a browser needs the client id of your app",
                 hint="pass it with --set client_id=..., and the secret when asked",
             )
-        self._authorize_url = authorize_url or oauth.authorize_url
+        self._authorize_url = expand(authorize_url or oauth.authorize_url, client)
         if urlsplit(self._authorize_url).scheme not in ("http", "https"):
             raise UsageError(f"{self._authorize_url!r} is no http or https address")
         self._oauth = oauth
@@ -86,6 +88,7 @@ class OAuthFlow:
         self._send = send
         self._say = say
         self._learn = learn
+        self._tokens = tokens
         self._ask = ask
         self._open_url = open_url
         self._scopes = tuple(oauth.scopes if scopes is None else scopes)
@@ -121,8 +124,9 @@ class OAuthFlow:
         join = self._oauth.scope_separator.join
         if self._scopes:
             params["scope"] = join(self._scopes)
-        if self._oauth.optional_scopes:
-            params["optional_scope"] = join(self._oauth.optional_scopes)
+        if self._oauth.optional_scopes and self._oauth.optional_param:
+            params[self._oauth.optional_param] = join(self._oauth.optional_scopes)
+        params |= self._oauth.extra
         if self._oauth.pkce:
             params["code_challenge"] = code_challenge(self._verifier)
             params["code_challenge_method"] = "S256"
@@ -196,7 +200,7 @@ class OAuthFlow:
         try:
             reply = self._send(call)
             _check_type(reply)
-            credential = read_tokens(reply, now=now, old=old)
+            credential = self._tokens(reply, now=now, old=old)
         except RejectedError as error:
             raise CredentialError(
                 f"the token endpoint refused the code: {error.message}", hint=_CAUSES

@@ -29,7 +29,7 @@ def summary(cls: type[Provider]) -> dict[str, Any]:
         "category": cls.category,
         "auth": auth_ways(cls),
         "resources": [resource.name for resource in cls.resources],
-        "directions": list(DIRECTIONS),
+        "directions": [*DIRECTIONS, *(["send"] if cls.messages else [])],
         "realtime": cls.realtime,
         "limits": [quota_text(quota) for quota in cls.quotas],
     }
@@ -43,17 +43,33 @@ def describe(name: str) -> dict[str, Any]:
         "base_url": cls.base_url,
         "hosts": list(cls.hosts),
         "guide": list(cls.guide),
+        "notes": list(cls.notes),
         "scopes": scopes(cls),
         "resources": [_resource(resource) for resource in cls.resources],
+        "messages": [
+            {
+                "kind": kind.name,
+                "title": kind.title,
+                "to": kind.to,
+                "bulk": kind.bulk,
+                "fields": [_field(field) for field in kind.fields],
+            }
+            for kind in cls.messages
+        ],
         "quotas": [_quota(quota) for quota in cls.quotas],
         "credential": [_field(field) for field in cls.credential],
+        "ways": [
+            {"way": way.name, "title": way.title, "fields": [_field(f) for f in way.fields]}
+            for way in cls.ways
+        ],
         "settings": [_field(field) for field in cls.fields],
     }
 
 
 def auth_ways(cls: type[Provider]) -> list[str]:
     """How a credential can be given."""
-    return ["token", "oauth"] if cls.oauth is not None else ["token"]
+    browser = ["oauth"] if cls.oauth is not None else []
+    return ["token", *browser, *(way.name for way in cls.ways)]
 
 
 def scopes(cls: type[Provider]) -> dict[str, list[str]]:
@@ -65,7 +81,10 @@ def scopes(cls: type[Provider]) -> dict[str, list[str]]:
 
 def quota_text(quota: Quota) -> str:
     """A quota as people say it: `burst: 100 in 10 s`."""
-    count = grouped(round(quota.count))
+    unit = " points" if quota.kind == "points" or quota.costed else ""
+    count = f"{grouped(round(quota.count))}{unit}"
+    if quota.keyed:
+        count = f"{count} for each {quota.keyed}"
     match quota.kind:
         case "concurrency":
             return f"{quota.name}: {count} at once"
@@ -83,7 +102,7 @@ def _resource(resource: Resource) -> dict[str, Any]:
         "title": resource.title,
         "directions": list(DIRECTIONS),
         "incremental": incremental,
-        "finds": "changes" if incremental else "full walks only",
+        "finds": "webhooks" if not resource.paging else "changes" if incremental else "full walks",
         "deletes": list(resource.deletes),
         "scopes": list(resource.scopes),
         "write_scopes": list(resource.write_scopes),

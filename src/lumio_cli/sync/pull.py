@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -75,6 +76,9 @@ class Pull:
         columns = self._columns()
         self._state = self._call(lambda db, store: store.prepare(db, *self._name, columns))
         self.result.cursor = self._state.cursor
+        if not self.resource.paging:
+            # It comes by webhook: there is nothing to ask for, but its view is there to be read.
+            return
         unfinished = self._unfinished("full")
         if self.result.mode == "full" or unfinished or self.result.cursor is None:
             self.result.mode = "full"
@@ -222,35 +226,38 @@ class Pull:
                 total=total,
                 on_first_rows=on_first_rows,
             )
-            for point in unfinished or self._begin(kind)
+            for point in unfinished or self._begin(kind, total)
         ]
 
-    def _begin(self, kind: Kind) -> list[Checkpoint]:
+    def _begin(self, kind: Kind, expected: int | None) -> list[Checkpoint]:
         """Begin a walk: a checkpoint a slice.
 
-        A resource that parents drive has no modification times: its window is one of the hub's
-        own change counter, from where the last walk began to where this one begins.
+        A resource that parents drive and that has no modification times of its own has a window
+        of the hub's change counter, from where the last walk began to where this one begins.
         """
         floor, since = None, 0
-        if kind == "changes" and self.resource.parents:
+        driven = bool(self.resource.parents) and self.resource.cursor is None
+        if kind == "changes" and driven:
             since = int(str(self.result.cursor).removeprefix(SEQ))
         elif kind == "changes" and self.resource.cursor is not None:
             reach = timedelta(seconds=self.resource.cursor.lookback)
             floor = format_time(parse_time(str(self.result.cursor)) - reach)
+        known = json.loads(self._state.slices) if self._state.slices else None
         points = [
             Checkpoint(
                 kind=kind,
                 slice=name,
                 options=options,
-                floor=floor,
+                # A part that was not there before has no past: all of it is new.
+                floor=floor if known is None or name in known else None,
                 since_seq=since,
                 started_at=format_timestamp(self.engine.clock.time()),
             )
-            for name, options in self.provider.slices(self.resource, kind).items()
+            for name, options in self.provider.slices(self.resource, kind, expected).items()
         ]
 
         def begin(seq: int) -> list[Checkpoint]:
-            ceiling = f"{SEQ}{seq}" if self.resource.parents else None
+            ceiling = f"{SEQ}{seq}" if driven else None
             return [
                 replace(p, ceiling=ceiling, since_seq=seq if kind == "full" else p.since_seq)
                 for p in points
@@ -280,6 +287,8 @@ class Pull:
         if len(ceilings) == len(walkers) and (self.resource.cursor or self.resource.parents):
             cursor = _later(cursor, min(ceilings, key=_order))
         self.result.cursor = cursor
+        if self.resource.cursor is not None:
+            values["slices"] = json.dumps(sorted(w.point.slice for w in walkers))
         self._call(
             lambda db, store: store.finish_walk(db, *self._name, kind, cursor=cursor, **values)
         )
@@ -290,7 +299,7 @@ class Pull:
         if not points:
             return []
         age = self.engine.clock.time() - parse_time(points[0].started_at).timestamp()
-        expected = set(self.provider.slices(self.resource, kind))
+        expected = set(self.provider.slices(self.resource, kind, None))
         if age > self.engine.options.stale_after or {p.slice for p in points} != expected:
             return []
         return points

@@ -16,7 +16,7 @@ from lumio_cli.hub import records
 from lumio_cli.hub.state import Checkpoint
 from lumio_cli.progress import Progress
 from lumio_cli.providers.base import Call, Place, Record, Reply, Walk, dig
-from lumio_cli.providers.paging import Parents
+from lumio_cli.providers.paging import Each, Parents, brings_rows
 from lumio_cli.stop import Stop
 from lumio_cli.sync.model import Counter, Job, Options, ResourceResult
 from lumio_cli.sync.pages import Page, prepare
@@ -82,10 +82,10 @@ class Walker:
         self._total = total
         self._lock = lock
         self._on_first_rows = on_first_rows
-        self._paging = walk.resource.paging[walk.kind]
         self._pending: deque[tuple[Future[Stored], int]] = deque()
         self._last: Future[Stored] | None = None
         self._provider = job.link.provider
+        self._paging = self._provider.paging(walk)
 
     def run(self) -> None:
         """Walk to the end. Raises `LumioError`; what was stored before stays."""
@@ -114,12 +114,16 @@ class Walker:
         # Whoever asks for everything gets it from the provider; otherwise owners and the like may
         # come from the cache for as long as they say.
         fresh = self.engine.options.mode == "full"
+        if wait := asked.get("wait"):
+            self.engine.clock.sleep(float(wait), self.engine.stop)
         call = self._paging.ask(self._provider.call(self.walk), asked)
         reply = self.job.link.session.send(call, tally=self.tally, fresh=fresh)
         self.stale = self.stale or reply.stale
         self._note_ceiling(reply)
-        with understood(self.job.target):
-            found = self._provider.records(self.walk, reply)
+        found: list[Record] = []
+        if brings_rows(asked):
+            with understood(self.job.target):
+                found = self._provider.records(self.walk, reply)
         if found and self._on_first_rows is not None:
             properties, self._on_first_rows = self._on_first_rows(), None
             if properties is not None:
@@ -128,7 +132,9 @@ class Walker:
         with understood(self.job.target):
             following = self._paging.next(asked, reply, found)
             filled = self._provider.fill(self.walk, found, self._send)
-            total = self._provider.total(self.walk, reply) if self._total is None else None
+            total = None
+            if self._total is None and brings_rows(asked):
+                total = self._provider.total(self.walk, reply)
         if total is not None:
             self._total = total
             self.engine.progress.start(self.job.target, total, detail=self.walk.kind)
@@ -138,11 +144,13 @@ class Walker:
 
     def _with_keys(self, place: Place) -> Place | None:
         """The place with the next parents' ids, where parents drive the listing; None: no more."""
-        if not isinstance(self._paging, Parents) or "again" in place:
+        if not isinstance(self._paging, Parents | Each) or "again" in place:
             return place
         parent = str(self.walk.options["parent"])
         provider, after, size = self.job.provider, int(place["after"]), int(place["size"])
-        since = self.point.since_seq if self.walk.kind == "changes" else 0
+        # Where records carry a time of their own, what changed may belong to any parent.
+        driven = self.walk.kind == "changes" and self.walk.resource.cursor is None
+        since = self.point.since_seq if driven else 0
         found = self.engine.writer.call(
             lambda db: records.keys_after(db, provider, parent, after, size, since)
         )
@@ -151,7 +159,8 @@ class Walker:
         return {**place, "keys": [key for _, key in found], "last": found[-1][0]}
 
     def _complete_groups(self, asked: Place, following: Place | None) -> list[str]:
-        if "keys" not in asked:
+        if "keys" not in asked or not isinstance(self._paging, Parents):
+            # A parent's records may lie on many pages, and a window holds but some of them.
             return []
         again = (following or {}).get("again") or {}
         return [self._provider.group_of(self.walk, k) for k in asked["keys"] if k not in again]

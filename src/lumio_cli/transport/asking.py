@@ -84,7 +84,7 @@ class Asking:
             if not overslept and not stopped:
                 return Place(at, 0.0, "")
             for term in self._timed:
-                term.rule.give(states[term.key], at, self._cost)
+                term.rule.give(states[term.key], at, term.price(self._cost))
             return self._reserve(connection, states, now)
 
         place = self._store.run(work)
@@ -103,7 +103,7 @@ class Asking:
             if at is not None and self._timed:
                 states = self._ledger.load(connection, self._timed)
                 for term in self._timed:
-                    term.rule.give(states[term.key], at, self._cost)
+                    term.rule.give(states[term.key], at, term.price(self._cost))
                 self._ledger.save(connection, states)
 
         # What cannot be given back ages by itself.
@@ -156,7 +156,7 @@ class Asking:
             agreed = True
             for term in self._terms:
                 state = states[term.key]
-                then = ready(term.rule, state, at, self._cost, self._priority)
+                then = ready(term.rule, state, at, term.price(self._cost), self._priority)
                 if then == math.inf:
                     raise self._used_up(term, state)
                 if then > at:
@@ -165,7 +165,7 @@ class Asking:
         if wait > 0 and wait > self._max_wait - self.waited():
             raise self._too_long(cause, at, wait)
         for term in self._timed:
-            term.rule.take(states[term.key], at, self._cost)
+            term.rule.take(states[term.key], at, term.price(self._cost))
         self._ledger.save(connection, {term.key: states[term.key] for term in self._timed})
         if self._ticket is not None and wait > 0:
             leases.extend(connection, self._ticket, [term.key for term in self._counted], at)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from lumio_cli.clock import utc
 from lumio_cli.errors import BadReplyError, CredentialError, LumioError, UnavailableError
 from lumio_cli.locks import FileLock
-from lumio_cli.providers.auth import Credential, read_tokens, refresh_call
+from lumio_cli.providers.auth import Credential
 from lumio_cli.providers.base import Call, Outcome, Reply
 from lumio_cli.transport.faults import WireError
 from lumio_cli.transport.verdict import clean, outcome_of, retry_after
@@ -128,7 +128,7 @@ class Authenticator:
             held = self._credential
             if held is not None and held.token != used.token:
                 return held
-            if self._provider.oauth is None or not used.refresh:
+            if not self._renewable(used):
                 loaded = self._load()
                 return None if loaded.credential.token == used.token else self._adopt(loaded)
             lock = FileLock(self._lock_path, what="renewing a credential", clock=self._clock)
@@ -145,20 +145,26 @@ class Authenticator:
 
     def _renew_alone(self, used: Credential) -> Credential | None:
         loaded = self._load()
-        if loaded.credential.token != used.token:
+        # What is handed over for one run has no token of its own, and never a newer one.
+        own = loaded.writable or bool(loaded.credential.token)
+        if own and loaded.credential.token != used.token:
             return self._adopt(loaded)
-        if not loaded.writable:
+        if not loaded.writable and loaded.credential.refresh:
             # To use up a refresh token without keeping its successor would end the login.
             return None
         new = self._refresh(loaded.credential)
         for secret in new.secrets():
             self._redactor.learn(secret)
         try:
-            self._store.save(self._provider.name, new)
+            if loaded.writable:
+                self._store.save(self._provider.name, new)
         finally:
             # Even where it cannot be stored: the old one may be worth nothing any more.
             self._use(new, loaded)
         return new
+
+    def _renewable(self, credential: Credential) -> bool:
+        return self._provider.renewal(credential, utc(self._clock.time())) is not None
 
     def _load(self) -> Loaded:
         loaded = self._store.load(self._provider.name)
@@ -173,7 +179,9 @@ class Authenticator:
     def _use(self, credential: Credential, loaded: Loaded) -> None:
         self._loaded, self._credential = loaded, credential
         self._due = float("inf")
-        if credential.expires_at is not None and credential.refresh and self._provider.oauth:
+        if not credential.token:
+            self._due = 0.0
+        elif credential.expires_at is not None and self._renewable(credential):
             # A stored token does not say how long it lives: what is left of it is the least.
             left = credential.expires_at.timestamp() - self._clock.time()
             self._due = credential.expires_at.timestamp() - max(SKEW, left * SKEW_SHARE)
@@ -182,11 +190,11 @@ class Authenticator:
         """The successor of `old`. A lost answer is followed by one more try and no further: the
         refresh token may be used up by now, but many servers allow it for a moment longer.
         """
-        assert self._provider.oauth is not None  # noqa: S101 renew() has looked
-        call = refresh_call(self._provider.oauth, old)
         for last in (False, True):
             # From before the request on: the token is older than its answer.
             now = utc(self._clock.time())
+            call = self._provider.renewal(old, now)
+            assert call is not None  # noqa: S101 renew() has looked
             try:
                 reply = self._post(call)
             except WireError as fault:
@@ -209,7 +217,7 @@ class Authenticator:
 
     def _read(self, reply: Reply, asked_at: float, old: Credential) -> Credential:
         try:
-            return read_tokens(reply, now=utc(asked_at), old=old)
+            return self._provider.tokens(reply, now=utc(asked_at), old=old)
         except BadReplyError as error:
             raise self._unavailable(error) from None
         except CredentialError as error:

@@ -20,6 +20,10 @@ class Term:
     rule: Rule
     key: str
 
+    def price(self, cost: float) -> float:
+        """What a call of `cost` takes from it: only points are counted by cost."""
+        return cost if self.quota.kind == "points" or self.quota.costed else 1.0
+
     @property
     def timed(self) -> bool:
         """Whether it is counted by time, rather than by who is at it."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
+from hashlib import blake2b
 from types import TracebackType
 from typing import Self
 
@@ -170,7 +171,7 @@ class Limiter:
         A lower limit is in force until it has not been repeated for a while (60 s or six periods);
         less remaining than we know of means that others use the quota too.
         """
-        by_name = {term.quota.name: term for term in self._all()}
+        by_name = {term.quota.name: term for term in (*self._all(), *self._terms(call))}
         said = [(by_name[a.quota], a) for a in allowances if a.quota in by_name]
         said = [(term, a) for term, a in said if term.timed]
         if not said:
@@ -229,6 +230,18 @@ class Limiter:
         self._ledger.change(terms, change)
         return utc(max(back)) if back else None
 
+    def refund(self, call: Call, amounts: Mapping[str, float]) -> None:
+        """A call has cost so much less than it was charged, by the names of quotas."""
+        terms = [t for t in self._terms(call) if t.timed and t.quota.name in amounts]
+
+        def change(states: Mapping[str, State]) -> bool:
+            for term in terms:
+                amount = min(amounts[term.quota.name], term.price(call.cost))
+                term.rule.refund(states[term.key], amount)
+            return True
+
+        self._ledger.change(terms, change)
+
     # -- looking
 
     def levels(self) -> list[Level]:
@@ -253,16 +266,28 @@ class Limiter:
                 self._known.clear()
             rules = tuple(pair for pair in self._rules if _applies(pair[0], label))
             self._known[label] = rules
-        return [Term(quota, rule, self._key(quota)) for quota, rule in rules]
+        return [
+            Term(quota, rule, self._key(quota, call.keys.get(quota.keyed, "")))
+            for quota, rule in rules
+            if not quota.keyed or call.keys.get(quota.keyed)
+        ]
 
     def _all(self) -> list[Term]:
-        return [Term(quota, rule, self._key(quota)) for quota, rule in self._rules]
+        """The quotas that are one for all calls; the others are too many to be listed."""
+        return [
+            Term(quota, rule, self._key(quota, ""))
+            for quota, rule in self._rules
+            if not quota.keyed
+        ]
 
-    def _key(self, quota: Quota) -> str:
-        """Where a quota's state is kept. A window of another length counts in other slots."""
+    def _key(self, quota: Quota, value: str) -> str:
+        """Where a quota's state is kept. A window of another length counts in other slots. The
+        value of a key is about someone (a phone number): a digest of it tells them apart as well.
+        """
         per = f"{quota.per:g}" if quota.kind == "window" else ""
         scope = self._scope.get(quota.shared, "")
-        return f"{self.provider}:{quota.name}:{quota.kind}{per}:{scope}"
+        about = f":{blake2b(value.encode(), digest_size=8).hexdigest()}" if value else ""
+        return f"{self.provider}:{quota.name}:{quota.kind}{per}:{scope}{about}"
 
     def _me(self) -> leases.Owner:
         """This process; another one after a fork."""

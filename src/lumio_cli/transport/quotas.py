@@ -117,6 +117,10 @@ class Rule(Protocol):
         """Give a reservation back, as far as it is still known."""
         ...
 
+    def refund(self, state: State, amount: float) -> None:
+        """Count so much less of what was sent."""
+        ...
+
     def phantom(self, state: State, now: float, amount: float) -> None:
         """Count usage by others, which ages like our own."""
         ...

@@ -116,6 +116,9 @@ class Bucket:
                 return
         state.level = max(0.0, state.level - cost)
 
+    def refund(self, state: State, amount: float) -> None:
+        state.level = max(0.0, state.level - amount)
+
     def phantom(self, state: State, now: float, amount: float) -> None:
         self._pour(state, now, amount)
 
@@ -217,6 +220,9 @@ class Window:
                     del state.marks[index : index + 2]
                 return
 
+    def refund(self, state: State, amount: float) -> None:
+        """Nothing: a window counts calls, whatever they cost."""
+
     def phantom(self, state: State, now: float, amount: float) -> None:
         self._add(state, now // self._slot, amount)
 
@@ -273,20 +279,24 @@ class Daily:
 
     def earliest(self, state: State, at: float, cost: float, priority: Priority) -> float:
         used, others = (state.level, state.others) if at < state.ends else (state.ahead, 0.0)
-        fits = used + 1 <= self.limit(state) and used + others + 1 <= self._whole(state)
+        whole = self._whole(state)
+        fits = used + cost <= self.limit(state) and used + others + cost <= whole
         return at if fits else math.inf
 
     def take(self, state: State, at: float, cost: float) -> None:
         if at < state.ends:
-            state.level += 1
+            state.level += cost
         else:
-            state.ahead += 1
+            state.ahead += cost
 
     def give(self, state: State, at: float, cost: float) -> None:
         if state.at <= at < state.ends:
-            state.level = max(0.0, state.level - 1)
+            state.level = max(0.0, state.level - cost)
         elif at >= state.ends:
-            state.ahead = max(0.0, state.ahead - 1)
+            state.ahead = max(0.0, state.ahead - cost)
+
+    def refund(self, state: State, amount: float) -> None:
+        state.level = max(0.0, state.level - amount)
 
     def phantom(self, state: State, now: float, amount: float) -> None:
         state.others += amount
@@ -326,6 +336,9 @@ class Concurrency:
 
     def give(self, state: State, at: float, cost: float) -> None:
         """Nothing to give back."""
+
+    def refund(self, state: State, amount: float) -> None:
+        """Nothing: a request has a place, or it has none."""
 
     def phantom(self, state: State, now: float, amount: float) -> None:
         """What others do at this moment says nothing of the next."""

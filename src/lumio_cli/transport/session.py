@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ from lumio_cli.transport.wire import MAX_BODY, Timeouts, Wire
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Mapping
 
     from lumio_cli.clock import Clock
     from lumio_cli.providers.auth import Credential
@@ -109,12 +110,11 @@ class Session:
         *,
         tally: Tally | None = None,
         fresh: bool = False,
-        expect_json: bool = True,
     ) -> Reply:
         """The provider's answer to `call`; only good ones come back.
 
-        `tally` counts what it costs. `fresh` does not read the cache. `expect_json`: an answer
-        that is not JSON is a fault (an empty one is none where there is nothing to say).
+        `tally` counts what it costs. `fresh` does not read the cache. An answer that is not JSON
+        although the call wants it is a fault (an empty one is none where there is nothing to say).
 
         Raises `RejectedError`, `GoneError`, `DeniedError`, `CredentialError`, `QuotaError`,
         `CircuitOpenError`, `BadReplyError`, `UnavailableError` (code `outcome_unknown` where a
@@ -122,10 +122,8 @@ class Session:
         """
         tally = tally if tally is not None else Tally()
         if call.cache_for <= 0:
-            return self._fetch(call, tally, expect_json)
-        reply, layer = self.cache.fetch(
-            call, lambda: self._fetch(call, tally, expect_json), fresh=fresh
-        )
+            return self._fetch(call, tally)
+        reply, layer = self.cache.fetch(call, lambda: self._fetch(call, tally), fresh=fresh)
         if layer != "miss":
             tally.add(cached=1)
             self._observer.cached(call, layer)
@@ -138,10 +136,10 @@ class Session:
 
     # -- one attempt
 
-    def _fetch(self, call: Call, tally: Tally, expect_json: bool) -> Reply:
-        return self._retry.run(lambda n: self._attempt(call, tally, n, expect_json), tally)
+    def _fetch(self, call: Call, tally: Tally) -> Reply:
+        return self._retry.run(lambda n: self._attempt(call, tally, n), tally)
 
-    def _attempt(self, call: Call, tally: Tally, number: int, expect_json: bool) -> Reply:
+    def _attempt(self, call: Call, tally: Tally, number: int) -> Reply:
         """A good reply, or `Again`, or the final error."""
         try:
             credential = self._auth.current() if call.auth else None
@@ -153,7 +151,7 @@ class Session:
                     tally.add(retries=1)
                     reply, verdict = self._ask(call, newer, tally, number)
             if verdict.outcome is Outcome.OK:
-                if expect_json and not _may_be_empty(call, reply):
+                if call.answer == "json" and not _may_be_empty(call, reply):
                     reply.json()
                 self._under_way = True
                 return reply
@@ -170,9 +168,22 @@ class Session:
     def _ask(
         self, call: Call, credential: Credential | None, tally: Tally, number: int
     ) -> tuple[Reply, Verdict]:
-        headers = self.provider.authorize(call, credential) if credential is not None else {}
+        headers: Mapping[str, str] = {}
+        if credential is not None:
+            headers = self.provider.authorize(call, credential)
+            call = self._located(call, credential)
         reply = self._sender.attempt(call, headers, tally, number)
         return reply, judge(self.provider, reply, self._clock)
+
+    def _located(self, call: Call, credential: Credential) -> Call:
+        """The call at the account's own address, where the provider has one for each."""
+        if self._sender.look_alike or call.path.startswith(("https://", "http://")):
+            return call
+        base = self.provider.locate(credential)
+        if not base:
+            return call
+        path = f"{base.rstrip('/')}/{call.path.removeprefix('/')}"
+        return replace(call, path=path, route=call.label)
 
     def _after_refusal(self, error: CircuitOpenError, number: int) -> Exception:
         """A run that finds the circuit open ends at once. One that is under way waits for the end
@@ -234,8 +245,8 @@ def open_session(
     wire = Wire(
         provider.name,
         base_url,
-        # A look-alike on this machine has no business with the provider's real hosts.
-        () if base_url.lower().startswith("http://") else provider.hosts,
+        provider.hosts,
+        open_hosts=provider.open_hosts,
         timeouts=options.timeouts,
         tls12=provider.tls12 if options.tls12 is None else options.tls12,
         ca_file=options.ca_file,

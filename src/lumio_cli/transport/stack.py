@@ -119,6 +119,8 @@ class Sender:
             limiter, wire, clock=clock, stop=stop, max_wait=max_wait, priority=priority
         )
         self._stack = BreakerTransport(breaker, limited)
+        self.look_alike = wire.look_alike
+        """Whether the base URL is on this machine, and stands for all of the provider's hosts."""
 
     def attempt(
         self, call: Call, headers: Mapping[str, str], tally: Tally, number: int = 1
@@ -160,6 +162,9 @@ class Sender:
             allowances = self._provider.remaining(call, reply)
             if allowances:
                 self._limiter.observe(call, allowances)
+                refund = {a.quota: a.refund for a in allowances if a.refund > 0}
+                if refund:
+                    self._limiter.refund(call, refund)
         except Exception as error:
             failure = error
             raise

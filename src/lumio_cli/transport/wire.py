@@ -66,9 +66,11 @@ class Wire(httpx.BaseTransport):
     """The innermost transport: sends a request, reads the whole answer, names what went wrong.
 
     `hosts` are further hosts that the credential may be sent to (`*.example.com` is any below
-    it), beside the base URL's own. `ca_file` is trusted in addition to the usual authorities.
-    `proxy` None leaves it to the environment (HTTPS_PROXY, NO_PROXY). `gzip_requests` is for
-    providers that take compressed bodies. Raises `ConfigError` for settings that cannot be used.
+    it), beside the base URL's own; `open_hosts` are those that are asked without it. A base URL
+    on this machine is a look-alike and stands for all of them. `ca_file` is trusted in addition to
+    the usual authorities. `proxy` None leaves it to the environment (HTTPS_PROXY, NO_PROXY).
+    `gzip_requests` is for providers that take compressed bodies. Raises `ConfigError` for settings
+    that cannot be used.
     """
 
     def __init__(
@@ -77,6 +79,7 @@ class Wire(httpx.BaseTransport):
         base_url: str,
         hosts: tuple[str, ...] = (),
         *,
+        open_hosts: tuple[str, ...] = (),
         timeouts: Timeouts | None = None,
         tls12: bool = False,
         ca_file: str | None = None,
@@ -89,6 +92,9 @@ class Wire(httpx.BaseTransport):
         self._base = base_url.rstrip("/")
         self._origin = _parse(self._base, f"{provider_name}: base_url")
         self._hosts = tuple(host.lower() for host in hosts)
+        self._open_hosts = tuple(host.lower() for host in open_hosts)
+        # Plain http is for this machine only, as is checked below.
+        self.look_alike = self._origin.scheme != "https"
         limits = timeouts or Timeouts()
         self._timeout = {
             "connect": limits.connect,
@@ -136,6 +142,8 @@ class Wire(httpx.BaseTransport):
         target = self.url(call) if url is None else self.check(url)
         content, kind = self._content(call)
         fields = {**self._headers}
+        if call.answer != "json":
+            fields["accept"] = "*/*"
         if content:
             fields["content-type"] = kind
             if self._gzip and len(content) > GZIP_FROM:
@@ -161,22 +169,34 @@ class Wire(httpx.BaseTransport):
         """Where `call` goes, with exactly its query. Raises `LumioError` for a foreign host."""
         path = call.path
         absolute = path.startswith(("https://", "http://"))
+        if absolute and self.look_alike:
+            # A look-alike has no business with the provider's real hosts: it stands for them.
+            url = _parse(path, f"{self.name}: a link")
+            if url.scheme == "https" and self._is_listed(url.host, self._hosts + self._open_hosts):
+                path, absolute = url.raw_path.decode("ascii"), False
         # Without the slash `.evil.test/` or `@evil.test/` would become part of the host.
         text = path if absolute else f"{self._base}/{path.removeprefix('/')}"
         if call.params:
-            query = urlencode(call.params, quote_via=quote, safe="")
+            query = urlencode(call.params, doseq=True, quote_via=quote, safe="")
             text = f"{text}{'&' if '?' in text else '?'}{query}"
-        return self.check(text) if absolute else httpx.URL(text)
+        return self.check(text, auth=call.auth) if absolute else httpx.URL(text)
 
-    def check(self, text: str) -> httpx.URL:
-        """An absolute URL that may have the credential. Raises `LumioError` for any other."""
+    def check(self, text: str, *, auth: bool = True) -> httpx.URL:
+        """An absolute URL that may have the credential; without `auth` one that may be asked
+        without it. Raises `LumioError` for any other."""
         url = _parse(text, f"{self.name}: a link")
         own = (url.scheme, url.host, url.port) == (
             self._origin.scheme,
             self._origin.host,
             self._origin.port,
         )
-        listed = url.scheme == "https" and url.port is None and self._is_listed(url.host)
+        known = self._hosts if auth else self._hosts + self._open_hosts
+        listed = (
+            url.scheme == "https"
+            and url.port is None
+            and not self.look_alike
+            and self._is_listed(url.host, known)
+        )
         if url.userinfo or not (own or listed):
             port = f":{url.port}" if url.port else ""
             raise LumioError(
@@ -186,16 +206,19 @@ class Wire(httpx.BaseTransport):
             )
         return url
 
-    def _is_listed(self, host: str) -> bool:
+    @staticmethod
+    def _is_listed(host: str, hosts: tuple[str, ...]) -> bool:
         return any(
             # A wildcard stands for a label below a name of the provider's, not below `com`.
             host.endswith(known[1:])
             if known.startswith("*.") and "." in known[2:]
             else host == known
-            for known in self._hosts
+            for known in hosts
         )
 
     def _content(self, call: Call) -> tuple[bytes, str]:
+        if call.content:
+            return call.content, "application/octet-stream"
         if call.json is not None:
             return orjson.dumps(call.json), "application/json"
         if call.form is not None:

@@ -272,7 +272,9 @@ class HubSpot(Provider):
         added = (self.options.get("columns") or {}).get(resource.name) or {}
         return (*resource.columns, *(Column(name, path) for name, path in added.items()))
 
-    def slices(self, resource: Resource, kind: Kind) -> Mapping[str, Mapping[str, Any]]:
+    def slices(
+        self, resource: Resource, kind: Kind, expected: int | None
+    ) -> Mapping[str, Mapping[str, Any]]:
         """Associations by pairs of types, pipelines by type; everything else in one piece."""
         if resource is ASSOCIATIONS:
             return {f"{a}-{b}": {"parent": a, "from": a, "to": b} for a, b in PAIRS}
