@@ -181,7 +181,7 @@ class Rig(Lab):
 
     def is_listing(self, request: Request) -> bool:
         """Whether a request is for a page of the full listing."""
-        return fnmatchcase(request.path, self.subject.listing) and self.subject.live(request)
+        return fnmatchcase(request.label, self.subject.listing) and self.subject.live(request)
 
     def on_page(self, react: Callable[[Request, Response, int], Response | None]) -> list[str]:
         """From now on `react` sees each page of the full listing, with its number from 1, and may
@@ -194,7 +194,7 @@ class Rig(Lab):
             answer = handle(request)
             if not self.is_listing(request):
                 return answer
-            seen.append(f"{request.path} {sorted(request.query.items())}")
+            seen.append(f"{request.label} {sorted(request.query.items())} {request.body!r}")
             return react(request, answer, len(seen)) or answer
 
         provider.handle = handle_and_react  # type: ignore[method-assign]

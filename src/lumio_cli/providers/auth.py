@@ -67,7 +67,8 @@ class OAuth:
     `authorize_url` and `token_path` (absolute, or relative to the base URL) may hold `{name}`s of
     `fields`, which are asked for before the login and kept with the credential. `scope_separator`
     joins scopes in the authorize URL, `optional_param` is where it takes `optional_scopes` and
-    `extra` what else it takes. `redirect_port` 0 is any free port: RFC 8252 section 7.3 wants
+    `extra` what else it takes, and `token_extra` what the token endpoint takes with a code.
+    `redirect_port` 0 is any free port: RFC 8252 section 7.3 wants
     servers to allow it, many SaaS providers do not. `basic`: the client authenticates to the
     token endpoint by HTTP Basic instead of in the form.
     """
@@ -84,6 +85,7 @@ class OAuth:
     revoke_path: str = ""
     fields: tuple[Field, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
+    token_extra: Mapping[str, str] = field(default_factory=dict)
     optional_param: str = "optional_scope"
     basic: bool = False
 
@@ -93,6 +95,7 @@ def exchange_call(
 ) -> Call:
     """The request that turns an authorization code into tokens. A code works once: never retry."""
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+    form |= oauth.token_extra
     if oauth.pkce:
         form["code_verifier"] = verifier
     return token_call(oauth, form, client)

@@ -70,7 +70,7 @@ class Fault:
         """Whether this request is struck. Counts it."""
         if self.method is not None and self.method != request.method:
             return False
-        if not fnmatchcase(request.path, self.path):
+        if not fnmatchcase(request.label, self.path):
             return False
         if self.times is not None and self.struck >= self.times:
             return False

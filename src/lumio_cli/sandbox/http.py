@@ -24,6 +24,7 @@ class Request:
 
     `path` is without the provider's prefix, percent-encoded as it was sent; `base_url` is what a
     client put before it. Header names are in lower case; of a repeated header the last one counts.
+    `label` is what faults and statistics know it by: the path, unless the provider says more.
     """
 
     method: str
@@ -32,6 +33,7 @@ class Request:
     headers: dict[str, str]
     body: bytes
     base_url: str
+    label: str = ""
 
     def json(self) -> Any:
         """The body as JSON; an empty body is an empty object. Raises BadJsonError."""
@@ -83,6 +85,10 @@ class Provider(Protocol):
     """What the server asks of a look-alike. One instance holds one account's whole state."""
 
     name: str
+
+    def label(self, request: Request) -> str:
+        """By what faults and statistics know a request: its path, or more where many kinds of
+        requests share one."""
 
     def handle(self, request: Request) -> Response:
         """Answers a request; errors of the caller are answers too, in the provider's own shape."""

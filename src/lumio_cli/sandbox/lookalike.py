@@ -291,6 +291,10 @@ class LookAlike:
 
     # -- a request's way
 
+    def label(self, request: Request) -> str:
+        """The path; a look-alike whose requests share one path says more."""
+        return request.path
+
     def handle(self, request: Request) -> Response:
         """Answers a request; whatever goes wrong is an answer in the provider's shape."""
         with self.lock:

@@ -166,7 +166,7 @@ class _Handler(socketserver.StreamRequestHandler):
         stats = self.server.stats
         stats.enter()
         status = 0
-        path = target.partition("?")[0]
+        self._label = target.partition("?")[0]
         try:
             body = self._body(headers)
             if body is None:
@@ -178,7 +178,7 @@ class _Handler(socketserver.StreamRequestHandler):
                 self._reset()
             return False
         finally:
-            stats.leave(self.server.clock(), method, path, status)
+            stats.leave(self.server.clock(), method, self._label, status)
         return keep
 
     def _headers(self) -> dict[str, str] | None:
@@ -236,6 +236,8 @@ class _Handler(socketserver.StreamRequestHandler):
             return self._send(nothing, {}, keep)
         values = parse_qs(query, keep_blank_values=True) if query else {}
         request = Request(method, rest, values, headers, body, f"http://{host}{prefix}")
+        request.label = provider.label(request)
+        self._label = f"{prefix}{request.label}"
         struck = {fault.kind: fault for fault in server.faults.strike(request)}
         if server.latency:
             time.sleep(server.latency)

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lumio_cli.clock import format_time, format_timestamp
 from lumio_cli.errors import ConfigError, LumioError
 from lumio_cli.hub import state
 
 if TYPE_CHECKING:
-    from lumio_cli.hub.db import Hub
     from lumio_cli.providers.auth import Credential
     from lumio_cli.providers.base import Identity, Provider, Send
     from lumio_cli.runtime import Runtime
 
 
-def fingerprint_of(hub: Hub, credential: Credential) -> str:
+T = TypeVar("T")
+Call = Callable[[Callable[[sqlite3.Connection], T]], T]
+"""Runs a piece of work on the hub, in one transaction."""
+
+
+def fingerprint_of(db: sqlite3.Connection, credential: Credential) -> str:
     """By what the hub recognises a credential: the part of it that renewals do not change."""
-    return state.fingerprint(hub.connection, credential.root)
+    return state.fingerprint(db, credential.root)
 
 
-def refuse_another(hub: Hub, provider: str, identity: Identity) -> None:
+def refuse_another(db: sqlite3.Connection, provider: str, identity: Identity) -> None:
     """Raises `ConfigError` where the hub already holds another account's data: mixing the two
     would let a sync delete the one as missing from the other.
     """
-    known = state.read_account(hub.connection, provider)
-    if (
-        known is not None
-        and known.account_id != identity.account_id
-        and _has_records(hub, provider)
-    ):
+    known = state.read_account(db, provider)
+    if known is not None and known.account_id != identity.account_id and _has_records(db, provider):
         raise ConfigError(
             f"this hub holds the data of {provider} account {known.account_id} "
             f"({known.account_name}), but the credential opens {identity.account_id} "
@@ -42,19 +44,24 @@ def refuse_another(hub: Hub, provider: str, identity: Identity) -> None:
 
 
 def remember(
-    hub: Hub, provider: str, identity: Identity, credential: Credential, source: str, now: float
+    db: sqlite3.Connection,
+    provider: str,
+    identity: Identity,
+    credential: Credential,
+    source: str,
+    now: float,
 ) -> None:
-    """Store whose account a proven credential opens.
+    """Store whose account a proven credential opens. Belongs into a transaction.
 
     Raises as `refuse_another` does.
     """
-    refuse_another(hub, provider, identity)
+    refuse_another(db, provider, identity)
     account = state.Account(
         provider=provider,
         account_id=identity.account_id,
         account_name=identity.account_name,
         scopes=identity.scopes,
-        fingerprint=fingerprint_of(hub, credential),
+        fingerprint=fingerprint_of(db, credential),
         kind=credential.kind,
         source=source,
         expires_at=format_time(identity.expires_at) if identity.expires_at else None,
@@ -62,38 +69,46 @@ def remember(
         details=identity.details,
         fields=identity.fields,
     )
-    with hub.transaction() as db:
-        state.save_account(db, account)
+    state.save_account(db, account)
 
 
 def verify(
-    hub: Hub, provider: Provider, credential: Credential, source: str, send: Send, now: float
-) -> state.Account:
-    """The account that the credential opens; asks the provider only where the hub has not seen
-    this credential before. Raises what the probe raises, and `ConfigError` for another account.
+    call: Call[Any],
+    provider: Provider,
+    credential: Credential,
+    source: str,
+    send: Send,
+    now: float,
+    *,
+    write: bool = True,
+) -> None:
+    """Make sure that the hub holds the data of the account that the credential opens, or of none;
+    asks the provider only where the hub has not seen this credential before.
+
+    `write=False` only looks, for a preview. Raises what the probe raises, and `ConfigError` for
+    another account.
     """
-    known = state.read_account(hub.connection, provider.name)
-    if known is not None and known.fingerprint == fingerprint_of(hub, credential):
-        if known.source != source:
-            with hub.transaction() as db:
-                state.save_account(db, replace(known, source=source))
-        return known
+    name = provider.name
+
+    def seen(db: sqlite3.Connection) -> bool:
+        known = state.read_account(db, name)
+        if known is None or known.fingerprint != fingerprint_of(db, credential):
+            return known is None and not write
+        if write and known.source != source:
+            state.save_account(db, replace(known, source=source))
+        return True
+
+    if call(seen):
+        return
     identity = provider.probe(send, credential)
-    remember(hub, provider.name, identity, credential, source, now)
-    account = state.read_account(hub.connection, provider.name)
-    assert account is not None  # noqa: S101 it was stored a line ago
-    return account
+    if write:
+        call(lambda db: remember(db, name, identity, credential, source, now))
+    else:
+        call(lambda db: refuse_another(db, name, identity))
 
 
-def check(hub: Hub, provider: Provider, credential: Credential, send: Send) -> None:
-    """Refuses what `verify` refuses, and writes nothing: for a preview."""
-    known = state.read_account(hub.connection, provider.name)
-    if known is not None and known.fingerprint != fingerprint_of(hub, credential):
-        refuse_another(hub, provider.name, provider.probe(send, credential))
-
-
-def _has_records(hub: Hub, provider: str) -> bool:
-    row = hub.connection.execute(
+def _has_records(db: sqlite3.Connection, provider: str) -> bool:
+    row = db.execute(
         "SELECT 1 FROM lumio_resources WHERE provider = ? AND records > 0 LIMIT 1", [provider]
     ).fetchone()
     return row is not None

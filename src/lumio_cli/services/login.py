@@ -446,6 +446,6 @@ def _completed(credential: Credential, identity: Identity) -> Credential:
 def _remember(
     runtime: Runtime, provider: Provider, identity: Identity, credential: Credential, source: str
 ) -> None:
-    accounts.remember(
-        runtime.hub, provider.name, identity, credential, source, runtime.clock.time()
-    )
+    now = runtime.clock.time()
+    with runtime.hub.transaction() as db:
+        accounts.remember(db, provider.name, identity, credential, source, now)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from lumio_cli.clock import format_timestamp, utc
 from lumio_cli.errors import CredentialError, LumioError, UsageError
@@ -19,8 +20,8 @@ from lumio_cli.sync.engine import Skip, new_run_id, run_pull
 from lumio_cli.sync.model import DIRECTIONS, Counter, Job, Link, Mode, Options, RunResult
 
 if TYPE_CHECKING:
+    from lumio_cli.providers.base import Provider
     from lumio_cli.runtime import Runtime
-    from lumio_cli.transport.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,15 @@ def sync(runtime: Runtime, request: Request, progress: Progress | None = None) -
         wait = runtime.settings.sync.lock_wait if request.wait is None else request.wait
         jobs: list[Job] = []
         skips: list[Skip] = []
+        # In one order, whatever the order of the targets: two runs that wait for each other's
+        # locks would wait for ever.
+        taken = {
+            s.provider.name: locks.take(s.provider.name, sorted(r.name for r in s.resources), wait)
+            for s in sorted(selections, key=lambda s: s.provider.name)
+        }
         for selection in selections:
             name = selection.provider.name
-            names = [r.name for r in selection.resources]
-            busy = locks.take(name, names, wait)
+            busy = taken[name]
             for resource, holder in busy.items():
                 error = busy_error(f"{name}/{resource}", holder)
                 skips.append(Skip(name, resource, None if request.if_running == "skip" else error))
@@ -67,7 +73,7 @@ def sync(runtime: Runtime, request: Request, progress: Progress | None = None) -
                 selection.provider, tuple(r for r in selection.resources if r.name not in busy)
             )
             if free.resources:
-                found, failed = _connect(runtime, hub, free, request.mode, run_id)
+                found, failed = _connect(runtime, free, request.mode, run_id, write=True)
                 jobs += found
                 skips += failed
         targets = list(request.targets) or [s.provider.name for s in selections]
@@ -93,7 +99,7 @@ def preview(
     jobs: list[Job] = []
     skips: list[Skip] = []
     for selection in selections:
-        found, failed = _connect(runtime, None, selection, request.mode, run_id)
+        found, failed = _connect(runtime, selection, request.mode, run_id, write=False)
         jobs += found
         skips += failed
     run = _Run(run_id, started_at, request.mode, list(request.targets))
@@ -137,39 +143,52 @@ def _pull(
 
 
 def _connect(
-    runtime: Runtime, hub: Hub | None, selection: Selection, mode: Mode, run_id: str
+    runtime: Runtime, selection: Selection, mode: Mode, run_id: str, *, write: bool
 ) -> tuple[list[Job], list[Skip]]:
-    """Jobs for a provider that can be reached; else why each of its resources is left out."""
+    """Jobs for a provider that has a credential; else why each of its resources is left out.
+
+    Whose account it opens is proved within the run, so that a slow provider holds no other back.
+    """
     provider = selection.provider
     try:
         loaded = runtime.credentials.load(provider.name)
 
-        def open_session() -> Session:
-            return runtime.session(
+        def open_link(provider: Provider) -> Link:
+            session = runtime.session(
                 provider,
                 priority="backfill" if mode == "full" else "incremental",
                 run_id=run_id,
-                read_only=hub is None,
+                read_only=not write,
+            )
+            return Link(provider, session, _new_tally, prove)
+
+        def prove(call: Callable[[Callable[[sqlite3.Connection], Any]], Any]) -> Link:
+            now, name = runtime.clock.time(), provider.name
+            key = call(lambda _: accounts.account_key(runtime, name))
+            accounts.verify(
+                call,
+                provider,
+                loaded.credential,
+                loaded.source,
+                link.session.send,
+                now,
+                write=write,
             )
 
-        session = open_session()
-        if hub is None:
-            if runtime.hub_reader is not None:
-                accounts.check(runtime.hub_reader, provider, loaded.credential, session.send)
-        else:
-            key = accounts.account_key(runtime, provider.name)
-            now = runtime.clock.time()
-            accounts.verify(hub, provider, loaded.credential, loaded.source, session.send, now)
-            if accounts.account_key(runtime, provider.name) != key:
+            def anew(_: sqlite3.Connection) -> Link:
                 # Quotas and cache are kept by account: from its first request on, this run must
                 # count where all later ones will; its days begin where the account's do.
-                provider = runtime.provider(provider.name)
-                session = open_session()
+                changed = accounts.account_key(runtime, name) != key
+                return open_link(runtime.provider(name)) if changed else link
+
+            proven: Link = call(anew)
+            return proven
+
+        link = open_link(provider)
     except LumioError as error:
         if error.code == "interrupted" or _is_only(error):
             raise
         return [], [Skip(provider.name, r.name, error) for r in selection.resources]
-    link = Link(provider, session, _new_tally)
     return [Job(link, resource) for resource in selection.resources], []
 
 

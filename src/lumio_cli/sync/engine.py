@@ -130,7 +130,9 @@ def _conduct(
         for name in sorted(providers):
             mine = [pull for pull in pulls if pull.job.provider == name]
             thread = threading.Thread(
-                target=_conduct_provider, args=(mine, concurrency, crashed), name=f"lumio-{name}"
+                target=_conduct_provider,
+                args=(mine, concurrency, writer, crashed),
+                name=f"lumio-{name}",
             )
             thread.start()
             threads.append(thread)
@@ -141,9 +143,15 @@ def _conduct(
 
 
 def _conduct_provider(
-    pulls: Sequence[Pull], concurrency: int, crashed: list[BaseException]
+    pulls: Sequence[Pull], concurrency: int, writer: Writer, crashed: list[BaseException]
 ) -> None:
     """One provider's resources: first those that stand alone, then those that others drive."""
+    try:
+        if not _proven(pulls, writer):
+            return
+    except BaseException as error:  # noqa: BLE001 a thread: it is raised where the run ends
+        crashed.append(error)
+        return
     results = {pull.resource.name: pull.result for pull in pulls}
     for driven in (False, True):
         chosen = [pull for pull in pulls if bool(pull.resource.parents) is driven]
@@ -152,6 +160,22 @@ def _conduct_provider(
         with ThreadPoolExecutor(concurrency, thread_name_prefix=pulls[0].job.provider) as pool:
             futures = [pool.submit(_run_one, pull, results) for pull in chosen]
         crashed.extend(e for f in futures if (e := f.exception()) is not None)
+
+
+def _proven(pulls: Sequence[Pull], writer: Writer) -> bool:
+    """Whether the provider may be pulled at all; where it may not, its pulls have failed."""
+    prove = pulls[0].job.link.prove
+    if prove is None:
+        return True
+    try:
+        link = prove(writer.call)
+    except LumioError as error:
+        for pull in pulls:
+            pull.fail(error)
+        return False
+    for pull in pulls:
+        pull.relink(link)
+    return True
 
 
 def _run_one(pull: Pull, results: dict[str, ResourceResult]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,11 +39,15 @@ class Link:
     """A connected provider: what it declares, and the way to it.
 
     `new_tally(on_wait)` makes a counter that reports its waits to `on_wait(seconds, reason)`.
+    `prove(call)` makes sure that the hub is about the account that the session opens, with `call`
+    running pieces of work on the hub in the thread that owns it; it returns the link to use, and
+    raises `LumioError`. None: that was done before.
     """
 
     provider: Provider
     session: Sender
     new_tally: Callable[[Callable[[float, str], None]], Counter]
+    prove: Callable[[Callable[[Callable[[sqlite3.Connection], Any]], Any]], Link] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from lumio_cli.hub import runs, state
 from lumio_cli.hub.state import Checkpoint, KnownField, ResourceState
 from lumio_cli.hub.views import ViewColumn
 from lumio_cli.providers.base import Call, Column, Kind, Property, Reply, Resource, Walk, Window
-from lumio_cli.sync.model import Job, ResourceResult
+from lumio_cli.sync.model import Job, Link, ResourceResult
 from lumio_cli.sync.store import Store
 from lumio_cli.sync.walk import Engine, Walker, understood
 
@@ -39,6 +39,12 @@ class Pull:
         self._lock = threading.Lock()
         self._properties: tuple[Property, ...] = ()
         self._state = ResourceState()
+
+    def relink(self, link: Link) -> None:
+        """Go another way to the same provider."""
+        self.job = replace(self.job, link=link)
+        self.provider = link.provider
+        self.tally = link.new_tally(self._waiting)
 
     def run(self) -> None:
         """Pull, and say in `result` how it went. Raises only what no run can go on after."""

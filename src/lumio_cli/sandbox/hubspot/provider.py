@@ -61,6 +61,10 @@ class HubSpot(Account):
 
     # answering
 
+    def label(self, request: Request) -> str:
+        """The path, which tells all of HubSpot's requests apart."""
+        return request.path
+
     def handle(self, request: Request) -> Response:
         """Answers a request; whatever goes wrong is an answer in HubSpot's shape."""
         with self.lock:
