@@ -222,15 +222,20 @@ class Runtime:
         credential: Credential | None = None,
         run_id: str = "",
         read_only: bool = False,
+        connections: int | None = None,
     ) -> Session:
         """A way to the provider, with the stored credential or with one that is only tried.
-        `read_only` writes nothing to the hub.
+        `read_only` writes nothing to the hub; `connections` are how many requests may be under
+        way, None: as many as a sync has.
 
         Raises ConfigError. The credential is read with the first request.
         """
         from lumio_cli.services.sessions import open_for
 
-        session = open_for(self, provider, priority, credential, run_id, read_only=read_only)
+        more = {} if connections is None else {"connections": connections}
+        session = open_for(
+            self, provider, priority, credential, run_id, read_only=read_only, **more
+        )
         self._closing.callback(session.close)
         return session
 

@@ -312,6 +312,12 @@ ALL: tuple[Broken, ...] = (
     ),
     Broken("nothing_changed", "no floor", floor(lambda begin: None), "did not change"),
     Broken(
+        "new_records",
+        "a floor that is too late",
+        floor(lambda begin: begin + timedelta(hours=2)),
+        "'read': 0",
+    ),
+    Broken(
         "one_change",
         "a floor that is too late",
         floor(lambda begin: begin + timedelta(hours=2)),

@@ -52,6 +52,11 @@ def _expression(column: ViewColumn) -> str:
         )
     if column.kind == "datetime":
         return f"NULLIF({value}, '')"
+    if column.kind in ("epoch", "epoch_ms"):
+        # Not 0, which stands for no time at all.
+        seconds = f"NULLIF(CAST({value} AS REAL), 0)"
+        seconds = f"{seconds} / 1000.0" if column.kind == "epoch_ms" else seconds
+        return f"strftime('%Y-%m-%dT%H:%M:%fZ', {seconds}, 'unixepoch')"
     return value
 
 

@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Literal
 from urllib.parse import quote_plus
 
 from lumio_cli.errors import BadReplyError, CredentialError
@@ -68,9 +69,10 @@ class OAuth:
     `fields`, which are asked for before the login and kept with the credential. `scope_separator`
     joins scopes in the authorize URL, `optional_param` is where it takes `optional_scopes` and
     `extra` what else it takes, and `token_extra` what the token endpoint takes with a code.
-    `redirect_port` 0 is any free port: RFC 8252 section 7.3 wants
-    servers to allow it, many SaaS providers do not. `basic`: the client authenticates to the
-    token endpoint by HTTP Basic instead of in the form.
+    `redirect_port` 0 is any free port: RFC 8252 section 7.3 wants servers to allow it, many SaaS
+    providers do not. Where it must be `https`, this machine cannot answer it: the operator copies
+    the address that the browser ends at. `basic`: the client authenticates to the token endpoint
+    by HTTP Basic instead of in the form.
     """
 
     authorize_url: str
@@ -79,6 +81,7 @@ class OAuth:
     optional_scopes: tuple[str, ...] = ()
     scope_separator: str = " "
     pkce: bool = True
+    redirect_scheme: Literal["http", "https"] = "http"
     redirect_host: str = "localhost"
     redirect_path: str = "/callback"
     redirect_port: int = 0

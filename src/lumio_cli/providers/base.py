@@ -39,8 +39,10 @@ class Call:
     lost (None: true for GET and HEAD). `cost` is counted by quotas of points, 1 by all others;
     `keys` says whom the call is about, for quotas that count by that (`Quota.keyed`). `cache_for`
     is how many seconds the answer may be served again; 0 is never. `auth=False` sends no
-    credential. `content` is a body as it is, with its content type in `headers`. `answer`: what a
-    good answer is written in; one that should be JSON and is not, is a fault.
+    credential. `delay` is how many seconds the transport lets pass before it sends it, for
+    asking again how something stands. `content` is a body as it is, with its content type in
+    `headers`. `answer`: what a good answer is written in; one that should be JSON and is not, is a
+    fault.
     """
 
     method: str
@@ -57,6 +59,7 @@ class Call:
     keys: Mapping[str, str] = field(default_factory=dict)
     cache_for: float = 0.0
     auth: bool = True
+    delay: float = 0.0
     answer: Literal["json", "text"] = "json"
 
     @property
@@ -226,13 +229,16 @@ class Identity:
 class Column:
     """One column of a view: `path` into the record (`properties.email`), and how to read it.
 
-    kind  text | integer | number | boolean | datetime | json. Booleans become 0 and 1, `json` is
-          kept as JSON text, an empty string in a typed column is NULL.
+    kind  text | integer | number | boolean | datetime | epoch | epoch_ms | json. Booleans become 0
+          and 1, `epoch` and `epoch_ms` are seconds and milliseconds since 1970 and become RFC 3339,
+          `json` is kept as JSON text, an empty string in a typed column is NULL.
     """
 
     name: str
     path: str
-    kind: Literal["text", "integer", "number", "boolean", "datetime", "json"] = "text"
+    kind: Literal[
+        "text", "integer", "number", "boolean", "datetime", "epoch", "epoch_ms", "json"
+    ] = "text"
     read_only: bool = False
 
 
@@ -254,11 +260,14 @@ class Cursor:
     path       where a record carries its modification time
     lookback   seconds that each window reaches back before the last one's end, for late rows
     sorted     rows arrive in cursor order, so that the cursor may move page by page
+    edits      records that change are found by it; False: new ones only, and changes of older
+               ones within the lookback or by a full walk
     """
 
     path: str
     lookback: float = 0.0
     sorted: bool = False
+    edits: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -441,6 +450,13 @@ class Provider:
         """The headers that carry the credential."""
         return {"Authorization": f"Bearer {credential.token}"}
 
+    def address(self, call: Call, credential: Credential) -> Call:
+        """The call with what the account decides in it: ids in its path, keys of its quotas.
+
+        Raises `CredentialError` where the credential does not say.
+        """
+        return call
+
     def locate(self, credential: Credential) -> str:
         """The base URL of the credential's account, one of `hosts`; empty is `base_url`.
 
@@ -559,12 +575,13 @@ class MessageKind:
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message to one recipient. `values` by the names of its kind's fields; `key` is ours
-    alone, and the same when the message is sent again."""
+    alone, and the same when the message is sent again; `at` is now, an aware time in UTC."""
 
     kind: str
     to: str
     values: Mapping[str, Json]
     key: str
+    at: datetime
 
 
 class Past(Protocol):
@@ -592,10 +609,11 @@ class Sends(Protocol):
 
 @runtime_checkable
 class Finds(Protocol):
-    """A provider that can be asked whether a message whose answer was lost has arrived."""
+    """A provider that can tell what became of a message whose answer was lost."""
 
-    def find(self, message: Message, send: Send) -> Receipt | None:
-        """The receipt of a message that was sent; None: it was not."""
+    def find(self, message: Message, past: Past, send: Send) -> Receipt | None:
+        """The receipt of a message that may have been sent: `done`, or `retry` where it certainly
+        was not. None: nobody can say."""
         ...
 
 

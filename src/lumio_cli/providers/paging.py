@@ -261,7 +261,7 @@ class Jobs:
         if place["step"] == "submit":
             return self.submit(call)
         if place["step"] == "poll":
-            return self.poll(call, place["job"])
+            return replace(self.poll(call, place["job"]), delay=float(place["wait"]))
         return self.read(call, place)
 
     def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:

@@ -13,6 +13,7 @@ from .control import Control
 from .faults import Faults
 from .http import Provider
 from .options import Options
+from .quota import check_quota
 from .registry import PROVIDERS, build
 from .server import Logged, Server
 
@@ -54,6 +55,7 @@ class Sandbox:
             raise ValueError("records must not be negative")
         options = Options(records, seed, clock, quota, search_lag)
         self.providers: dict[str, Provider] = {name: build(name, options) for name in providers}
+        check_quota(quota, {name: made.quotas() for name, made in self.providers.items()})
         self.faults = Faults(list(faults), seed)
         self._control = Control(self.providers, self.faults)
         self._server = Server(

@@ -108,6 +108,9 @@ class Provider(Protocol):
     def now(self) -> float:
         """The provider's own clock, in seconds since the epoch."""
 
+    def quotas(self) -> tuple[str, ...]:
+        """The names of its quotas, which the option `quota` can set."""
+
     def over_quota(self) -> int:
         """How many requests were refused because a quota was used up, faults not counted."""
 

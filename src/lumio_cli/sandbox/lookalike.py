@@ -249,7 +249,7 @@ class LookAlike:
         clock = self.clock = options.clock
         self.lock = threading.RLock()
         self.ledger = Ledger(clock)
-        self.limits = parse_quota(options.quota, dict(self.published))
+        self.limits = parse_quota(options.quota, self.published, self.name)
         self.vault = Vault(clock, prefix=self.name)
         self.tables: dict[str, Table] = {}
         self.answers = 0
@@ -349,6 +349,10 @@ class LookAlike:
     def now(self) -> float:
         """The provider's own clock, in seconds since the epoch."""
         return self.clock()
+
+    def quotas(self) -> tuple[str, ...]:
+        """The names of the quotas."""
+        return tuple(self.published)
 
     def over_quota(self) -> int:
         """How many requests the quotas refused."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 DAY = 86_400
@@ -109,23 +109,43 @@ class Ledger:
             return quota.used
 
 
-def parse_quota(text: str, published: dict[str, int]) -> dict[str, int] | None:
+def parse_quota(text: str, published: Mapping[str, int], provider: str) -> dict[str, int] | None:
     """Reads `published`, `none` or `KEY=VALUE,...` into limits; None lifts every quota.
 
-    What is not named keeps its published limit. Raises ValueError for a word it does not know.
+    A KEY is a quota's name, or PROVIDER.NAME; what is not named keeps its published limit, and
+    names of other providers' quotas are passed over (see `check_quota`).
     """
     if text == "none":
         return None
     limits = dict(published)
-    if text == "published":
-        return limits
-    for part in text.split(","):
-        key, equals, value = part.partition("=")
-        if not equals or key not in published or not value.isdigit():
+    for key, value in _parts(text):
+        name = key.removeprefix(f"{provider}.")
+        if name in limits:
+            limits[name] = value
+    return limits
+
+
+def check_quota(text: str, published: Mapping[str, Iterable[str]]) -> None:
+    """Raises ValueError for a word that no provider knows; `published` are names by provider."""
+    known = {name for names in published.values() for name in names}
+    known |= {f"{provider}.{name}" for provider, names in published.items() for name in names}
+    for key, _ in _parts(text):
+        if key not in known:
             raise ValueError(
-                f"not a quota: {part!r} (published, none, or any of "
-                + ", ".join(f"{name}=N" for name in published)
+                f"not a quota: {key!r} (published, none, or any of "
+                + ", ".join(f"{name}=N" for name in sorted(known) if "." not in name)
                 + ")"
             )
-        limits[key] = int(value)
-    return limits
+
+
+def _parts(text: str) -> list[tuple[str, int]]:
+    """`KEY=VALUE,...`, taken apart. Raises ValueError."""
+    if text in ("published", "none"):
+        return []
+    found = []
+    for part in text.split(","):
+        key, equals, value = part.partition("=")
+        if not equals or not value.isdigit():
+            raise ValueError(f"not a quota: {part!r} (published, none, or NAME=N)")
+        found.append((key, int(value)))
+    return found

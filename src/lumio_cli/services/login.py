@@ -33,6 +33,8 @@ from lumio_cli.services.oauth import OAuthFlow
 if TYPE_CHECKING:
     from lumio_cli.runtime import Runtime
 
+FRESH_PAUSES = (1.0, 3.0)
+"""Seconds before a token that was just issued, and refused, is tried again."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -134,7 +136,7 @@ def log_in(runtime: Runtime, wish: Wish, say: Callable[[str], None]) -> LoggedIn
         credential = _token(runtime, provider, wish, values)
     identity = None
     if wish.verify:
-        identity = _prove(runtime, provider, credential, stored=False)
+        identity = _prove(runtime, provider, credential, stored=False, fresh=wish.oauth)
         credential = _completed(credential, identity)
     send = runtime.session(provider, credential=credential).send
     done = connect(
@@ -418,12 +420,26 @@ def _authorize_url(runtime: Runtime, provider: Provider, oauth: OAuth) -> str | 
 
 
 def _prove(
-    runtime: Runtime, provider: Provider, credential: Credential, *, stored: bool
+    runtime: Runtime,
+    provider: Provider,
+    credential: Credential,
+    *,
+    stored: bool,
+    fresh: bool = False,
 ) -> Identity:
-    """Whose account it is. Raises `ConfigError` where the hub holds another one's data."""
+    """Whose account it is. `fresh`: the provider gave the credential a moment ago, and not all of
+    its servers may know it yet. Raises `ConfigError` where the hub holds another account's data.
+    """
     tried = None if stored else credential
     session = runtime.session(provider, priority="interactive", credential=tried)
-    identity = provider.probe(session.send, credential)
+    for pause in FRESH_PAUSES if fresh else ():
+        try:
+            identity = provider.probe(session.send, credential)
+            break
+        except CredentialError:
+            runtime.clock.sleep(pause, runtime.stop)
+    else:
+        identity = provider.probe(session.send, credential)
     reader = runtime.hub_reader
     known = None if reader is None else state.read_account(reader.connection, provider.name)
     if known is not None and known.account_id != identity.account_id:

@@ -111,7 +111,8 @@ class OAuthFlow:
         Raises `UsageError` (port busy, no terminal to paste into), `CredentialError`
         (login_denied, login_timeout, credential_refused), `StoppedError`, and what `send` raises.
         """
-        return self._with_browser() if browser else self._with_paste()
+        local = self._oauth.redirect_scheme == "http"
+        return self._with_browser() if browser and local else self._with_paste()
 
     def url(self, redirect_uri: str) -> str:
         """The page on which the operator allows the access."""
@@ -158,7 +159,8 @@ class OAuthFlow:
             )
         port = f":{self._port}" if self._port else ""
         host = f"[{self._host}]" if ":" in self._host else self._host
-        redirect_uri = f"http://{host}{port}{self._oauth.redirect_path}"
+        scheme = self._oauth.redirect_scheme
+        redirect_uri = f"{scheme}://{host}{port}{self._oauth.redirect_path}"
         self._say("Open this address in any browser and allow the access:")
         self._say(self.url(redirect_uri))
         self._say(

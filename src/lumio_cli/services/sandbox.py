@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -65,7 +66,7 @@ def sandboxed(runtime: Runtime, records: int | None = None) -> Iterator[Runtime]
         environ = {}
         for name, provider in ready["providers"].items():
             environ[f"LUMIO_PROVIDERS__{name.upper()}__BASE_URL"] = provider["base_url"]
-            environ[f"LUMIO_{name.upper()}_TOKEN"] = provider["token"]
+            environ |= _credential(name, provider)
         yield runtime.derive(profile=PROFILE, environ=environ)
 
 
@@ -74,5 +75,13 @@ def describe(ready: dict[str, Any]) -> list[str]:
     lines = [f"# sandbox at {ready['url']}, pid {ready['pid']}; Ctrl-C ends it"]
     for name, provider in ready["providers"].items():
         lines.append(f"export LUMIO_PROVIDERS__{name.upper()}__BASE_URL={provider['base_url']}")
-        lines.append(f"export LUMIO_{name.upper()}_TOKEN={provider['token']}")
+        lines += [
+            f"export {key}={shlex.quote(v)}" for key, v in _credential(name, provider).items()
+        ]
     return lines
+
+
+def _credential(name: str, provider: dict[str, Any]) -> dict[str, str]:
+    """The variables that hold a look-alike's credential: its token, and what else it has."""
+    parts = {"token": provider["token"], **provider.get("fields", {})}
+    return {f"LUMIO_{name.upper()}_{part.upper()}": str(value) for part, value in parts.items()}

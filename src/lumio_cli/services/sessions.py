@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from lumio_cli.hub.last_known import LastKnown
 from lumio_cli.services.accounts import account_key
 from lumio_cli.transport.limiter import Priority
-from lumio_cli.transport.session import Session, TransportOptions, open_session
+from lumio_cli.transport.session import CONNECTIONS, Session, TransportOptions, open_session
 from lumio_cli.transport.wire import Timeouts
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def open_for(
     run_id: str,
     *,
     read_only: bool,
+    connections: int = CONNECTIONS,
 ) -> Session:
     """A session with `provider` as the settings want it; `read_only` leaves the hub alone.
 
@@ -75,6 +76,7 @@ def open_for(
             timeouts=Timeouts(connect=http.connect_timeout, read=http.read_timeout),
             max_wait=settings.sync.max_wait,
             max_body=http.max_body,
+            connections=connections,
             priority=PRIORITIES[wish],
             account=account_key(runtime, provider.name, credential),
             quota_share=chosen.quota_share,

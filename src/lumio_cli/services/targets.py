@@ -39,7 +39,9 @@ def select(runtime: Runtime, targets: Sequence[str]) -> list[Selection]:
             chosen.append(resource)
         else:
             chosen.append("*")
-    return [_selection(runtime, name, chosen) for name, chosen in names.items()]
+    return [
+        _with_parents(runtime, _selection(runtime, name, chosen)) for name, chosen in names.items()
+    ]
 
 
 def connected_names(runtime: Runtime) -> list[str]:
@@ -76,6 +78,26 @@ def is_connected(runtime: Runtime, name: str) -> bool:
         return runtime.credentials.locate(name) is not None
     except LumioError:
         return False
+
+
+def _with_parents(runtime: Runtime, selection: Selection) -> Selection:
+    """The selection with those resources that others of it hang on and that the hub has never
+    read: without them there would be nothing to ask for, and nobody would know why."""
+    from lumio_cli.hub.state import read_state
+
+    reader, provider = runtime.hub_reader, selection.provider
+    chosen = {resource.name for resource in selection.resources}
+    missing = {
+        name
+        for resource in selection.resources
+        for name in resource.parents
+        if name not in chosen
+        and (reader is None or read_state(reader.connection, provider.name, name).synced_at is None)
+    }
+    if not missing:
+        return selection
+    wanted = tuple(r for r in provider.resources if r.name in chosen | missing)
+    return Selection(provider, wanted)
 
 
 def _selection(runtime: Runtime, name: str, chosen: Sequence[str]) -> Selection:

@@ -57,6 +57,7 @@ class PreviewStore(Store):
         db: sqlite3.Connection,
         provider: str,
         resource: str,
+        kind: str,
         make: Callable[[int], list[Checkpoint]],
     ) -> list[Checkpoint]:
         return make(records.current_seq(db))

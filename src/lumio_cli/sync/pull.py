@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from lumio_cli.clock import format_time, format_timestamp, parse_time
-from lumio_cli.errors import DeniedError, LumioError, RejectedError, UnavailableError
+from lumio_cli.errors import DeniedError, GoneError, LumioError, RejectedError, UnavailableError
 from lumio_cli.hub import runs, state
 from lumio_cli.hub.state import Checkpoint, KnownField, ResourceState
 from lumio_cli.hub.views import ViewColumn
@@ -105,7 +105,8 @@ class Pull:
         else:
             if "tombstones" in self.resource.deletes and self._state.records:
                 self._tombstones()
-            if "sweep" in self.resource.deletes:
+            # A part that was refused does not prove that its records are gone.
+            if "sweep" in self.resource.deletes and self.result.error is None:
                 self._sweep(walkers)
         now = format_timestamp(self.engine.clock.time())
         self._finish("full", walkers, full_at=now)
@@ -145,6 +146,8 @@ class Pull:
         return age >= float(self.provider.options.get("deletes_every", DELETES_EVERY))
 
     def _sweep(self, walkers: Sequence[Walker]) -> None:
+        if not walkers:
+            return
         read = sum(w.point.rows for w in walkers)
         since = min(w.point.since_seq for w in walkers)
         if read == 0:
@@ -187,21 +190,23 @@ class Pull:
         on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
     ) -> list[Walker]:
         """Walk all slices to their ends. One whose place the provider refuses, since it is too
-        old, begins anew: it would be refused in every run to come.
+        old, begins anew: it would be refused in every run to come. So does one that asked for
+        fields that are there no longer.
         """
         walkers = self._walkers_for(kind, unfinished, total=total, on_first_rows=on_first_rows)
         begun = [w.point.pages for w in walkers]
         try:
-            self._run(walkers)
+            return self._run(walkers)
         except RejectedError as error:
-            if not unfinished or [w.point.pages for w in walkers] != begun:
+            if [w.point.pages for w in walkers] != begun:
                 raise
-            self._warn(
-                f"begun anew, since it could not go on where it had stopped: {error.message}"
-            )
-            walkers = self._walkers_for(kind, (), total=total, on_first_rows=on_first_rows)
-            self._run(walkers)
-        return walkers
+            if unfinished:
+                self._warn(
+                    f"begun anew, since it could not go on where it had stopped: {error.message}"
+                )
+            elif on_first_rows is None or on_first_rows() is None:
+                raise
+        return self._run(self._walkers_for(kind, (), total=total, on_first_rows=on_first_rows))
 
     def _walkers_for(
         self,
@@ -248,7 +253,9 @@ class Pull:
         elif kind == "changes" and self.resource.cursor is not None:
             reach = timedelta(seconds=self.resource.cursor.lookback)
             floor = format_time(parse_time(str(self.result.cursor)) - reach)
-        known = json.loads(self._state.slices) if self._state.slices else None
+        known: dict[str, int] | None = None
+        if self._state.slices and kind == "changes":
+            known = json.loads(self._state.slices)
         points = [
             Checkpoint(
                 kind=kind,
@@ -256,7 +263,7 @@ class Pull:
                 options=options,
                 # A part that was not there before has no past: all of it is new.
                 floor=floor if known is None or name in known else None,
-                since_seq=since,
+                since_seq=since if driven else (known or {}).get(name, 0),
                 started_at=format_timestamp(self.engine.clock.time()),
             )
             for name, options in self.provider.slices(self.resource, kind, expected).items()
@@ -269,32 +276,41 @@ class Pull:
                 for p in points
             ]
 
-        return self._call(lambda db, store: store.begin_walk(db, *self._name, begin))
+        return self._call(lambda db, store: store.begin_walk(db, *self._name, kind, begin))
 
-    def _run(self, walkers: Sequence[Walker]) -> None:
-        """Walk the slices side by side; the first error counts, after all have ended."""
+    def _run(self, walkers: list[Walker]) -> list[Walker]:
+        """Walk the slices side by side; those that came to their ends. The first error counts,
+        after all have ended: it is raised, unless the provider only refuses some of the slices.
+        """
         todo = [w for w in walkers if not w.point.done]
-        if len(todo) <= 1:
+        if len(walkers) <= 1:
             for walker in todo:
                 walker.run()
-            return
+            return walkers
         with ThreadPoolExecutor(
             min(len(todo), self.engine.options.slices), thread_name_prefix=self.job.target
         ) as pool:
             futures = [pool.submit(walker.run) for walker in todo]
         errors = [e for f in futures if (e := f.exception()) is not None]
+        ended = [w for w in walkers if w.point.done]
+        for error in errors:
+            if not ended or not isinstance(error, RejectedError | GoneError | DeniedError):
+                raise error
         if errors:
-            raise errors[0]
+            first = errors[0]
+            assert isinstance(first, LumioError)  # noqa: S101 the kinds above
+            self.result.status, self.result.error = "partial", first
+        return ended
 
     def _finish(self, kind: Kind, walkers: Sequence[Walker], **values: str) -> None:
         """The walk is complete: the cursor moves to its ceiling, and never back."""
         cursor = self.result.cursor
         ceilings = [w.point.ceiling for w in walkers if w.point.ceiling]
-        if len(ceilings) == len(walkers) and (self.resource.cursor or self.resource.parents):
+        if ceilings and len(ceilings) == len(walkers):
             cursor = _later(cursor, min(ceilings, key=_order))
         self.result.cursor = cursor
         if self.resource.cursor is not None:
-            values["slices"] = json.dumps(sorted(w.point.slice for w in walkers))
+            values["slices"] = json.dumps({w.point.slice: w.parent for w in walkers})
         self._call(
             lambda db, store: store.finish_walk(db, *self._name, kind, cursor=cursor, **values)
         )

@@ -85,12 +85,13 @@ class Store:
         db: sqlite3.Connection,
         provider: str,
         resource: str,
+        kind: str,
         make: Callable[[int], list[Checkpoint]],
     ) -> list[Checkpoint]:
         """Begin a walk anew, with a checkpoint a slice, made from the change counter."""
         points = make(records.current_seq(db))
-        state.drop_checkpoints(db, provider, resource, points[0].kind)
-        if points[0].kind == "full":
+        state.drop_checkpoints(db, provider, resource, kind)
+        if kind == "full":
             records.forget_seen(db, provider, resource)
         for point in points:
             state.save_checkpoint(db, provider, resource, point, self.now())

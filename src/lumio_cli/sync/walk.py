@@ -79,6 +79,8 @@ class Walker:
         self.walk = walk
         self.point = point
         self.stale = False
+        self.parent = point.since_seq if walk.kind == "changes" else 0
+        """The hub's number of the last parent whose listing was asked for."""
         self._total = total
         self._lock = lock
         self._on_first_rows = on_first_rows
@@ -105,7 +107,7 @@ class Walker:
             guard.check(place, self.job.target)
             asked = self._with_keys(place)
             if asked is None:
-                self._store([], [], None, [])
+                self._store([], [], None, [], asked=False)
                 break
             place = self._page(asked)
 
@@ -114,9 +116,7 @@ class Walker:
         # Whoever asks for everything gets it from the provider; otherwise owners and the like may
         # come from the cache for as long as they say.
         fresh = self.engine.options.mode == "full"
-        if wait := asked.get("wait"):
-            self.engine.clock.sleep(float(wait), self.engine.stop)
-        call = self._paging.ask(self._provider.call(self.walk), asked)
+        call = self._paging.ask(self._provider.call(self._window_of(asked)), asked)
         reply = self.job.link.session.send(call, tally=self.tally, fresh=fresh)
         self.stale = self.stale or reply.stale
         self._note_ceiling(reply)
@@ -141,6 +141,15 @@ class Walker:
         groups = self._complete_groups(asked, following)
         self._store(found, filled, following, groups)
         return following
+
+    def _window_of(self, place: Place) -> Walk:
+        """The walk for the page at `place`: a parent that was not there before has no past, and
+        all that belongs to it is new."""
+        self.parent = max(self.parent, int(place.get("last", 0)))
+        timed = self.walk.kind == "changes" and self.walk.resource.cursor is not None
+        if timed and "last" in place and place["last"] > self.point.since_seq:
+            return replace(self.walk, window=replace(self.walk.window, floor=None))
+        return self.walk
 
     def _with_keys(self, place: Place) -> Place | None:
         """The place with the next parents' ids, where parents drive the listing; None: no more."""
@@ -180,8 +189,11 @@ class Walker:
         filled: list[Record],
         following: Place | None,
         groups: list[str],
+        *,
+        asked: bool = True,
     ) -> None:
-        """Hand a page to the writer, with the checkpoint that follows it."""
+        """Hand a page to the writer, with the checkpoint that follows it. `asked`: there was a
+        request for it."""
         walk, resource = self.walk, self.walk.resource
         prepared = prepare(self.job.provider, resource, filled, self.engine.options.max_record)
         tombstones = walk.kind == "tombstones"
@@ -197,7 +209,7 @@ class Walker:
             self.point,
             place=following,
             rows=self.point.rows + len(listed),
-            pages=self.point.pages + 1,
+            pages=self.point.pages + asked,
             done=following is None,
         )
         page = Page(

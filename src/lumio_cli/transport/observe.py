@@ -38,9 +38,16 @@ class Tally:
     `requests` are attempts on the wire, `retries` those of them that repeat one, `received` is in
     bytes, `waited` in seconds, `cached` counts calls that needed no request. `waiting_for` says
     what the work is waiting for at this moment; `on_wait(seconds, reason)` is told too.
+    `on_wire(gone)` is told, in the thread that sends, of every request that may not be repeated:
+    False just before its last part is handed to the system, True just after.
     """
 
-    def __init__(self, on_wait: Callable[[float, str], None] | None = None) -> None:
+    def __init__(
+        self,
+        on_wait: Callable[[float, str], None] | None = None,
+        on_wire: Callable[[bool], None] | None = None,
+    ) -> None:
+        self.on_wire = on_wire
         self._lock = threading.Lock()
         self._on_wait = on_wait
         self.requests = 0

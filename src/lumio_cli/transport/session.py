@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from lumio_cli.transport.cache import LastKnown
     from lumio_cli.transport.store import RuntimeStore
 
+CONNECTIONS = 16
+"""Connections to one provider, at most."""
 OUTCOME_UNKNOWN = "outcome_unknown"
 """The code of errors after which nobody can say whether a write was applied."""
 
@@ -62,7 +64,7 @@ class TransportOptions:
     ca_file: str | None = None
     proxy: str | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
-    connections: int = 16
+    connections: int = CONNECTIONS
     max_body: int = MAX_BODY
     gzip_requests: bool = False
     max_wait: float = 300.0
@@ -171,7 +173,7 @@ class Session:
         headers: Mapping[str, str] = {}
         if credential is not None:
             headers = self.provider.authorize(call, credential)
-            call = self._located(call, credential)
+            call = self._located(self.provider.address(call, credential), credential)
         reply = self._sender.attempt(call, headers, tally, number)
         return reply, judge(self.provider, reply, self._clock)
 

@@ -78,6 +78,8 @@ class LimiterTransport(httpx.BaseTransport):
         """Raises `QuotaError` where the wait would be too long, `StoppedError` during it."""
         exchange: Exchange = request.extensions[EXCHANGE]
         tally = exchange.tally
+        if exchange.call.delay:
+            self._clock.sleep(exchange.call.delay, self._stop)
         begin = self._clock.monotonic()
         try:
             lease = self._limiter.acquire(

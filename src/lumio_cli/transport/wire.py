@@ -12,9 +12,9 @@ from __future__ import annotations
 import gzip
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -157,12 +157,16 @@ class Wire(httpx.BaseTransport):
                     hint="a credential was probably copied with a line end or a quote",
                 )
             fields[name.lower()] = value
+        extensions: dict[str, Any] = {"timeout": self._timeout, EXCHANGE: exchange}
+        told = exchange.tally.on_wire
+        if told is not None and not call.repeatable:
+            extensions["trace"] = _tracer(told, "body" if content else "headers")
         return httpx.Request(
             call.method,
             target,
             headers=fields,
             content=content or None,
-            extensions={"timeout": self._timeout, EXCHANGE: exchange},
+            extensions=extensions,
         )
 
     def url(self, call: Call) -> httpx.URL:
@@ -332,6 +336,21 @@ class Wire(httpx.BaseTransport):
                 transport.close()
             self._by_proxy.clear()
             self._by_host.clear()
+
+
+def _tracer(told: Callable[[bool], None], part: str) -> Callable[[str, Any], None]:
+    """Tells when the last part of a request is written: a server does nothing about a request
+    whose body has not come."""
+    events = {
+        f"http11.send_request_{part}.started": False,
+        f"http11.send_request_{part}.complete": True,
+    }
+
+    def trace(event: str, _: Any) -> None:
+        if (gone := events.get(event)) is not None:
+            told(gone)
+
+    return trace
 
 
 def _parse(text: str, what: str) -> httpx.URL:

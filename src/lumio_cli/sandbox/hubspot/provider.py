@@ -54,7 +54,7 @@ class HubSpot(Account):
         super().__init__(options.records, seed, clock, options.search_lag)
         self.auth = auth.Auth()
         self.ledger = Ledger(clock)
-        self._limits = parse_quota(options.quota, PUBLISHED)
+        self._limits = parse_quota(options.quota, PUBLISHED, self.name)
         self._searchers: dict[str, Searcher] = {}
         self._seed = seed
         self._answers = 0
@@ -234,6 +234,10 @@ class HubSpot(Account):
             return control(self, request, parts)
         except ApiError as error:
             return error.response("00000000-0000-4000-8000-000000000000")
+
+    def quotas(self) -> tuple[str, ...]:
+        """The names of the quotas."""
+        return tuple(PUBLISHED)
 
     def over_quota(self) -> int:
         """How many requests the quotas refused."""
