@@ -42,6 +42,54 @@ def test_points_are_charged_by_cost(bench: Bench) -> None:
     assert waits(limiter, 2, over) == [0, 3.0]
 
 
+def test_only_points_are_charged_by_cost(bench: Bench) -> None:
+    limiter = bench.limiter(Quota("b", 2, 1.0, kind="bucket"))
+    assert waits(limiter, 3, Call("POST", "/graphql", cost=50)) == [0, 0, 0.5]
+
+
+def test_points_that_were_not_used_are_given_back(bench: Bench) -> None:
+    limiter = bench.limiter(Quota("p", 50, 1.0, kind="points", burst=100))
+    big = Call("POST", "/graphql", cost=80)
+    waits(limiter, 1, big)
+    limiter.refund(big, {"p": 70, "another": 5})
+    assert level(limiter, "p").used == pytest.approx(10)
+    assert waits(limiter, 1, big) == [0]
+
+
+def test_no_more_is_given_back_than_was_charged(bench: Bench) -> None:
+    limiter = bench.limiter(Quota("p", 1, 1.0, kind="points", burst=100))
+    small, big = Call("POST", "/graphql", cost=10), Call("POST", "/graphql", cost=60)
+    waits(limiter, 1, big)
+    limiter.refund(small, {"p": 1000})
+    assert level(limiter, "p").used == pytest.approx(50)
+
+
+def test_a_day_of_points_is_drained_by_cost(bench: Bench) -> None:
+    limiter = bench.limiter(Quota("d", 100, kind="daily", costed=True))
+    waits(limiter, 2, Call("GET", "/list", cost=40))
+    assert level(limiter, "d").remaining == 20
+    with pytest.raises(QuotaError):
+        go(limiter, Call("GET", "/list", cost=40))
+    waits(limiter, 1, Call("GET", "/one", cost=20))
+
+
+def test_a_keyed_quota_is_one_for_each_value(bench: Bench) -> None:
+    limiter = bench.limiter(Quota("channel", 1, 1.0, keyed="channel"))
+    east = Call("POST", "/post", keys={"channel": "east"})
+    west = Call("POST", "/post", keys={"channel": "west"})
+    assert waits(limiter, 2, east) == [0, 1]
+    assert waits(limiter, 1, west) == [0]
+    assert waits(limiter, 3) == [0, 0, 0]
+
+
+def test_whom_a_keyed_quota_is_about_is_not_written_down(bench: Bench, tmp_path: Path) -> None:
+    limiter = bench.limiter(Quota("pair", 1, 6.0, keyed="to"))
+    go(limiter, Call("POST", "/messages", keys={"to": "+5511987654321"}))
+    bench.store.close()
+    for file in tmp_path.glob("runtime.db*"):
+        assert b"5511987654321" not in file.read_bytes()
+
+
 def test_window_waits_for_the_oldest(bench: Bench) -> None:
     limiter = bench.limiter(Quota("w", 5, 10.0, kind="window"))
     waited = waits(limiter, 7)

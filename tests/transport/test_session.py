@@ -37,6 +37,7 @@ from lumio_cli.stop import Stop
 from lumio_cli.transport.observe import Tally
 from lumio_cli.transport.session import OUTCOME_UNKNOWN, TransportOptions, open_session
 from lumio_cli.transport.store import RuntimeStore
+from lumio_cli.transport.wire import Wire
 from support.clock import START, FakeClock
 
 from .acme import BASE, GET, POST, REFRESH, SECRET, TOKEN, Acme, Rig, Vault, together, with_
@@ -623,3 +624,71 @@ def test_a_look_alike_stands_for_the_providers_hosts_and_for_no_other(tmp_path: 
         with pytest.raises(LumioError, match="refused"):
             session.send(with_(GET, path="https://files.acme.example/next"))
     assert asked == ["GET /acme/big?page=2 HTTP/1.1"]
+
+
+class Branches(Acme):
+    """Accounts have addresses of their own, files lie with somebody else."""
+
+    hosts = ("api.acme.test", "*.accounts.acme.test")
+    open_hosts = ("store.example",)
+
+    def address(self, call: Call, credential: Credential) -> Call:
+        return replace(call, path=call.path.replace("{box}", credential.fields.get("box", "")))
+
+    def locate(self, credential: Credential) -> str:
+        return f"https://{credential.fields['town']}.accounts.acme.test"
+
+
+def test_a_call_goes_to_the_accounts_own_address(tmp_path: Path, httpx_mock: HTTPXMock) -> None:
+    httpx_mock.add_response(url="https://ulm.accounts.acme.test/boxes/7", json={})
+    httpx_mock.add_response(url=f"{BASE}/oauth/hello", json={})
+    rig = Rig(tmp_path, Credential("token", TOKEN, fields={"town": "ulm", "box": "7"}))
+    rig.session.provider = Branches({})
+    rig.sender._wire = Wire("acme", BASE, Branches.hosts)
+    rig.send(Call("GET", "/boxes/{box}", route="/boxes/{box}"))
+    # Without a credential there is no account.
+    rig.send(Call("GET", "/oauth/hello", auth=False))
+    assert [call.label for call in rig.limiter.acquired] == ["/boxes/{box}", "/oauth/hello"]
+
+
+def test_open_hosts_are_asked_without_the_credential_only() -> None:
+    wire = Wire("acme", BASE, Branches.hosts, open_hosts=Branches.open_hosts)
+    assert wire.url(Call("GET", "https://store.example/file", auth=False)).host == "store.example"
+    with pytest.raises(LumioError, match="refused"):
+        wire.url(Call("GET", "https://store.example/file"))
+    with pytest.raises(LumioError, match="refused"):
+        wire.url(Call("GET", "https://elsewhere.example/file", auth=False))
+
+
+def test_a_parameter_may_have_many_values() -> None:
+    wire = Wire("acme", BASE)
+    url = wire.url(Call("GET", "/list", params={"id": ["1", "2"], "q": "a b"}))
+    assert str(url) == f"{BASE}/list?id=1&id=2&q=a%20b"
+
+
+def test_a_raw_body_is_sent_as_it_is(tmp_path: Path, httpx_mock: HTTPXMock) -> None:
+    httpx_mock.add_response(json={})
+    call = Call(
+        "PUT", "/rows", content=b"Id,Name\n1,\xc3\xa4", headers={"content-type": "text/csv"}
+    )
+    Rig(tmp_path).send(call)
+    (request,) = httpx_mock.get_requests()
+    assert (request.content, request.headers["content-type"]) == (call.content, "text/csv")
+
+
+def test_a_delayed_call_is_sent_after_its_pause(tmp_path: Path, httpx_mock: HTTPXMock) -> None:
+    httpx_mock.add_response(json={})
+    rig = Rig(tmp_path)
+    rig.send(with_(GET, delay=4.0))
+    assert rig.clock.sleeps == [4.0]
+
+
+def test_the_moment_a_write_leaves_is_told(tmp_path: Path) -> None:
+    told: list[bool] = []
+    with raw_server(lambda *_: http(b"{}")) as base:
+        session = open_acme(tmp_path, base)
+        session.send(GET, tally=Tally(on_wire=told.append))
+        assert told == []
+        session.send(POST, tally=Tally(on_wire=told.append))
+        session.close()
+    assert told == [False, True]

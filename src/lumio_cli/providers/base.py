@@ -361,6 +361,7 @@ class Change:
     """One write to one record. `trace` is the caller's name for it: it comes back in the receipt.
 
     `id` is the record's id (for an upsert by another key, that key's value, with `key` naming it).
+    `values` are by column; `base` are those that the edit was made on, as far as they are known.
     """
 
     action: Literal["create", "update", "upsert", "archive"]
@@ -368,6 +369,7 @@ class Change:
     id: str = ""
     key: str = ""
     values: Mapping[str, str | None] = field(default_factory=dict)
+    base: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

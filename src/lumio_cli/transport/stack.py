@@ -74,12 +74,16 @@ class LimiterTransport(httpx.BaseTransport):
         self._max_wait = max_wait
         self._priority = priority
 
+    def pause(self, seconds: float) -> None:
+        """Let time pass, as a call wants it. Raises `StoppedError`."""
+        self._clock.sleep(seconds, self._stop)
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Raises `QuotaError` where the wait would be too long, `StoppedError` during it."""
         exchange: Exchange = request.extensions[EXCHANGE]
         tally = exchange.tally
         if exchange.call.delay:
-            self._clock.sleep(exchange.call.delay, self._stop)
+            self.pause(exchange.call.delay)
         begin = self._clock.monotonic()
         try:
             lease = self._limiter.acquire(
