@@ -25,10 +25,10 @@ $(STAMP): pyproject.toml requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/dev.txt -e '.[dev]'
 	@touch $@
 
-demo: $(STAMP) ## sync everything from the built-in HubSpot look-alike, and show the result
+demo: $(STAMP) ## sync everything from the built-in look-alikes, and show the result
 	@mkdir -p $(DEMO)
-	LUMIO_HOME=$(DEMO) $(BIN)/lumio sync hubspot --sandbox --records 500
-	LUMIO_HOME=$(DEMO) $(BIN)/lumio status hubspot --profile sandbox
+	LUMIO_HOME=$(DEMO) $(BIN)/lumio sync --sandbox --records 200
+	LUMIO_HOME=$(DEMO) $(BIN)/lumio status --profile sandbox
 
 # COVERAGE=1 measures branches, and fails below the threshold in pyproject.toml.
 TEST_FLAGS := $(if $(COVERAGE),--cov --cov-report=term,)

@@ -43,6 +43,11 @@ class Paths:
         return self.shared_dir / "runtime.db"
 
     @property
+    def credentials(self) -> Path:
+        """The names of the providers that have a credential in the keyring."""
+        return self.data_dir / "credentials.json"
+
+    @property
     def locks(self) -> Path:
         """One lock file a target."""
         return self.data_dir / "locks"

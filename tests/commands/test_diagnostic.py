@@ -34,7 +34,7 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 
 
 def checks(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    (entry,) = document["providers"]
+    entry = next(p for p in document["providers"] if p["provider"] == "hubspot")
     return {check["name"]: check for check in entry["checks"]}
 
 

@@ -450,7 +450,10 @@ def test_each_failure_has_its_own_message(
     assert hint in str(told.hint)
 
 
-def test_a_locked_keyring(make_store: MakeStore, locked: RaisingKeyring) -> None:
+def test_a_locked_keyring(
+    make_store: MakeStore, memory: MemoryKeyring, locked: RaisingKeyring
+) -> None:
+    make_store(memory).save("hubspot", OAUTH)
     store = make_store(locked)
     for work in (store.load, store.locate, store.delete):
         error = refusal(work, "hubspot")
@@ -468,7 +471,18 @@ def test_a_dismissed_prompt_is_a_locked_keyring(make_store: MakeStore) -> None:
     assert told.code == "keyring_locked"
 
 
-def test_a_hanging_keyring_is_given_up(make_store: MakeStore, hanging: HangingKeyring) -> None:
+def test_a_keyring_is_not_asked_for_what_lumio_never_put_there(
+    make_store: MakeStore, memory: MemoryKeyring, locked: RaisingKeyring
+) -> None:
+    make_store(memory).save("hubspot", OAUTH)
+    assert make_store(locked).locate("slack") is None
+
+
+def test_a_hanging_keyring_is_given_up(
+    make_store: MakeStore, memory: MemoryKeyring, hanging: HangingKeyring
+) -> None:
+    for name in ("hubspot", "slack", "shopify", "linkedin"):
+        make_store(memory).save(name, OAUTH)
     store = make_store(hanging, timeout=0.2)
     error = refusal(store.load, "hubspot")
     assert error.code == "keyring_timeout"

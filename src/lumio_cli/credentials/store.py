@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from lumio_cli.clock import Clock, SystemClock
 from lumio_cli.credentials.codec import decode, encode
 from lumio_cli.credentials.given import find_given, given_fields, variable
+from lumio_cli.credentials.index import Index
 from lumio_cli.credentials.keys import SCRYPT_N, KeySource
 from lumio_cli.credentials.passwords import SERVICE, Passwords, SystemKeyring
 from lumio_cli.credentials.vault import Vault
@@ -99,6 +100,7 @@ class CredentialStore:
             stop=self._stop,
             scrypt_n=scrypt_n,
         )
+        self._index = Index(paths.credentials, paths.locks)
         self._keyring = SystemKeyring(
             limit=settings.keyring_timeout, environ=environ, find=find_keyring, stop=self._stop
         )
@@ -149,7 +151,10 @@ class CredentialStore:
                 hint="use the vault instead: `lumio vault init`",
                 code="keyring_failed",
             )
-        return f"encrypted vault {self.vault.path}" if self._vault_chosen else source
+        if self._vault_chosen:
+            return f"encrypted vault {self.vault.path}"
+        self._index.add(provider)
+        return source
 
     def delete(self, provider: str) -> bool:
         """Remove the stored credential; False where there was none. What the operator gives by
@@ -157,11 +162,13 @@ class CredentialStore:
         """
         user = self._user(provider)
         try:
-            return self._use(provider, lambda kept: kept.delete(user))[0]
+            deleted = self._use(provider, lambda kept: kept.delete(user))[0]
         except CredentialError as error:
             if error.code in _NO_KEYRING:
                 return False
             raise
+        self._index.remove(provider)
+        return deleted
 
     def given(self, provider: str) -> str | None:
         """Which of environment, file or command holds the credential, unread; None: none."""
@@ -171,7 +178,8 @@ class CredentialStore:
     def locate(self, provider: str) -> str | None:
         """Where the credential of `provider` is; None: not connected.
 
-        Runs no command, asks nobody and needs no key. Raises `CredentialError` within the keyring's
+        Runs no command, asks nobody and needs no key; a keyring is only looked into where lumio
+        has put something. Raises `CredentialError` within the keyring's
         time limit where the keyring is locked or does not answer: that is not the same as none.
         """
         if (source := self.given(provider)) is not None:
@@ -179,6 +187,8 @@ class CredentialStore:
         user = self._user(provider)
         if self._vault_chosen:
             return "vault" if (SERVICE, user) in self.vault.names() else None
+        if provider not in self._index:
+            return None
         try:
             text, source = self._use(provider, lambda kept: kept.get(user))
         except CredentialError as error:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from lumio_cli.clock import format_time, format_timestamp
 from lumio_cli.errors import ConfigError, LumioError
@@ -116,8 +117,15 @@ def _has_records(db: sqlite3.Connection, provider: str) -> bool:
 
 def account_key(runtime: Runtime, name: str, credential: Credential | None = None) -> str:
     """By what quotas and cache tell accounts apart: the account where it is known, else a digest
-    of the credential, which is random enough to give nothing away.
+    of the credential, which is random enough to give nothing away. A look-alike on this machine
+    counts anew each time it is started, at another port.
     """
+    base = urlsplit(runtime.settings.provider(name).base_url)
+    suffix = f"@{base.port}" if base.scheme == "http" else ""
+    return f"{_account_of(runtime, name, credential)}{suffix}"
+
+
+def _account_of(runtime: Runtime, name: str, credential: Credential | None) -> str:
     if credential is None:
         reader = runtime.hub_reader
         account = None if reader is None else state.read_account(reader.connection, name)
