@@ -32,6 +32,7 @@ from bench.measure import (
     peak,
     run,
 )
+from bench.providers import bulk, eight
 
 MIB_LIMIT = 120.0
 OBJECTS = ("contacts", "companies", "deals", "products", "tickets")
@@ -349,6 +350,8 @@ CASES: dict[str, Case] = {
     "full": full,
     "memory": memory,
     "quota": quota,
+    "eight": eight,
+    "bulk": bulk,
 }
 
 
@@ -363,7 +366,7 @@ def measure(bench: Bench, only: str | None) -> Iterator[tuple[str, Row]]:
 
 def records_needed(quick: bool, only: str | None) -> int:
     """How many contacts the server must have."""
-    if quick or only in ("start", "micro", "quota"):
+    if quick or only in ("start", "micro", "quota", "eight", "bulk"):
         return 5_000
     return 100_000 if only in ("server", "full") else 20_000 if only == "incremental" else 200_000
 
