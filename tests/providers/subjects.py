@@ -14,6 +14,7 @@ from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.hubspot.auth import ALL_SCOPES, CLIENT_ID, CLIENT_SECRET, Grant
 from lumio_cli.sandbox.hubspot.catalog import Owner
 from lumio_cli.sandbox.hubspot.metadata import owner_document
+from providers import salesforce_subjects
 from support.conformance import Case, Subject, cases_of
 
 # -- HubSpot
@@ -122,7 +123,10 @@ HUBSPOT = (
 
 # -- all of them
 
-SUBJECTS: tuple[Subject, ...] = HUBSPOT
+SUBJECTS: tuple[Subject, ...] = (
+    *HUBSPOT,
+    *salesforce_subjects.SUBJECTS,
+)
 _FIRST = {s.provider: s for s in reversed(SUBJECTS)}
 PAIRS: tuple[tuple[Subject, Case], ...] = tuple(
     (subject, case)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import textwrap
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -132,7 +133,7 @@ class Output:
         for part in parts:
             if isinstance(part, str):
                 if self.mode == "table":
-                    self.stdout.write(part + "\n")
+                    self.stdout.write(wrapped(part, self.out_look.width) + "\n")
                 continue
             if tables:
                 self.stdout.write("\n")
@@ -303,6 +304,19 @@ def _is_terminal(stream: IO[str]) -> bool:
         return stream.isatty()
     except ValueError:  # closed
         return False
+
+
+def wrapped(text: str, width: int | None) -> str:
+    """`text` broken between words where it is wider than `width`, under its own indentation."""
+    if width is None or len(text) <= width:
+        return text
+    indent = " " * (len(text) - len(text.lstrip(" -0123456789.")))
+    # A word that is wider than the terminal stays whole, so that it can be copied.
+    return "\n".join(
+        textwrap.wrap(
+            text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+    )
 
 
 def _width(stream: IO[str], environ: Mapping[str, str]) -> int:

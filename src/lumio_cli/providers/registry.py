@@ -9,7 +9,10 @@ from typing import Any
 from lumio_cli.errors import UsageError
 from lumio_cli.providers.base import Provider, suggest
 
-OURS = {"hubspot": "lumio_cli.providers.hubspot:HubSpot"}
+OURS = {
+    "hubspot": "lumio_cli.providers.hubspot:HubSpot",
+    "salesforce": "lumio_cli.providers.salesforce:Salesforce",
+}
 GROUP = "lumio.providers"
 
 

@@ -10,6 +10,7 @@ from .options import Options
 
 PROVIDERS = {
     "hubspot": "HubSpot",
+    "salesforce": "Salesforce",
 }
 """By name, the class in the package of that name."""
 

@@ -1,0 +1,348 @@
+"""Salesforce: leads, opportunities, accounts, contacts and any other type of an org.
+
+Sources. On developer.salesforce.com: REST API Developer Guide ("Query", "QueryAll", "sObject
+Describe", "Record Count", "Limits", "Limit Info Header", "Status Codes and Error Responses",
+"Use sObject Collections", "Composite"), Bulk API 2.0 and Bulk API Developer Guide ("Create a Query
+Job", "Get Results for a Query Job", "Prepare CSV Files", "Understanding Bulk API 2.0 Ingest"),
+Salesforce Developer Limits and Allocations Quick Reference ("API Request Limits and Allocations",
+"SOQL and SOSL Limits"), SOAP API Developer Guide ("QueryLocator"). On help.salesforce.com: articles
+000386440 (longest SOQL statement), 000386264 (longest URI, SOQL inside a composite request),
+000384958 (INVALID_QUERY_LOCATOR), 000389067 (concurrent requests), "OAuth 2.0 Web Server Flow",
+"... Client Credentials Flow", "... JWT Bearer Flow", and the release notes on external client apps.
+Shapes of answers: Salesforce's Postman collection (Platform APIs v64) and its own OpenAPI of
+sObjects (v59); clients that are widely used (simple-salesforce 1.12, jsforce). What follows:
+
+- A query answers at most 2,000 records, fewer where they are wide; its cursor lasts two days, and
+  only while the user opens no ten newer ones. So every walk goes by the last record's Id, or
+  SystemModstamp and Id, which a run that was killed can go on from at any time.
+- SystemModstamp moves with each change by users, triggers and imports, and has whole seconds. Rows
+  of a window come in its order, so that the cursor moves page by page. A transaction commits after
+  the time that it writes: windows reach back.
+- Deleted and merged records stay in the recycle bin for 15 days, where `queryAll` shows them with
+  IsDeleted. What was purged from it is seen by a full walk alone.
+- One field that is gone fails the whole query: fields are described anew whenever that happens.
+- Compound fields (addresses, locations) cannot be read by Bulk API and repeat their parts; base64
+  fields come as links. Neither is asked for, nor are LastViewedDate and LastReferencedDate, which
+  are the reader's own. A statement may have 100,000 characters, an address with its headers 16,384
+  bytes: a longer one goes into the body of a composite request.
+- Bulk API 2.0 is meant for 10,000 records and more. Its locators stay good as long as the job, for
+  seven days; its CSV has no null but the empty cell (nor has Salesforce an empty text), Z where
+  REST has +0000, and numbers in either notation.
+- The allocation of requests belongs to the org and counts the last 24 hours, not a day: 100,000 and
+  more by edition and licences, 15,000 in a Developer Edition. Only requests that take 20 seconds or
+  longer count as concurrent: 25, in a Developer Edition 5.
+- New connected apps cannot be made since Spring '26; external client apps take their place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from lumio_cli.errors import BadReplyError, DeniedError, GoneError, RejectedError
+from lumio_cli.providers.auth import Credential
+from lumio_cli.providers.base import (
+    Allowance,
+    Call,
+    Change,
+    Column,
+    Field,
+    Identity,
+    Kind,
+    Property,
+    Provider,
+    Quota,
+    Receipt,
+    Record,
+    Reply,
+    Resource,
+    Send,
+    Verdict,
+    Walk,
+    dig,
+)
+from lumio_cli.providers.paging import Paging
+from lumio_cli.providers.salesforce import access, verdicts
+from lumio_cli.providers.salesforce.bulk import JOBS, job_call, read_rows, retyped
+from lumio_cli.providers.salesforce.ingest import ingest_all
+from lumio_cli.providers.salesforce.resources import (
+    KINDS,
+    RESOURCES,
+    column_name,
+    more_resources,
+)
+from lumio_cli.providers.salesforce.soql import columns, moment, select, unwrap
+from lumio_cli.providers.salesforce.writes import write_all
+
+METADATA_SECONDS = 1800.0
+"""How long a description of a type may be served from the cache."""
+BULK_FROM = 20_000
+"""Records from which a job takes fewer requests than the pages would, and less of Salesforce."""
+BULK_WRITE_FROM = 2_000
+BULK_PAGE = 2_000
+"""Rows of a bulk result that are read at once: wide ones take some tens of megabytes."""
+UNREAD = frozenset({"address", "location", "base64", "complexvalue"})
+"""Types of fields that are not asked for."""
+VOLATILE = frozenset({"LastViewedDate", "LastReferencedDate"})
+"""Fields that say when the very user who reads has looked at a record."""
+DATA = "/services/data/{version}"
+
+
+class Salesforce(Provider):
+    """One Salesforce org."""
+
+    name = "salesforce"
+    title = "Salesforce"
+    category = "CRM"
+    base_url = "https://login.salesforce.com"
+    hosts = ("login.salesforce.com", "test.salesforce.com", "*.my.salesforce.com")
+    credential = (
+        Field(
+            "token",
+            "Access token (session id), as `sf org display --verbose` shows it",
+            secret=True,
+            pattern=r"[!-~]{15,}",
+        ),
+        Field(
+            "instance_url",
+            "Address of the org: https://NAME.my.salesforce.com",
+            pattern=rf"https://{access.MY_DOMAIN}/?",
+        ),
+    )
+    oauth = access.OAUTH
+    ways = access.WAYS
+    fields = (
+        Field("api_version", "Version of the API", default="67.0", pattern=r"\d\d\.0"),
+        Field(
+            "objects",
+            "More types to sync, by their API names: Invoice__c, Case, ...",
+            kind="list",
+            default=[],
+        ),
+        Field(
+            "read_fields",
+            "Which fields are read: all, mapped (those that have a column), or names beside these",
+            kind="list",
+            default=["all"],
+        ),
+        Field(
+            "bulk_from",
+            "Records from which a full sync uses Bulk API 2.0; 0 is never",
+            kind="integer",
+            default=BULK_FROM,
+        ),
+        Field("bulk_page", "Rows of a bulk result a request", kind="integer", default=BULK_PAGE),
+        Field(
+            "bulk_write_from",
+            "Changes from which a push uses Bulk API 2.0; 0 is never",
+            kind="integer",
+            default=BULK_WRITE_FROM,
+        ),
+    )
+    quotas = (
+        Quota("daily", 100_000, kind="daily", shared="account", exempt=("/services/oauth2/*",)),
+        Quota("concurrent", 25, kind="concurrency", shared="account"),
+    )
+    resources: tuple[Resource, ...] = RESOURCES
+    guide = (
+        "In Salesforce open Setup > App Manager > New External Client App and enable OAuth, with"
+        " the scopes listed below and `refresh_token`.",
+        "For a login in the browser: Callback URL http://localhost:18924/callback, require PKCE,"
+        " then `lumio connect salesforce --oauth --set client_id=CONSUMER_KEY`.",
+        "For servers: enable the client credentials flow, choose the user it runs as in the app's"
+        " policies, then `lumio connect salesforce --way client_credentials`; or upload a"
+        " certificate, enable the JWT bearer flow, then `lumio connect salesforce --way jwt`.",
+        "The user needs API Enabled, and read permission on the types and fields.",
+        "An access token works as well, for as long as its session lives:"
+        " `lumio connect salesforce --set instance_url=https://NAME.my.salesforce.com`.",
+    )
+    notes = (
+        "No events: change data capture and platform events come over the Pub/Sub API, which is"
+        " gRPC; lumio asks for what has a newer SystemModstamp instead.",
+        "Formula fields change without touching SystemModstamp: a full sync sees it.",
+        "Records purged from the recycle bin, and deletions in types without one, are seen by a"
+        " full sync.",
+        "Compound fields come as their parts; the content of files is not read.",
+        "Archived activities (Task, Event) are left out: an ordinary query does not show them.",
+        "The daily quota is one of the last 24 hours; what was used comes back hour by hour.",
+    )
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        super().__init__(options)
+        types = [str(name) for name in options.get("objects") or ()]
+        self.resources = (*RESOURCES, *more_resources(types))
+
+    # -- talking
+
+    def locate(self, credential: Credential) -> str:
+        """The org's own address."""
+        return access.locate(credential)
+
+    def tokens(self, reply: Reply, *, now: datetime, old: Credential) -> Credential:
+        """The credential of a token answer, with the org's address in it."""
+        return access.tokens(reply, now=now, old=old)
+
+    def renewal(self, credential: Credential, now: datetime) -> Call | None:
+        """By refresh token, client credentials or a signed assertion, as the credential is."""
+        return access.renewal(credential, now) or super().renewal(credential, now)
+
+    def judge(self, reply: Reply) -> Verdict | None:
+        """By Salesforce's error code; see `verdicts`."""
+        return verdicts.judge(reply)
+
+    def remaining(self, call: Call, reply: Reply) -> tuple[Allowance, ...]:
+        """The Sforce-Limit-Info header, or what `/limits` says."""
+        return verdicts.remaining(call, reply)
+
+    def probe(self, send: Send, credential: Credential) -> Identity:
+        """The organization, and what is left of its allocation."""
+        query = "SELECT Id, Name, OrganizationType, IsSandbox, InstanceName FROM Organization"
+        found = dig(send(self._get("queryAll", {"q": f"{query} LIMIT 1"})).json(), "records")
+        if not isinstance(found, list) or not found or not dig(found[0], "Id"):
+            raise BadReplyError("Salesforce names no organization", hint="try again later")
+        org = found[0]
+        details = {
+            "edition": str(org.get("OrganizationType") or ""),
+            "instance": str(org.get("InstanceName") or ""),
+            "sandbox": "yes" if org.get("IsSandbox") else "no",
+        }
+        try:
+            daily = dig(send(self._get("limits")).json(), "DailyApiRequests") or {}
+            details["requests_left"] = f"{daily.get('Remaining')} of {daily.get('Max')} in 24 hours"
+        except (DeniedError, RejectedError):
+            pass  # It takes a permission of its own; the org itself is proven.
+        return Identity(
+            account_id=str(org["Id"]),
+            account_name=str(org.get("Name") or org["Id"]),
+            scopes=credential.scopes,
+            expires_at=credential.expires_at,
+            details=details,
+        )
+
+    # -- reading
+
+    def _data(self) -> str:
+        """The path of the API's version."""
+        return f"/services/data/v{self.options.get('api_version') or '67.0'}"
+
+    def _get(self, what: str, params: Mapping[str, str] | None = None) -> Call:
+        return Call("GET", f"{self._data()}/{what}", route=f"{DATA}/{what}", params=params or {})
+
+    def _describe(self, resource: Resource) -> Call:
+        return Call(
+            "GET",
+            f"{self._data()}/sobjects/{resource.path}/describe",
+            route=f"{DATA}/sobjects/{{type}}/describe",
+            cache_for=METADATA_SECONDS,
+        )
+
+    def describe(self, resource: Resource, send: Send) -> tuple[Property, ...] | None:
+        """The fields that are read: all of them, or those that are mapped or named.
+
+        Raises `DeniedError` for a type that is not there: one that the user may not see looks the
+        same.
+        """
+        try:
+            told = send(self._describe(resource)).json()["fields"]
+        except GoneError as error:
+            raise DeniedError(
+                f"Salesforce has no type {resource.path}, or this user may not see it",
+                hint="check the API name, and the user's permission to read it",
+            ) from error
+        mapped = {column.path: column for column in self._mapped(resource)}
+        wished = {str(name) for name in self.options.get("read_fields") or ["all"]}
+        found = []
+        for item in told:
+            name, kind = str(item["name"]), str(item["type"])
+            known = mapped.get(name)
+            wanted = known is not None or "all" in wished or name in wished
+            if kind in UNREAD or name in VOLATILE or name == "Id" or not wanted:
+                continue
+            column = known or Column(column_name(name), name, KINDS.get(kind, "text"))  # type: ignore[arg-type]
+            custom = bool(item.get("custom"))
+            found.append(Property(name, kind, column, custom, str(item.get("label") or name)))
+        order = {name: number for number, name in enumerate(mapped)}
+        return tuple(sorted(found, key=lambda p: (order.get(p.name, len(order)), p.name)))
+
+    def _mapped(self, resource: Resource) -> tuple[Column, ...]:
+        """The declared columns and those that the operator added."""
+        added = (self.options.get("columns") or {}).get(resource.name) or {}
+        return (*resource.columns, *(Column(name, path) for name, path in added.items()))
+
+    def slices(
+        self, resource: Resource, kind: Kind, expected: int | None
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """One; by a bulk job where a full walk is expected to be a long one."""
+        least = int(self.options.get("bulk_from", BULK_FROM))
+        bulk = kind == "full" and bool(least) and expected is not None and expected >= least
+        return {"": {"bulk": True} if bulk else {}}
+
+    def paging(self, walk: Walk) -> Paging:
+        """Page by page, or by a job."""
+        return JOBS if walk.options.get("bulk") else super().paging(walk)
+
+    def call(self, walk: Walk) -> Call:
+        """A query. One for what was deleted includes the recycle bin, and needs no other fields."""
+        type_ = walk.resource.path
+        if walk.kind == "tombstones":
+            query = select(type_, (), ["IsDeleted = true"])
+            return self._get("queryAll", {"q": query})
+        fields = self._asked(walk)
+        if walk.options.get("bulk"):
+            rows = int(self.options.get("bulk_page", BULK_PAGE))
+            path = f"{self._data()}/jobs/query"
+            return job_call(path, select(type_, fields), "query", rows)
+        conditions = []
+        if walk.kind == "changes":
+            for sign, bound in ((">=", walk.window.floor), ("<=", walk.window.ceiling)):
+                if bound is not None:
+                    conditions.append(f"SystemModstamp {sign} {moment(bound)}")
+        return self._get("query", {"q": select(type_, fields, conditions)})
+
+    def _asked(self, walk: Walk) -> tuple[str, ...]:
+        """The fields that a walk reads: those described, else those that have a column."""
+        return walk.properties or tuple(column.path for column in walk.resource.columns)
+
+    def records(self, walk: Walk, reply: Reply) -> list[Record]:
+        """The records of a page, without the `attributes` that only repeat type and address."""
+        if walk.options.get("bulk"):
+            return read_rows(reply, columns(self._asked(walk)))
+        rows = unwrap(reply.json()).get(walk.resource.rows)
+        if not isinstance(rows, list):
+            raise BadReplyError(
+                f"Salesforce answered a page of {walk.resource.name} without its records",
+                hint="try again later; `lumio debug` shows the exchange",
+            )
+        return [
+            {k: v for k, v in row.items() if k != "attributes"} if isinstance(row, dict) else row
+            for row in rows
+        ]
+
+    def fill(self, walk: Walk, records: list[Record], send: Send) -> list[Record]:
+        """Rows of a bulk job get their types back; the description comes from the cache."""
+        if not walk.options.get("bulk") or not records:
+            return records
+        return retyped(records, self._types(walk.resource, send))
+
+    def _types(self, resource: Resource, send: Send) -> dict[str, str]:
+        told = send(self._describe(resource)).json()["fields"]
+        return {str(item["name"]): str(item["type"]) for item in told}
+
+    def count(self, resource: Resource, send: Send) -> int | None:
+        """Salesforce's own estimate, which costs it next to nothing."""
+        call = self._get("limits/recordCount", {"sObjects": resource.path})
+        told = dig(send(call).json(), "sObjects")
+        counts = [item["count"] for item in told or () if item.get("name") == resource.path]
+        return int(counts[0]) if counts else None
+
+    # -- writing
+
+    def write(self, resource: Resource, changes: Sequence[Change], send: Send) -> Iterable[Receipt]:
+        """Apply changes of one action, in collections of 200, or in bulk jobs where they are many;
+        one receipt a change."""
+        types = {} if changes[0].action == "archive" else self._types(resource, send)
+        least = int(self.options.get("bulk_write_from", BULK_WRITE_FROM))
+        many = bool(least) and len(changes) >= least
+        apply = ingest_all if many else write_all
+        return apply(self._data(), resource.path, changes, types, send)

@@ -1,0 +1,188 @@
+"""Writing many records: Bulk API 2.0 ingest jobs, settled row by row from their result files."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+from lumio_cli.errors import RejectedError, UnavailableError
+from lumio_cli.providers.base import Call, Change, Receipt, Reply, Send
+from lumio_cli.providers.salesforce.bulk import LEAST_WAIT, LONGEST_WAIT
+from lumio_cli.providers.salesforce.writes import Types, receipt_of, sorted_out, write_all
+
+ROWS = 10_000
+"""Records a job: Salesforce works through them in portions of as many, and a file stays far below
+its 100 MB."""
+NOTHING = "#N/A"
+"""Clears a field. An empty cell leaves it as it is."""
+QUESTIONS = 500
+"""How often a job is asked about: some four hours."""
+OPERATIONS = {"create": "insert", "update": "update", "upsert": "upsert", "archive": "delete"}
+ENDED = ("JobComplete", "Failed", "Aborted")
+
+Pair = tuple[Change, dict[str, Any]]
+
+
+@dataclass
+class Upload:
+    """The file of one job, and how its rows are known again in the results, which come in no
+    order: by the id or the key of their record, new ones by all they hold."""
+
+    action: str
+    key: str
+    pairs: Sequence[Pair]
+    names: list[str] = field(default_factory=list)
+    waiting: dict[tuple[str, ...], list[Change]] = field(default_factory=dict)
+
+    def body(self) -> bytes:
+        """The CSV: a column for each field that any of the changes sets."""
+        columns = dict.fromkeys(name for _, values in self.pairs for name in values)
+        self.names = list(dict.fromkeys([*([self.key] if self.key else []), *columns]))
+        out = io.StringIO(newline="")
+        sheet = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        sheet.writerow(self.names)
+        for change, values in self.pairs:
+            row = [self._cell(change, values, name) for name in self.names]
+            sheet.writerow(row)
+            self.waiting.setdefault(self._mark(row), []).append(change)
+        return out.getvalue().encode()
+
+    def _cell(self, change: Change, values: dict[str, Any], name: str) -> str:
+        if name == self.key:
+            return change.id
+        if name not in values:
+            return ""
+        value = values[name]
+        if value is None:
+            return "" if self.action == "create" else NOTHING
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    def _mark(self, row: Sequence[str]) -> tuple[str, ...]:
+        return (row[0].lower(),) if self.key else tuple(row)
+
+    def take(self, row: dict[str, str]) -> Change | None:
+        """The change that a row of a result file is about, once."""
+        try:
+            found = self.waiting.get(self._mark([row[name] for name in self.names]))
+        except KeyError:
+            return None
+        return found.pop(0) if found else None
+
+    def left(self) -> list[Change]:
+        """Changes that no result has named."""
+        return [change for changes in self.waiting.values() for change in changes]
+
+
+def ingest_all(
+    data: str, type_: str, changes: Sequence[Change], types: Types, send: Send
+) -> Iterator[Receipt]:
+    """Apply changes of one action in jobs of 10,000; one receipt a change."""
+    good, bad = sorted_out(changes, types)
+    yield from bad
+    for _, group in groupby(good, key=lambda pair: pair[0].key):
+        pairs = list(group)
+        for start in range(0, len(pairs), ROWS):
+            yield from _ingest(data, type_, pairs[start : start + ROWS], types, send)
+
+
+def _ingest(
+    data: str, type_: str, pairs: Sequence[Pair], types: Types, send: Send
+) -> Iterator[Receipt]:
+    action = pairs[0][0].action
+    key = {"create": "", "upsert": pairs[0][0].key or "Id"}.get(action, "Id")
+    upload = Upload(action, key, pairs)
+    path, route = f"{data}/jobs/ingest", "/services/data/{version}/jobs/ingest"
+    try:
+        job = str(send(_create(path, route, type_, upload)).json()["id"])
+        send(_put(path, route, job, upload))
+    except RejectedError:
+        # Not every type can be written in bulk.
+        yield from write_all(data, type_, [change for change, _ in pairs], types, send)
+        return
+    except UnavailableError as error:
+        # A job that was not closed does nothing.
+        for change, _ in pairs:
+            yield Receipt(change.trace, "retry", change.id, None, "transient", error.message)
+        return
+    # Closed already, by a request whose answer was lost: how the job stands says the rest.
+    with suppress(RejectedError):
+        send(_close(path, route, job))
+    state = _wait(path, route, job, send)
+    yield from _settled(path, route, job, upload, send)
+    for change in upload.left():
+        if state in ("Failed", "Aborted"):
+            message = f"the bulk job {job} ended as {state} before this record"
+            yield Receipt(change.trace, "retry", change.id, None, "transient", message)
+        else:
+            message = f"the results of the bulk job {job} do not name this record"
+            yield Receipt(change.trace, "unknown", change.id, None, "unsettled", message)
+
+
+def _create(path: str, route: str, type_: str, upload: Upload) -> Call:
+    body = {
+        "object": type_,
+        "operation": OPERATIONS[upload.action],
+        "contentType": "CSV",
+        "columnDelimiter": "COMMA",
+        "lineEnding": "LF",
+    }
+    if upload.action == "upsert":
+        body["externalIdFieldName"] = upload.key
+    return Call("POST", path, route=route, json=body, safe=True)
+
+
+def _put(path: str, route: str, job: str, upload: Upload) -> Call:
+    return Call(
+        "PUT",
+        f"{path}/{job}/batches",
+        route=f"{route}/{{job}}/batches",
+        content=upload.body(),
+        headers={"content-type": "text/csv; charset=UTF-8"},
+        answer="text",
+    )
+
+
+def _close(path: str, route: str, job: str) -> Call:
+    body = {"state": "UploadComplete"}
+    return Call("PATCH", f"{path}/{job}", route=f"{route}/{{job}}", json=body, safe=True)
+
+
+def _wait(path: str, route: str, job: str, send: Send) -> str:
+    """Ask about the job, less and less often, until it has ended; its state."""
+    pause, state = LEAST_WAIT, ""
+    for _ in range(QUESTIONS):
+        call = Call("GET", f"{path}/{job}", route=f"{route}/{{job}}", delay=pause)
+        state = str(send(call).json().get("state"))
+        if state in ENDED:
+            break
+        pause = min(LONGEST_WAIT, pause * 1.5)
+    return state
+
+
+def _settled(path: str, route: str, job: str, upload: Upload, send: Send) -> Iterator[Receipt]:
+    for row in _sheet(path, route, job, "successfulResults", send):
+        change = upload.take(row)
+        if change is not None:
+            yield Receipt(change.trace, "done", row.get("sf__Id") or change.id)
+    for row in _sheet(path, route, job, "failedResults", send):
+        change = upload.take(row)
+        if change is not None:
+            code, _, message = row.get("sf__Error", "").partition(":")
+            yield receipt_of(change, code, message)
+
+
+def _sheet(path: str, route: str, job: str, what: str, send: Send) -> Iterator[dict[str, str]]:
+    call = Call(
+        "GET",
+        f"{path}/{job}/{what}",
+        route=f"{route}/{{job}}/{what}",
+        headers={"accept": "text/csv"},
+        answer="text",
+    )
+    reply: Reply = send(call)
+    yield from csv.DictReader(io.StringIO(reply.body.decode("utf-8"), newline=""))

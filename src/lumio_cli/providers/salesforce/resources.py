@@ -1,0 +1,156 @@
+"""What Salesforce's resources are: the four of the CRM, and any other type by its API name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from lumio_cli.errors import ConfigError
+from lumio_cli.providers.base import Column, Cursor, Resource, Writes
+from lumio_cli.providers.salesforce.soql import CHANGES, EVERYTHING
+
+PAGE = 2000
+"""Records a query may answer at once."""
+COLLECTION = 200
+"""Records that one request may write."""
+WRITES = Writes(
+    create=COLLECTION, update=COLLECTION, upsert=COLLECTION, archive=COLLECTION, upsert_key="Id"
+)
+NO_BIN = frozenset({"User", "Profile", "UserRole", "Organization", "RecordType", "Group"})
+"""Types that have no IsDeleted: what is gone is seen by a full sync only."""
+
+KINDS = {
+    "int": "integer",
+    "long": "integer",
+    "double": "number",
+    "currency": "number",
+    "percent": "number",
+    "boolean": "boolean",
+    "date": "datetime",
+    "datetime": "datetime",
+}
+"""Salesforce's field types that are more than text."""
+
+
+def snake(name: str) -> str:
+    """An API name as an identifier: OpportunityLineItem is opportunity_line_item, and
+    My_Object__c is my_object_c."""
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return re.sub(r"_+", "_", parted).strip("_").lower()
+
+
+def column_name(field: str) -> str:
+    """The column of a field: custom ones keep their API name, in lower case."""
+    return field.lower() if "__" in field else snake(field)
+
+
+def _columns(listed: str) -> tuple[Column, ...]:
+    """Columns from `Field` or `Field:kind`."""
+    found = []
+    for item in listed.split():
+        field, _, kind = item.partition(":")
+        found.append(Column(column_name(field), field, kind or "text"))  # type: ignore[arg-type]
+    return tuple(found)
+
+
+_TIMES = (
+    "CreatedDate:datetime CreatedById LastModifiedDate:datetime LastModifiedById"
+    " SystemModstamp:datetime"
+)
+
+
+def _resource(name: str, type_: str, title: str, columns: str, note: str = "") -> Resource:
+    has_bin = type_ not in NO_BIN
+    paging = {"full": EVERYTHING, "changes": CHANGES}
+    if has_bin:
+        paging["tombstones"] = EVERYTHING
+    return Resource(
+        name=name,
+        path=type_,
+        title=title,
+        columns=_columns(f"{columns} {_TIMES}"),
+        paging=paging,  # type: ignore[arg-type]
+        page_size=dict.fromkeys(paging, PAGE),  # type: ignore[arg-type]
+        rows="records",
+        key="Id",
+        updated="SystemModstamp",
+        # A long transaction commits minutes after the time that its records carry.
+        cursor=Cursor("SystemModstamp", lookback=300.0, sorted=True),
+        deletes=("tombstones", "sweep") if has_bin else ("sweep",),
+        scopes=("api",),
+        write_scopes=("api",),
+        writes=WRITES,
+        note=note,
+    )
+
+
+RESOURCES = (
+    _resource(
+        "leads",
+        "Lead",
+        "Leads",
+        "FirstName LastName Name Salutation Title Company Email Phone MobilePhone Website Street"
+        " City State PostalCode Country Status LeadSource Industry Rating AnnualRevenue:number"
+        " NumberOfEmployees:integer Description IsConverted:boolean ConvertedDate:datetime"
+        " ConvertedAccountId ConvertedContactId ConvertedOpportunityId MasterRecordId OwnerId"
+        " LastActivityDate:datetime",
+    ),
+    _resource(
+        "opportunities",
+        "Opportunity",
+        "Opportunities",
+        "Name AccountId ContactId StageName Amount:number Probability:number"
+        " ExpectedRevenue:number TotalOpportunityQuantity:number CloseDate:datetime Type NextStep"
+        " LeadSource IsClosed:boolean IsWon:boolean ForecastCategory ForecastCategoryName"
+        " FiscalYear:integer FiscalQuarter:integer CampaignId Pricebook2Id"
+        " HasOpportunityLineItem:boolean IsPrivate:boolean Description OwnerId"
+        " LastActivityDate:datetime",
+    ),
+    _resource(
+        "accounts",
+        "Account",
+        "Accounts",
+        "Name Type ParentId AccountNumber Phone Fax Website Industry AnnualRevenue:number"
+        " NumberOfEmployees:integer Ownership TickerSymbol Rating Site AccountSource BillingStreet"
+        " BillingCity BillingState BillingPostalCode BillingCountry ShippingStreet ShippingCity"
+        " ShippingState ShippingPostalCode ShippingCountry Description MasterRecordId OwnerId"
+        " LastActivityDate:datetime",
+    ),
+    _resource(
+        "contacts",
+        "Contact",
+        "Contacts",
+        "FirstName LastName Name Salutation Title AccountId Email Phone MobilePhone HomePhone"
+        " OtherPhone Fax Department ReportsToId AssistantName Birthdate:datetime LeadSource"
+        " MailingStreet MailingCity MailingState MailingPostalCode MailingCountry OtherStreet"
+        " OtherCity OtherState OtherPostalCode OtherCountry HasOptedOutOfEmail:boolean Description"
+        " MasterRecordId OwnerId LastActivityDate:datetime",
+    ),
+)
+
+
+def more_resources(types: Sequence[str]) -> tuple[Resource, ...]:
+    """Resources for types that an operator names. Raises `ConfigError` for what is no API name,
+    and for two types that would become the same resource."""
+    taken = {resource.name: resource.path for resource in RESOURCES}
+    found = []
+    for type_ in types:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,79}", type_):
+            raise ConfigError(
+                f"providers.salesforce.objects: {type_!r} is no API name",
+                hint="as in Setup > Object Manager > API Name, for instance Invoice__c",
+            )
+        name = snake(type_)
+        known = {path.lower() for path in taken.values()}
+        if type_.lower() in known:
+            continue
+        if name in taken:
+            raise ConfigError(
+                f"providers.salesforce.objects: {type_!r} and {taken[name]!r} would both be "
+                f"the resource {name}",
+                hint="take one of them out",
+            )
+        taken[name] = type_
+        columns = "OwnerId" if type_ in NO_BIN else "Name OwnerId"
+        found.append(_resource(name, type_, type_, columns, note="added by the objects setting"))
+    return tuple(found)

@@ -1,0 +1,98 @@
+"""What Salesforce's answers mean: errors are lists of `{errorCode, message, fields}`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from lumio_cli.errors import BadReplyError
+from lumio_cli.providers.base import Allowance, Call, Outcome, Reply, Verdict
+
+ROLLING = 3600.0
+"""Seconds after which a used up allocation is worth another try: it is counted over the last 24
+hours, so that calls come back one by one and not at midnight."""
+
+_USAGE = re.compile(r"(?:^|[;,\s])api-usage=(\d+)/(\d+)")
+_DENIED = frozenset(
+    {
+        "INVALID_TYPE", "API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "INSUFFICIENT_ACCESS",
+        "INSUFFICIENT_ACCESS_OR_READONLY", "FUNCTIONALITY_NOT_ENABLED",
+    }
+)  # fmt: skip
+_PASSING = frozenset({"QUERY_TIMEOUT", "SERVER_UNAVAILABLE", "UNABLE_TO_LOCK_ROW"})
+
+
+def judge(reply: Reply) -> Verdict | None:
+    """The verdict on an answer; None where its status says enough.
+
+    Raises `BadReplyError` for a page of a bulk result that is no CSV.
+    """
+    path = urlsplit(reply.url).path
+    if reply.status < 400:
+        if path.endswith("/composite"):
+            return _composite(reply)
+        kind = reply.headers.get("content-type", "").split(";")[0]
+        if path.endswith("/results") and reply.status == 200 and kind != "text/csv":
+            raise BadReplyError(f"a page of a bulk job is {kind or 'of no type'} instead of CSV")
+        return None
+    return _judge(reply.status, _body(reply))
+
+
+def _composite(reply: Reply) -> Verdict | None:
+    """A composite answer is 200 whatever became of its parts."""
+    body = _body(reply)
+    parts = body.get("compositeResponse") if isinstance(body, dict) else None
+    if not isinstance(parts, list) or not parts or not isinstance(parts[0], dict):
+        raise BadReplyError("Salesforce answered a composite request without its parts")
+    status = parts[0].get("httpStatusCode")
+    if not isinstance(status, int) or status < 400:
+        return None
+    return _judge(status, parts[0].get("body")) or Verdict(Outcome.RETRY)
+
+
+def _body(reply: Reply) -> Any:
+    try:
+        return reply.json()
+    except BadReplyError:
+        return None
+
+
+def _judge(status: int, body: Any) -> Verdict | None:
+    error = body[0] if isinstance(body, list) and body and isinstance(body[0], dict) else {}
+    code, message = str(error.get("errorCode") or ""), " ".join(str(error.get("message")).split())
+    if not code:
+        return None
+    if code == "REQUEST_LIMIT_EXCEEDED":
+        if "concurrent" in message.lower():
+            return Verdict(Outcome.THROTTLED, message, code, quota="concurrent")
+        return Verdict(Outcome.EXHAUSTED, message, code, retry_after=ROLLING, quota="daily")
+    if code == "INVALID_SESSION_ID":
+        if "not valid for use" in message:
+            return Verdict(Outcome.DENIED, message, code, scopes=("api",))
+        return Verdict(Outcome.REAUTH, message, code)
+    if status == 401:
+        return Verdict(Outcome.REFUSED, message, code)
+    if status == 429:
+        return Verdict(Outcome.THROTTLED, message, code)
+    if code in _PASSING:
+        return Verdict(Outcome.RETRY, message, code)
+    if code in _DENIED or status == 403:
+        return Verdict(Outcome.DENIED, message, code)
+    if status == 404:
+        return Verdict(Outcome.GONE, message, code)
+    return Verdict(Outcome.REJECTED, message, code) if status < 500 else None
+
+
+def remaining(call: Call, reply: Reply) -> tuple[Allowance, ...]:
+    """The org's allocation, from the Sforce-Limit-Info header or from `/limits`."""
+    found = _USAGE.search(reply.headers.get("sforce-limit-info", ""))
+    if found is not None:
+        used, most = float(found[1]), float(found[2])
+        return (Allowance("daily", most, max(0.0, most - used)),)
+    if reply.status == 200 and call.label.endswith("/limits"):
+        told = _body(reply)
+        daily = told.get("DailyApiRequests") if isinstance(told, dict) else None
+        if isinstance(daily, dict):
+            return (Allowance("daily", daily.get("Max"), daily.get("Remaining")),)
+    return ()

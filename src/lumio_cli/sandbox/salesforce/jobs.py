@@ -1,0 +1,229 @@
+"""Bulk API 2.0 query jobs: a query, asked about until it is done, and read page by page as CSV.
+
+A job keeps the ids that its query found; rows are made when a page of them is read, so that the
+largest result takes no more room than its ids.
+"""
+
+# ruff: noqa: ARG001 - a handler gets all the names of its path, whether it needs them or not
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..http import Request, Response, Route
+from ..lookalike import Answered
+from . import sheets
+from .catalog import COMPOUND
+from .data import iso
+from .errors import missing, problem
+from .ids import make_id
+from .search import Row, run
+from .soql import Query, parse
+
+if TYPE_CHECKING:
+    from .provider import Salesforce
+
+PAGE = 50_000
+"""Rows a page where `maxRecords` does not say."""
+KEPT_SECONDS = 7 * 86_400.0
+STATES = ("UploadComplete", "InProgress", "JobComplete")
+
+
+@dataclass(slots=True)
+class Job:
+    """A job of either kind. `polls` are how often it was asked about."""
+
+    id: str
+    operation: str
+    object: str
+    version: str
+    created: float
+    state: str
+    delimiter: str = "COMMA"
+    ending: str = "LF"
+    polls: int = 0
+    error: str = ""
+    query: Query | None = None
+    ids: list[str] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """What every answer about a job says."""
+        return {
+            "id": self.id,
+            "operation": self.operation,
+            "object": self.object,
+            "createdById": make_id("005", 1),
+            "createdDate": iso(self.created),
+            "systemModstamp": iso(self.created),
+            "state": self.state,
+            "concurrencyMode": "Parallel",
+            "contentType": "CSV",
+            "apiVersion": float(self.version.removeprefix("v")),
+            "lineEnding": self.ending,
+            "columnDelimiter": self.delimiter,
+        }
+
+    def told(self) -> dict[str, Any]:
+        """What is known of a job while it runs and after."""
+        more: dict[str, Any] = {
+            "jobType": "V2Query",
+            "retries": 0,
+            "totalProcessingTime": 100 * self.polls,
+            "apiActiveProcessingTime": 10 * self.polls,
+            "apexProcessingTime": 0,
+        }
+        if self.state == "JobComplete":
+            more |= {"numberRecordsProcessed": len(self.ids), "isPkChunkingSupported": True}
+        if self.error:
+            more["errorMessage"] = self.error
+        return {**self.document(), **more}
+
+
+def formats(body: dict[str, Any]) -> tuple[str, str]:
+    """Delimiter and line ending that a job asks for. Raises Answered (400)."""
+    delimiter, ending = body.get("columnDelimiter", "COMMA"), body.get("lineEnding", "LF")
+    kind = body.get("contentType", "CSV")
+    if delimiter not in sheets.DELIMITERS or ending not in sheets.ENDINGS or kind != "CSV":
+        raise problem(400, "INVALIDJOB", "contentType, columnDelimiter or lineEnding is not known")
+    return delimiter, ending
+
+
+def number(org: Salesforce) -> str:
+    """The id of the next job."""
+    org.job_number += 1
+    return make_id("750", org.job_number)
+
+
+def create(org: Salesforce, request: Request, version: str) -> Response:
+    """POST a query. One that is no SOQL is refused at once; what Bulk API cannot do, later."""
+    body = request.json()
+    operation = body.get("operation")
+    if operation not in ("query", "queryAll"):
+        raise problem(400, "INVALIDJOB", f"operation {operation!r} is not known")
+    delimiter, ending = formats(body)
+    try:
+        query = parse(str(body.get("query")), org.hidden_from(request))
+    except Answered as answered:
+        raise problem(400, "API_ERROR", answered.response.body.decode()[:500]) from None
+    job = Job(
+        number(org), operation, query.type.name, version, org.now(), STATES[0], delimiter, ending
+    )
+    job.query = query
+    if query.count or query.offset:
+        raise problem(400, "API_ERROR", "Aggregate queries and OFFSET are not supported in jobs")
+    org.jobs[job.id] = job
+    org.query_jobs += 1
+    return Response.of_json(job.document())
+
+
+def found(org: Salesforce, jobs: dict[str, Any], id: str) -> Any:
+    """A job that is still kept. Raises Answered (404)."""
+    job = jobs.get(id)
+    if job is None or org.now() - job.created > KEPT_SECONDS:
+        raise missing()
+    return job
+
+
+def _step(org: Salesforce, job: Job) -> None:
+    """A job moves when it is asked about: once to run, and `org.polls` times to its end."""
+    if job.state not in STATES[:2] or job.query is None:
+        return
+    job.polls += 1
+    job.state = "InProgress"
+    if job.polls < org.polls:
+        return
+    compound = [f.name for f in job.query.fields if f.type in COMPOUND]
+    if compound:
+        job.state = "Failed"
+        job.error = "FUNCTIONALITY_NOT_ENABLED: Selecting compound data not supported in Bulk Query"
+        return
+    table = org.tables[job.object]
+    job.ids = run(table, job.query, deleted=job.operation == "queryAll")
+    job.state = "JobComplete"
+
+
+def info(org: Salesforce, request: Request, version: str, id: str) -> Response:
+    """GET how a job stands."""
+    job = found(org, org.jobs, id)
+    _step(org, job)
+    return Response.of_json(job.told())
+
+
+def listed(org: Salesforce, request: Request, version: str) -> Response:
+    """GET all query jobs."""
+    records = [job.told() for job in org.jobs.values()]
+    return Response.of_json({"done": True, "records": records, "nextRecordsUrl": None})
+
+
+def results(org: Salesforce, request: Request, version: str, id: str) -> Response:
+    """GET a page of a result. A locator says where it begins and may be used again."""
+    job = found(org, org.jobs, id)
+    if version != job.version:
+        raise problem(409, "API_ERROR", "Use the API version that the job was created with")
+    if job.state != "JobComplete" or job.query is None:
+        state = job.state
+        message = (
+            "can only download query results of successfully completed bulk job with status: "
+            f"JobComplete. Current status: {state}"
+        )
+        raise problem(412, "JOB_NOT_COMPLETE", message)
+    start = _start(request.one("locator"))
+    asked = request.one("maxRecords") or ""
+    end = start + (min(PAGE, int(asked)) if asked.isdigit() and int(asked) else PAGE)
+    ids = job.ids[start:end]
+    table, fields = org.tables[job.object], job.query.fields
+    lines = [[item.name for item in fields]]
+    for record_id in ids:
+        document = Row(table, job.object, record_id, record_id in table.gone).document
+        lines.append([sheets.cell(item, document.get(item.name)) for item in fields])
+    more = end < len(job.ids)
+    headers = {
+        "Content-Type": "text/csv",
+        "Sforce-NumberOfRecords": str(len(ids)),
+        "Sforce-Locator": _locator(end) if more else "null",
+    }
+    return Response(200, sheets.write(lines, job.delimiter, job.ending), headers)
+
+
+def _locator(start: int) -> str:
+    return base64.urlsafe_b64encode(str(start).encode()).decode().rstrip("=")
+
+
+def _start(locator: str | None) -> int:
+    if not locator:
+        return 0
+    try:
+        return int(base64.urlsafe_b64decode(locator + "=" * (-len(locator) % 4)))
+    except ValueError:
+        raise problem(400, "INVALID_LOCATOR", "the locator is not one of this job's") from None
+
+
+def abort(org: Salesforce, request: Request, version: str, id: str) -> Response:
+    """PATCH a job's state to Aborted."""
+    job = found(org, org.jobs, id)
+    if request.json().get("state") != "Aborted" or job.state == "JobComplete":
+        raise problem(400, "INVALIDJOBSTATE", f"a job that is {job.state} can not become that")
+    job.state = "Aborted"
+    return Response.of_json(job.document())
+
+
+def delete(org: Salesforce, request: Request, version: str, id: str) -> Response:
+    """DELETE a job that has ended, and its result."""
+    job = found(org, org.jobs, id)
+    if job.state in STATES[:2]:
+        raise problem(400, "INVALIDJOBSTATE", "Deleting a job that has not ended is not allowed")
+    del org.jobs[id]
+    return Response(204)
+
+
+_JOBS = "/services/data/{version}/jobs/query"
+ROUTES = (
+    Route("POST", _JOBS, create),
+    Route("GET", _JOBS, listed),
+    Route("GET", f"{_JOBS}/{{id}}", info),
+    Route("PATCH", f"{_JOBS}/{{id}}", abort),
+    Route("DELETE", f"{_JOBS}/{{id}}", delete),
+    Route("GET", f"{_JOBS}/{{id}}/results", results),
+)

@@ -1,0 +1,207 @@
+"""The look-alike itself: tokens, permissions, the daily allocation, faults.
+
+Lead, Account, Contact, Opportunity and Invoice__c have as many records as were asked for; there
+are five users, three attachments and one organization. Record times are whole seconds.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+from ..http import Request, Response, Routes
+from ..lookalike import CLIENT_ID, CLIENT_SECRET, LookAlike, Token
+from ..options import Options
+from ..quota import Window
+from . import access, composite, ingest, jobs, objects, queries
+from .catalog import TYPES
+from .errors import Invalid, bad_session, missing, problem
+from .records import Records, Tables
+
+DAY = 86_400.0
+_VERSION = re.compile(r"/services/data/v(\d\d)\.0(?:/|$)")
+
+
+class Salesforce(LookAlike):
+    """One org behind HTTP.
+
+    hidden      names of types, and of fields as `Type.Field`, that nobody may see: what is in it
+                looks as if it had been deleted, or not been made yet
+    busy        how many of the next requests find too many others running
+    polls       how often a job is asked about until it is done
+    certificate the public key, as PEM, that assertions must be signed for
+    """
+
+    name = "salesforce"
+    # Developer Edition has 15,000 calls in 24 hours, Enterprise 100,000 and more by its licences.
+    published: ClassVar[dict[str, int]] = {"daily": 100_000}
+    routes = Routes(
+        [
+            *access.ROUTES,
+            *queries.ROUTES,
+            *jobs.ROUTES,
+            *ingest.ROUTES,
+            *composite.ROUTES,
+            *objects.ROUTES,
+        ]
+    )
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self.vault.scopes = ("api", "id", "refresh_token")
+        self.store = Records(options.records, options.seed, lambda: float(int(options.clock())))
+        self.tables: Tables = self.store.tables
+        self.hidden: set[str] = set()
+        self.busy = 0
+        self.polls = 1
+        self.certificate: bytes | None = None
+        self.cursors: dict[str, queries.Cursor] = {}
+        self.cursor_number = 0
+        self.jobs: dict[str, jobs.Job] = {}
+        self.ingests: dict[str, ingest.Ingest] = {}
+        self.job_number = 0
+        self.query_jobs = 0
+        self._stuck: dict[str, Any] = {}
+        self._unseen: dict[str, frozenset[str]] = {}
+        self._readers: set[str] = set()
+        for number, name in enumerate(
+            ("full", "expired", "no_api", "no_scopes", "no_leads", "few_fields", "read_only"), 1
+        ):
+            value = f"00Dsb0000000016!sandbox.{name}.{number:04d}.not.a.real.session"
+            self.vault.add(name, value)
+        names = self.vault.names
+        self.vault.tokens[names["expired"]].expires_at = 0.0
+        self.vault.tokens[names["no_api"]].scopes = frozenset({"id", "refresh_token"})
+        self.vault.tokens[names["no_scopes"]].scopes = frozenset()
+        self._unseen[names["no_leads"]] = frozenset({"Lead"})
+        self._unseen[names["few_fields"]] = frozenset({"Lead.AnnualRevenue", "Lead.Score__c"})
+        self._readers.add(names["read_only"])
+
+    # -- permissions
+
+    def hidden_from(self, request: Request) -> frozenset[str]:
+        """Types and fields that the user behind a request may not see."""
+        return self._unseen.get(self.presented(request), frozenset()) | self.hidden
+
+    def writable(self, request: Request) -> None:
+        """Raises Answered (403) where the user may only read."""
+        if self.presented(request) in self._readers:
+            message = "insufficient access rights on object id"
+            raise problem(403, "INSUFFICIENT_ACCESS_OR_READONLY", message, [])
+
+    def authenticate(self, request: Request) -> Token:
+        """The session of a request, as Bearer or OAuth. Raises Answered (401)."""
+        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() not in ("bearer", "oauth") or not value:
+            raise problem(401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")
+        token = self.vault.find(value.strip())
+        if token is None:
+            raise bad_session()
+        if "api" not in token.scopes and request.path.startswith("/services/data"):
+            raise bad_session("This session is not valid for use with the REST API")
+        return token
+
+    # -- the allocation
+
+    def charge(self, kind: str, request: Request, token: Token) -> dict[str, str]:
+        """Count the request. Raises Answered: 403 over the allocation, 404 and 410 for a version
+        that is not there."""
+        if found := _VERSION.match(request.path):
+            if int(found[1]) < access.OLDEST:
+                raise problem(410, "UNSUPPORTED_API_VERSION", "The requested resource is retired")
+            if int(found[1]) > access.NEWEST:
+                raise missing()
+        if kind == "free":
+            return {}
+        if self.busy > 0:
+            self.busy -= 1
+            message = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
+            raise problem(403, "REQUEST_LIMIT_EXCEEDED", message)
+        if self.limits is not None:
+            most = self.limits["daily"]
+            if self.ledger.take({"daily": lambda: Window(most, DAY)}) is not None:
+                raise problem(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+        used, most = self.usage()
+        return {"Sforce-Limit-Info": f"api-usage={used}/{most}"}
+
+    def usage(self) -> tuple[int, int]:
+        """Calls of the last 24 hours, and how many there may be."""
+        most = (self.limits or self.published)["daily"]
+        left = self.ledger.room("daily")
+        return (0 if left is None else most - left), most
+
+    # -- errors and faults
+
+    def refuse(self, status: int, message: str) -> Response:
+        """An error in Salesforce's shape."""
+        code = {
+            400: "JSON_PARSER_ERROR", 403: "INSUFFICIENT_ACCESS", 404: "NOT_FOUND",
+            405: "METHOD_NOT_ALLOWED",
+        }.get(status, "UNKNOWN_EXCEPTION")  # fmt: skip
+        return Response.of_json([{"message": message, "errorCode": code}], status)
+
+    def failure(self, status: int, retry_after: str | None) -> Response:
+        """An outage in Salesforce's words. It has no 429 of its own: too many at a time is a 403,
+        which a fault that asks for 403 must not be taken for."""
+        words = {
+            401: ("INVALID_SESSION_ID", "Session expired or invalid"),
+            403: ("INSUFFICIENT_ACCESS", "insufficient access rights on object id"),
+            414: ("URI_TOO_LONG", "URI Too Long"),
+            503: ("SERVER_UNAVAILABLE", "Server unavailable, try again later"),
+        }
+        code, message = words.get(status, ("UNKNOWN_EXCEPTION", "An unexpected error occurred"))
+        response = Response.of_json([{"message": message, "errorCode": code}], status)
+        if retry_after is not None:
+            response.headers["Retry-After"] = retry_after
+        return response
+
+    def distort(self, kind: str, argument: str | None, request: Request, body: Any) -> Any:
+        """A query's answer with a fault of its content."""
+        if not isinstance(body, dict) or not isinstance(body.get("records"), list):
+            return body
+        rows = body["records"]
+        if kind == "empty":
+            body.pop("nextRecordsUrl", None)
+            return {**body, "records": [], "totalSize": 0, "done": True}
+        if kind == "loop":
+            # Whatever is asked for, the first page that was answered comes again.
+            return self._stuck.setdefault(request.path, body)
+        if rows and kind == "noid":
+            rows[0].pop("Id", None)
+        elif rows and kind == "badid":
+            named = {"value": rows[0].get("Id")}
+            rows[0]["Id"] = 9007199254740993 if argument == "number" else named
+        elif rows and kind == "huge":
+            rows[0]["Description"] = "x" * int(float(argument or 50) * 1_000_000)
+        return body
+
+    def control(self, request: Request, parts: list[str]) -> Response | None:
+        """`/_sandbox/salesforce/TYPE/...`: as for others, but what is written is checked, and new
+        records have all fields."""
+        if len(parts) != 2 or parts[0] not in TYPES or parts[1] not in ("create", "update"):
+            return super().control(request, parts)
+        body, kind = request.json(), TYPES[parts[0]]
+        try:
+            with self.lock:
+                if parts[1] == "create":
+                    return Response.of_json({"id": self.store.create(kind, body["values"])}, 201)
+                self.store.update(kind, body["id"], body["values"])
+        except Invalid as error:
+            return error.answer().response
+        return Response.of_json({})
+
+    def ready(self, base_url: str) -> dict[str, Any]:
+        """What a client needs to know."""
+        return {
+            "base_url": base_url,
+            "token": self.vault.names["full"],
+            "tokens": dict(self.vault.names),
+            "fields": {"instance_url": "https://sandbox.my.salesforce.com"},
+            "oauth": {
+                "client_id": CLIENT_ID,
+                "client_secret": CLIENT_SECRET,
+                "username": access.USERNAME,
+                "authorize_url": f"{base_url}/services/oauth2/authorize",
+                "token_url": f"{base_url}/services/oauth2/token",
+            },
+        }

@@ -1,0 +1,95 @@
+"""Salesforce under the conformance suite: the four main types and one custom type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from lumio_cli.providers.auth import Credential
+from lumio_cli.sandbox import Sandbox
+from lumio_cli.sandbox.http import Request
+from lumio_cli.sandbox.lookalike import CLIENT_ID
+from lumio_cli.sandbox.salesforce import Salesforce
+from lumio_cli.sandbox.salesforce.access import grant
+from lumio_cli.sandbox.salesforce.catalog import TYPES
+from support.conformance import Subject
+
+QUERY = "/services/data/v67.0/query"
+
+
+def org(sandbox: Sandbox) -> Salesforce:
+    """The look-alike behind a sandbox."""
+    return cast(Salesforce, sandbox.providers["salesforce"])
+
+
+def _fresh(sandbox: Sandbox) -> str:
+    value = "00Dsb0000000016!sandbox.fresh.not.a.real.session"
+    org(sandbox).vault.add("fresh", value)
+    return value
+
+
+def _grant(sandbox: Sandbox) -> Credential:
+    account = org(sandbox)
+    old = account.vault.issue(account.vault.scopes, age=7200.0)
+    return Credential(
+        "oauth",
+        old.value,
+        grant(account),
+        # As if it were good for long: that it has expired, Salesforce must say.
+        datetime.now(UTC) + timedelta(days=1),
+        tuple(sorted(account.vault.scopes)),
+        {
+            "client_id": CLIENT_ID,
+            "login_host": "login.salesforce.com",
+            "instance_url": "https://sandbox.my.salesforce.com",
+        },
+    )
+
+
+def _full(request: Request) -> bool:
+    """Changes are asked for at the same path, with a window."""
+    return " WHERE SystemModstamp" not in (request.one("q") or "")
+
+
+def subject(resource: str, kind: str, text: str, **required: Any) -> Subject:
+    """One type; `text` is a field of it."""
+
+    def dump(sandbox: Sandbox) -> Iterable[dict[str, Any]]:
+        return org(sandbox).store.dump(kind)
+
+    def create(sandbox: Sandbox, value: str) -> str:
+        return org(sandbox).store.create(TYPES[kind], {**required, text: value})
+
+    def update(sandbox: Sandbox, record_id: str, value: str) -> None:
+        org(sandbox).store.update(TYPES[kind], record_id, {text: value})
+
+    return Subject(
+        provider="salesforce",
+        resource=resource,
+        text=text,
+        listing=QUERY,
+        live=_full,
+        dump=dump,
+        create=create,
+        update=update,
+        delete=lambda sandbox, record_id: org(sandbox).tables[kind].delete(record_id),
+        purge=lambda sandbox, record_id: org(sandbox).tables[kind].purge(record_id),
+        fresh=_fresh,
+        grant=_grant,
+    )
+
+
+SUBJECTS = (
+    subject("leads", "Lead", "Description", LastName="New", Company="New", Status="New"),
+    subject(
+        "opportunities",
+        "Opportunity",
+        "Description",
+        Name="New",
+        StageName="Prospecting",
+        CloseDate="2026-12-31",
+    ),
+    subject("accounts", "Account", "Description", Name="New"),
+    subject("contacts", "Contact", "Description", LastName="New"),
+)

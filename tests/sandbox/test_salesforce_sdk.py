@@ -1,0 +1,140 @@
+"""simple-salesforce works against the look-alike: list, page, write, bulk, error, log in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from simple_salesforce.api import Salesforce
+from simple_salesforce.exceptions import (
+    SalesforceAuthenticationFailed,
+    SalesforceExpiredSession,
+    SalesforceMalformedRequest,
+    SalesforceRefusedRequest,
+    SalesforceResourceNotFound,
+)
+
+from lumio_cli.sandbox import Sandbox
+from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
+
+HOST = "sandbox.my.salesforce.com"
+
+
+class Elsewhere(HTTPAdapter):
+    """Takes what is meant for Salesforce's hosts to the sandbox: the client knows https only."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__()
+        self.base_url = base_url
+
+    def send(self, request: Any, *args: Any, **options: Any) -> Any:
+        request.url = self.base_url + request.url.partition(".com")[2]
+        return super().send(request, *args, **options)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(records=450, seed=3, quota="published", providers=("salesforce",)) as running:
+        yield running
+
+
+def session(sandbox: Sandbox) -> requests.Session:
+    found = requests.Session()
+    found.trust_env = False
+    found.mount("https://", Elsewhere(sandbox.base_url("salesforce")))
+    return found
+
+
+def connect(sandbox: Sandbox, token: str = "full") -> Salesforce:
+    return Salesforce(
+        instance=HOST,
+        session_id=sandbox.token("salesforce", token),
+        session=session(sandbox),
+        version="67.0",
+    )
+
+
+def test_it_lists_and_pages(sandbox: Sandbox) -> None:
+    client = connect(sandbox)
+    client.headers["Sforce-Query-Options"] = "batchSize=200"
+    first = client.query("SELECT Id, Name FROM Lead")
+    assert (first["totalSize"], len(first["records"]), first["done"]) == (450, 200, False)
+    second = client.query_more(first["nextRecordsUrl"], identifier_is_url=True)
+    assert len(second["records"]) == 200
+    every = client.query_all("SELECT Id FROM Lead")["records"]
+    assert len({row["Id"] for row in every}) == 450
+    assert client.api_usage["api-usage"].total == 100_000
+
+
+def test_it_writes_and_deletes_a_record(sandbox: Sandbox) -> None:
+    client = connect(sandbox)
+    lead = cast(Any, client.Lead)
+    values = {"LastName": "Müller", "Company": "Größe & Co", "Status": "New", "Score__c": 1.5}
+    made = lead.create(values)
+    assert lead.update(made["id"], {"City": "Köln"}) == 204
+    assert lead.get(made["id"])["City"] == "Köln"
+    assert lead.upsert("External_Key__c/own-1", values) == 201
+    assert lead.upsert("External_Key__c/own-1", {"City": "Bonn"}) == 200
+    assert lead.get_by_custom_id("External_Key__c", "own-1")["City"] == "Bonn"
+    assert lead.delete(made["id"]) == 204
+    assert "fields" in lead.describe()
+    gone = client.query_all("SELECT Id FROM Lead WHERE IsDeleted = true", include_deleted=True)
+    assert [row["Id"] for row in gone["records"]] == [made["id"]]
+
+
+def test_it_reads_and_writes_in_bulk(sandbox: Sandbox) -> None:
+    bulk = cast(Any, connect(sandbox).bulk2)
+    pages = list(bulk.Lead.query("SELECT Id, Name FROM Lead", max_records=200))
+    assert [page.count("\n") for page in pages] == [201, 201, 51]
+    rows = [{"LastName": f"B{n}", "Company": "C", "Status": "New"} for n in range(3)]
+    rows.append({"LastName": "", "Company": "C", "Status": "New"})
+    (result,) = bulk.Lead.insert(records=rows, wait=0)
+    assert (result["numberRecordsProcessed"], result["numberRecordsFailed"]) == (4, 1)
+    assert "REQUIRED_FIELD_MISSING" in bulk.Lead.get_failed_records(result["job_id"])
+    assert bulk.Lead.get_successful_records(result["job_id"]).count("\n") == 4
+
+
+def test_it_meets_errors_in_the_shapes_that_it_knows(sandbox: Sandbox) -> None:
+    client = connect(sandbox)
+    with pytest.raises(SalesforceMalformedRequest):
+        client.query("SELECT Nothing FROM Lead")
+    with pytest.raises(SalesforceMalformedRequest):
+        cast(Any, client.Lead).create({"LastName": "X"})
+    with pytest.raises(SalesforceResourceNotFound):
+        cast(Any, client.Lead).get("00Q000000000000AAA")
+    with pytest.raises(SalesforceExpiredSession):
+        connect(sandbox, "expired").query("SELECT Id FROM Lead")
+
+
+def test_it_is_refused_when_the_allocation_is_used_up() -> None:
+    with Sandbox(records=1, quota="daily=2", providers=("salesforce",)) as sandbox:
+        client = connect(sandbox)
+        for _ in range(2):
+            client.query("SELECT Id FROM Lead")
+        with pytest.raises(SalesforceRefusedRequest, match="REQUEST_LIMIT_EXCEEDED"):
+            client.query("SELECT Id FROM Lead")
+
+
+def test_it_logs_in_by_client_credentials(sandbox: Sandbox) -> None:
+    client = Salesforce(
+        consumer_key=CLIENT_ID,
+        consumer_secret=CLIENT_SECRET,
+        domain="sandbox.my",
+        session=session(sandbox),
+    )
+    client.sf_instance = HOST
+    client.base_url = f"https://{HOST}/services/data/v67.0/"
+    assert client.query("SELECT Id FROM Organization")["totalSize"] == 1
+
+
+def test_a_wrong_secret_is_refused(sandbox: Sandbox) -> None:
+    with pytest.raises(SalesforceAuthenticationFailed, match="invalid client credentials"):
+        Salesforce(
+            consumer_key=CLIENT_ID,
+            consumer_secret="wrong",
+            domain="sandbox.my",
+            session=session(sandbox),
+        )
