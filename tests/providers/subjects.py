@@ -14,7 +14,7 @@ from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.hubspot.auth import ALL_SCOPES, CLIENT_ID, CLIENT_SECRET, Grant
 from lumio_cli.sandbox.hubspot.catalog import Owner
 from lumio_cli.sandbox.hubspot.metadata import owner_document
-from providers import salesforce_subjects
+from providers import pipedrive_subjects, salesforce_subjects
 from support.conformance import Case, Subject, cases_of
 
 # -- HubSpot
@@ -126,6 +126,7 @@ HUBSPOT = (
 SUBJECTS: tuple[Subject, ...] = (
     *HUBSPOT,
     *salesforce_subjects.SUBJECTS,
+    *pipedrive_subjects.SUBJECTS,
 )
 _FIRST = {s.provider: s for s in reversed(SUBJECTS)}
 PAIRS: tuple[tuple[Subject, Case], ...] = tuple(

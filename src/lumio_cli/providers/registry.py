@@ -12,6 +12,7 @@ from lumio_cli.providers.base import Provider, suggest
 OURS = {
     "hubspot": "lumio_cli.providers.hubspot:HubSpot",
     "salesforce": "lumio_cli.providers.salesforce:Salesforce",
+    "pipedrive": "lumio_cli.providers.pipedrive:Pipedrive",
 }
 GROUP = "lumio.providers"
 

@@ -11,6 +11,7 @@ from .options import Options
 PROVIDERS = {
     "hubspot": "HubSpot",
     "salesforce": "Salesforce",
+    "pipedrive": "Pipedrive",
 }
 """By name, the class in the package of that name."""
 

@@ -1,0 +1,254 @@
+"""What Pipedrive's resources are: their columns, how they are listed, what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from lumio_cli.providers.base import (
+    Call,
+    Column,
+    Cursor,
+    Kind,
+    Place,
+    Record,
+    Reply,
+    Resource,
+    Writes,
+    dig,
+)
+from lumio_cli.providers.paging import Paging, Single, Token
+
+NEXT = "additional_data.next_cursor"
+PAGE = 500
+"""Records a page: the most that v2 gives."""
+LOOKBACK = 120.0
+"""Seconds that a window reaches back: times are whole seconds, and a record that was being
+written when we asked may carry an earlier one."""
+COSTS = {"list": 10.0, "archived": 20.0, "settings": 5.0, "write": 5.0, "delete": 3.0, "get": 1.0}
+"""Tokens of the company's day, by kind of request (`x-token-cost` in the description of v2)."""
+
+
+_PAGES = Token(NEXT, "cursor", "limit")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveThenArchived:
+    """The deals, then the archived ones, which are a listing of their own.
+
+    A deal that is archived while the walk is on its way comes in the second listing, if not in
+    both; the same record twice does no harm.
+    """
+
+    archived: str
+    pages: Token = _PAGES
+
+    def first(self, size: int) -> Place:
+        """The first page of the deals."""
+        return self.pages.first(size)
+
+    def ask(self, call: Call, place: Place) -> Call:
+        """The listing that the place lies in. Archived deals cost twice as much, and come without
+        the labels that can be asked for with all others."""
+        if place.get("archived"):
+            asked = {k: v for k, v in call.params.items() if not k.endswith("labels")}
+            call = replace(call, path=self.archived, params=asked, cost=COSTS["archived"])
+        return self.pages.ask(call, place)
+
+    def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
+        """The next page, or the first of the archived deals."""
+        following = self.pages.next(place, reply, rows)
+        if place.get("archived"):
+            return None if following is None else {**following, "archived": True}
+        return {"size": place["size"], "archived": True} if following is None else following
+
+
+_SHORT = {"i": "integer", "n": "number", "b": "boolean", "t": "datetime", "j": "json"}
+
+
+def _columns(written: str, read: str) -> tuple[Column, ...]:
+    """Columns from `name` or `name:kind` (by the kind's first letter), each a member of the
+    record; those of `read` cannot be written. `name=path` lies deeper."""
+    found = []
+    for listed, read_only in ((written, False), (read, True)):
+        for item in listed.split():
+            name, _, kind = item.partition(":")
+            name, _, path = name.partition("=")
+            column = Column(name, path or name, _SHORT.get(kind, "text"), read_only)  # type: ignore[arg-type]
+            found.append(column)
+    return tuple(found)
+
+
+_ONE_BY_ONE = Writes(create=1, update=1, archive=1)
+
+
+def _main(
+    name: str,
+    title: str,
+    stem: str,
+    columns: tuple[Column, ...],
+    *,
+    deletes: tuple[str, ...] = ("sweep",),
+    pages: Paging = _PAGES,
+    note: str = "",
+) -> Resource:
+    paging: dict[Kind, Paging] = {"full": pages, "changes": pages}
+    if "tombstones" in deletes:
+        paging["tombstones"] = _PAGES
+    return Resource(
+        name=name,
+        path=f"/api/v2/{name}",
+        title=title,
+        columns=columns,
+        paging=paging,
+        page_size=dict.fromkeys(paging, PAGE),
+        rows="data",
+        updated="update_time",
+        cursor=Cursor("update_time", lookback=LOOKBACK),
+        deletes=deletes,  # type: ignore[arg-type]
+        scopes=(f"{stem}:read",),
+        write_scopes=(f"{stem}:full",),
+        writes=_ONE_BY_ONE,
+        note=note,
+    )
+
+
+_SWEPT = "Deletions are seen by a full sync: the API has no list of what was deleted."
+
+DEALS = _main(
+    "deals",
+    "Deals",
+    "deals",
+    _columns(
+        "title value:n currency status stage_id:i pipeline_id:i person_id:i org_id:i owner_id:i"
+        " probability:n expected_close_date lost_reason won_time:t lost_time:t close_time:t"
+        " label_ids:j visible_to:i",
+        "labels:j creator_user_id:i add_time:t update_time:t stage_change_time:t local_won_date"
+        " local_lost_date local_close_date is_archived:b archive_time:t origin origin_id channel:i"
+        " channel_id source_lead_id acv:n arr:n mrr:n",
+    ),
+    deletes=("tombstones", "sweep"),
+    pages=LiveThenArchived("/api/v2/deals/archived"),
+    note="Archived deals are among them, with is_archived = 1; they cannot be changed.",
+)
+PERSONS = _main(
+    "persons",
+    "Persons",
+    "contacts",
+    _columns(
+        "name org_id:i owner_id:i emails:j phones:j label_ids:j visible_to:i job_title notes"
+        " birthday im:j",
+        "first_name last_name labels:j postal_address=postal_address.value picture_id:i add_time:t"
+        " update_time:t",
+    ),
+    note=_SWEPT,
+)
+ORGANIZATIONS = _main(
+    "organizations",
+    "Organizations",
+    "contacts",
+    _columns(
+        "name owner_id:i address=address.value label_ids:j visible_to:i website linkedin"
+        " industry:i annual_revenue:n employee_count:i",
+        "labels:j address_country=address.country address_region=address.admin_area_level_1"
+        " address_city=address.locality address_street=address.route"
+        " address_street_number=address.street_number address_postal_code=address.postal_code"
+        " add_time:t update_time:t",
+    ),
+    note=_SWEPT,
+)
+ACTIVITIES = _main(
+    "activities",
+    "Activities",
+    "activities",
+    _columns(
+        "subject type done:b due_date due_time duration owner_id:i deal_id:i lead_id person_id:i"
+        " org_id:i project_id:i note public_description busy:b priority:i participants:j"
+        " location=location.value",
+        "attendees:j creator_user_id:i marked_as_done_time:t conference_meeting_client"
+        " conference_meeting_url conference_meeting_id add_time:t update_time:t",
+    ),
+    note=_SWEPT,
+)
+PRODUCTS = _main(
+    "products",
+    "Products",
+    "products",
+    _columns(
+        "name code description unit tax:n category owner_id:i is_linkable:b visible_to:i prices:j"
+        " billing_frequency billing_frequency_cycles:i",
+        "add_time:t update_time:t",
+    ),
+    note=_SWEPT,
+)
+MAIN = (DEALS, PERSONS, ORGANIZATIONS, ACTIVITIES, PRODUCTS)
+
+
+def _settings(name: str, title: str, columns: tuple[Column, ...]) -> Resource:
+    return Resource(
+        name=name,
+        path=f"/api/v2/{name}",
+        title=title,
+        columns=columns,
+        paging={"full": _PAGES},
+        page_size={"full": PAGE},
+        rows="data",
+        updated="update_time",
+        deletes=("sweep",),
+        scopes=("deals:read",),
+        write_scopes=("admin",),
+        writes=_ONE_BY_ONE,
+    )
+
+
+PIPELINES = _settings(
+    "pipelines",
+    "Pipelines",
+    _columns("name is_deal_probability_enabled:b", "order_nr:i add_time:t update_time:t"),
+)
+STAGES = _settings(
+    "stages",
+    "Stages",
+    _columns(
+        "name pipeline_id:i deal_probability:i is_deal_rot_enabled:b days_to_rotten:i",
+        "order_nr:i add_time:t update_time:t",
+    ),
+)
+USERS = Resource(
+    name="users",
+    path="/api/v1/users",
+    title="Users",
+    columns=_columns(
+        "",
+        "name email phone active=active_flag:b activated:b role_id:i timezone_name locale"
+        " default_currency created:t modified:t last_login:t",
+    ),
+    paging={"full": Single()},
+    rows="data",
+    updated="modified",
+    deletes=("sweep",),
+    scopes=("users:read",),
+    metadata=True,
+    note="There is no v2 of it; its times are in UTC, and say so nowhere.",
+)
+
+FIELDS: Mapping[str, str] = {
+    "deals": "/api/v2/dealFields",
+    "persons": "/api/v2/personFields",
+    "organizations": "/api/v2/organizationFields",
+    "products": "/api/v2/productFields",
+}
+"""Where each resource's fields are defined. Activities have no custom fields in v2, and their
+definitions need an administrator."""
+
+
+def list_cost(resource: Resource) -> float:
+    """What a page of a resource costs."""
+    if resource is USERS:
+        return 20.0
+    return COSTS["settings" if resource in (PIPELINES, STAGES) else "list"]
+
+
+def deleted(record: Record) -> bool:
+    """Whether a record that is listed has been deleted."""
+    return dig(record, "is_deleted") is True

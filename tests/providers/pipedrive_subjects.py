@@ -1,0 +1,99 @@
+"""Pipedrive's resources for the conformance suite."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from lumio_cli.providers.auth import Credential
+from lumio_cli.sandbox import Sandbox
+from lumio_cli.sandbox.http import Request
+from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
+from lumio_cli.sandbox.pipedrive import Pipedrive
+from support.conformance import Subject
+
+
+def account(sandbox: Sandbox) -> Pipedrive:
+    """The company behind the API."""
+    return cast("Pipedrive", sandbox.providers["pipedrive"])
+
+
+def _fresh(sandbox: Sandbox) -> str:
+    token = "5a4db0c50000000000000000000000000000f4e5"
+    account(sandbox).vault.add("fresh", token)
+    return token
+
+
+def grant(sandbox: Sandbox) -> Credential:
+    """An OAuth login whose access token has expired, though lumio believes otherwise."""
+    vault = account(sandbox).vault
+    refresh = vault.grant(vault.scopes)
+    old = vault.issue(vault.scopes, refresh, age=7200)
+    return Credential(
+        "oauth",
+        old.value,
+        refresh,
+        datetime.fromtimestamp(time.time(), UTC) + timedelta(days=1),
+        vault.scopes,
+        {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
+    )
+
+
+def _live(request: Request) -> bool:
+    """A page of everything: neither of what changed nor of what was deleted."""
+    return request.method == "GET" and not {"updated_since", "status"} & request.query.keys()
+
+
+def _subject(kind: str, text: str, *, counted: bool = False, **more: Any) -> Subject:
+    """A resource; `text` is a member of its records, `counted` one whose number is fixed."""
+
+    def dump(sandbox: Sandbox) -> Iterable[dict[str, Any]]:
+        return account(sandbox).dump(kind)
+
+    def create(sandbox: Sandbox, value: str) -> str:
+        from lumio_cli.sandbox.pipedrive.data import defaults
+
+        return account(sandbox).tables[kind].insert({**defaults(kind), text: value})
+
+    def update(sandbox: Sandbox, record_id: str, value: str) -> None:
+        account(sandbox).tables[kind].update(record_id, {text: value})
+
+    def purge(sandbox: Sandbox, record_id: str) -> None:
+        account(sandbox).tables[kind].purge(record_id)
+
+    def fill(sandbox: Sandbox, count: int) -> None:
+        account(sandbox).fill(kind, count)
+
+    return Subject(
+        provider="pipedrive",
+        resource=kind,
+        text=text,
+        listing=f"/api/v2/{kind}",
+        live=_live,
+        dump=dump,
+        create=create,
+        update=update,
+        purge=purge,
+        fresh=_fresh,
+        grant=grant,
+        fill=fill if counted else None,
+        **more,
+    )
+
+
+def _delete_deal(sandbox: Sandbox, record_id: str) -> None:
+    account(sandbox).tables["deals"].delete(record_id)
+
+
+SUBJECTS = (
+    # Archived deals and deleted ones are listings of their own.
+    _subject("deals", "title", delete=_delete_deal, idle=3),
+    _subject("persons", "name"),
+    _subject("organizations", "name"),
+    _subject("activities", "subject"),
+    _subject("products", "name"),
+    _subject("pipelines", "name", counted=True),
+    _subject("stages", "name", counted=True),
+)
