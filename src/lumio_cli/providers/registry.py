@@ -11,6 +11,7 @@ from lumio_cli.providers.base import Provider, suggest
 
 OURS = {
     "hubspot": "lumio_cli.providers.hubspot:HubSpot",
+    "shopify": "lumio_cli.providers.shopify:Shopify",
     "salesforce": "lumio_cli.providers.salesforce:Salesforce",
     "pipedrive": "lumio_cli.providers.pipedrive:Pipedrive",
 }

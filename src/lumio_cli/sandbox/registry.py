@@ -10,6 +10,7 @@ from .options import Options
 
 PROVIDERS = {
     "hubspot": "HubSpot",
+    "shopify": "Shopify",
     "salesforce": "Salesforce",
     "pipedrive": "Pipedrive",
 }

@@ -1,0 +1,350 @@
+"""What Shopify's resources are: their columns, how they are listed, what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lumio_cli.errors import BadReplyError
+from lumio_cli.providers.base import (
+    Call,
+    Column,
+    Cursor,
+    Kind,
+    Place,
+    Record,
+    Reply,
+    Resource,
+    Writes,
+    dig,
+)
+from lumio_cli.providers.paging import Each, Paging, Parents, Token
+from lumio_cli.providers.shopify import documents as ask
+from lumio_cli.providers.shopify import graph
+
+LOOKBACK = 300.0
+"""Seconds that windows reach back: searches are answered from an index that lags behind."""
+ONE = Writes(create=1, update=1, archive=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyset:
+    """Pages by id: each asks for what lies above the last node's number, in the order of ids.
+
+    Shopify pages no deeper than 25,000 objects of one list (API limits, "Pagination limits"); a
+    condition on the id begins a new list with each page. `root` is the connection in the answer.
+    """
+
+    root: str
+
+    def first(self, size: int) -> Place:
+        return {"size": size}
+
+    def ask(self, call: Call, place: Place) -> Call:
+        variables = {**call.json["variables"], "first": place["size"]}
+        if place.get("above"):
+            terms = [variables.get("query"), f"id:>{place['above']}"]
+            variables["query"] = " AND ".join(t for t in terms if t)
+        return replace(call, json={**call.json, "variables": variables})
+
+    def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
+        page = dig(reply.json(), f"data.{self.root}")
+        nodes = dig(page, "nodes")
+        if not nodes or not dig(page, "pageInfo.hasNextPage"):
+            return None
+        # A node without an id cannot say where to go on; the last one that has it can.
+        above = [number for node in nodes if (number := number_of(dig(node, "id")))]
+        if not above:
+            raise BadReplyError("a page has no record with an id, and more were to come")
+        return {"size": place["size"], "above": above[-1]}
+
+
+def number_of(record_id: Any) -> str:
+    """The number at the end of a gid (`gid://shopify/Product/123`); empty where there is none."""
+    tail = str(record_id).partition("?")[0].rpartition("/")[2]
+    return tail if isinstance(record_id, str | int) and tail.isdigit() else ""
+
+
+def _after(root: str) -> Token:
+    """Pages by cursor, for lists that cannot be searched by id."""
+    page = f"data.{root}.pageInfo"
+    return Token(f"{page}.endCursor", "after", "first", "variables", f"{page}.hasNextPage")
+
+
+def columns(listed: str) -> tuple[Column, ...]:
+    """Columns from `name`, `name:kind` or `name:kind=path`; a `!` marks one that can be written.
+
+    Without a path it is the name in camel case, as Shopify writes it.
+    """
+    found = []
+    for item in listed.split():
+        head, _, path = item.partition("=")
+        name, _, kind = head.rstrip("!").partition(":")
+        first, *rest = name.split("_")
+        found.append(
+            Column(
+                name,
+                path or first + "".join(word.capitalize() for word in rest),
+                kind or "text",  # type: ignore[arg-type]
+                read_only=not head.endswith("!"),
+            )
+        )
+    return tuple(found)
+
+
+STAMPS = " created_at:datetime updated_at:datetime"
+
+
+def _put_metafields(call: Call, keys: Mapping[str, str | None]) -> Call:
+    """Ask for the metafields of these owners: the first ones, or those after their tokens."""
+    version = call.path.split("/")[3]
+    if not any(keys.values()):
+        return graph.call(version, ask.OWNED, {"ids": list(keys)})
+    variables: dict[str, Any] = {}
+    for n, (owner, token) in enumerate(keys.items()):
+        variables |= {f"id{n}": owner, f"after{n}": token}
+    return graph.call(version, ask.owned_more(len(keys)), variables)
+
+
+def owners(reply: Reply) -> list[Any]:
+    """The owners in an answer about metafields; those that are gone are not among them."""
+    data = dig(reply.json(), "data")
+    listed = data.get("nodes") if "nodes" in data else list(data.values())
+    return [owner for owner in listed if owner]
+
+
+def _more_metafields(reply: Reply) -> dict[str, str]:
+    """The owners whose list of metafields goes on, with the cursor to ask on."""
+    return {
+        str(owner["id"]): str(dig(owner, "metafields.pageInfo.endCursor"))
+        for owner in owners(reply)
+        if dig(owner, "metafields.pageInfo.hasNextPage")
+    }
+
+
+def _put_location(call: Call, key: str) -> Call:
+    variables = {**call.json["variables"], "id": key}
+    return replace(call, json={**call.json, "variables": variables})
+
+
+def _resource(name: str, title: str, root: str, listed: str, size: int, **more: Any) -> Resource:
+    """A resource with a list of its own, sorted and searched by id."""
+    paging: dict[Kind, Paging] = {"full": Keyset(root), "changes": Keyset(root)}
+    sizes: dict[Kind, int] = {"full": size, "changes": size}
+    if "tombstones" in more.get("deletes", ()):
+        paging["tombstones"], sizes["tombstones"] = _after("events"), 250
+    return Resource(
+        name=name,
+        path=root,
+        title=title,
+        columns=columns(listed + STAMPS),
+        paging=paging,
+        page_size=sizes,
+        rows=f"data.{root}.nodes",
+        cursor=Cursor(path="updatedAt", lookback=LOOKBACK),
+        **{"deletes": ("sweep",), **more},
+    )
+
+
+PRODUCTS = _resource(
+    "products",
+    "Products with their variants",
+    "products",
+    "legacy_id:integer=legacyResourceId title! handle! status! vendor! product_type! tags:json!"
+    " description_html! template_suffix! seo_title!=seo.title seo_description!=seo.description"
+    " category=category.fullName is_gift_card:boolean total_inventory:integer"
+    " tracks_inventory:boolean has_only_default_variant:boolean online_store_url"
+    " min_price:number=priceRangeV2.minVariantPrice.amount"
+    " max_price:number=priceRangeV2.maxVariantPrice.amount"
+    " currency=priceRangeV2.minVariantPrice.currencyCode variants_count:integer=variantsCount.count"
+    " options:json variants:json published_at:datetime",
+    100,
+    deletes=("tombstones", "sweep"),
+    scopes=("read_products",),
+    write_scopes=("write_products",),
+    writes=ONE,
+)
+ORDERS = _resource(
+    "orders",
+    "Orders with their line items",
+    "orders",
+    "legacy_id:integer=legacyResourceId name email! phone! note! po_number! tags:json!"
+    " customer_id=customer.id financial_status=displayFinancialStatus"
+    " fulfillment_status=displayFulfillmentStatus return_status currency=currencyCode"
+    " total:number=currentTotalPriceSet.shopMoney.amount"
+    " subtotal:number=currentSubtotalPriceSet.shopMoney.amount"
+    " tax:number=currentTotalTaxSet.shopMoney.amount"
+    " discounts:number=currentTotalDiscountsSet.shopMoney.amount"
+    " shipping:number=totalShippingPriceSet.shopMoney.amount"
+    " refunded:number=totalRefundedSet.shopMoney.amount"
+    " outstanding:number=totalOutstandingSet.shopMoney.amount"
+    " original_total:number=totalPriceSet.shopMoney.amount"
+    " items:integer=currentSubtotalLineItemsQuantity taxes_included:boolean test:boolean"
+    " confirmed:boolean closed:boolean cancel_reason source_name discount_codes:json"
+    " payment_gateways:json=paymentGatewayNames custom_attributes:json line_items:json"
+    " shipping_address:json billing_address:json closed_at:datetime cancelled_at:datetime"
+    " processed_at:datetime",
+    50,
+    scopes=("read_orders", "read_customers"),
+    write_scopes=("write_orders",),
+    writes=Writes(update=1),
+    note="Shopify shows the orders of the last 60 days, unless the app has read_all_orders.",
+)
+CUSTOMERS = _resource(
+    "customers",
+    "Customers",
+    "customers",
+    "legacy_id:integer=legacyResourceId display_name first_name! last_name!"
+    " email!=defaultEmailAddress.emailAddress phone!=defaultPhoneNumber.phoneNumber"
+    " email_marketing=defaultEmailAddress.marketingState"
+    " sms_marketing=defaultPhoneNumber.marketingState note! tags:json! state locale!"
+    " tax_exempt:boolean! verified_email:boolean orders:integer=numberOfOrders"
+    " amount_spent:number=amountSpent.amount currency=amountSpent.currencyCode"
+    " city=defaultAddress.city province=defaultAddress.province country=defaultAddress.country"
+    " default_address:json",
+    100,
+    scopes=("read_customers",),
+    write_scopes=("write_customers",),
+    writes=ONE,
+)
+INVENTORY_ITEMS = _resource(
+    "inventory_items",
+    "Inventory items",
+    "inventoryItems",
+    "legacy_id:integer=legacyResourceId sku tracked:boolean requires_shipping:boolean"
+    " unit_cost:number=unitCost.amount currency=unitCost.currencyCode"
+    " weight:number=measurement.weight.value weight_unit=measurement.weight.unit"
+    " country_of_origin=countryCodeOfOrigin province_of_origin=provinceCodeOfOrigin"
+    " harmonized_system_code",
+    100,
+    scopes=("read_inventory",),
+)
+FULFILLMENTS = replace(
+    _resource(
+        "fulfillments",
+        "Fulfillments",
+        "orders",
+        "legacy_id:integer=legacyResourceId order_id=order.id order_name=order.name name status"
+        " display_status total_quantity:integer requires_shipping:boolean location_id=location.id"
+        " tracking:json=trackingInfo line_items:json=fulfillmentLineItems"
+        " delivered_at:datetime estimated_delivery_at:datetime in_transit_at:datetime",
+        50,
+        scopes=("read_orders", "read_fulfillments"),
+        note="Read with the orders that changed; a fulfillment changes its order.",
+    ),
+    path="fulfillments",
+)
+LOCATIONS = Resource(
+    name="locations",
+    path="locations",
+    title="Locations",
+    columns=columns(
+        "legacy_id:integer=legacyResourceId name is_active:boolean"
+        " is_fulfillment_service:boolean fulfills_online_orders:boolean ships_inventory:boolean"
+        " has_active_inventory:boolean city=address.city country=address.countryCode address:json"
+        + STAMPS
+    ),
+    paging={"full": _after("locations")},
+    page_size={"full": 100},
+    rows="data.locations.nodes",
+    deletes=("sweep",),
+    scopes=("read_locations",),
+    metadata=True,
+)
+_STOCK = Each(_put_location, _after("location.inventoryLevels"))
+INVENTORY_LEVELS = Resource(
+    name="inventory_levels",
+    path="inventory_levels",
+    title="Inventory levels: stock of an item at a location",
+    columns=columns(
+        "item_id=item.id sku=item.sku location_id=location.id location=location.name"
+        " available:integer!=quantities.available on_hand:integer!=quantities.on_hand"
+        " committed:integer=quantities.committed incoming:integer=quantities.incoming"
+        " reserved:integer=quantities.reserved damaged:integer=quantities.damaged"
+        " is_active:boolean can_deactivate:boolean" + STAMPS
+    ),
+    paging={"full": _STOCK, "changes": _STOCK},
+    page_size={"full": 100, "changes": 100},
+    rows="data.location.inventoryLevels.nodes",
+    cursor=Cursor(path="updatedAt", lookback=LOOKBACK),
+    deletes=("sweep",),
+    scopes=("read_inventory", "read_locations"),
+    write_scopes=("write_inventory",),
+    parents=("locations",),
+    writes=Writes(update=250),
+    note="Listed location by location: needs the resource locations.",
+)
+# What changed is asked for by the ids of owners, so that what is gone of them is known; everything
+# is listed with the owners, which costs Shopify a tenth: see `Shopify.paging`.
+_OWNED = Parents(_put_metafields, _more_metafields)
+METAFIELDS = Resource(
+    name="metafields",
+    path="metafields",
+    title="Metafields of products, customers and orders",
+    columns=columns(
+        "legacy_id:integer=legacyResourceId owner_id owner_type namespace key type value"
+        " compare_digest" + STAMPS
+    ),
+    paging={"full": _OWNED, "changes": _OWNED},
+    page_size={"full": 100, "changes": 40},
+    rows="data.nodes",
+    deletes=("sweep",),
+    parents=("products", "customers", "orders"),
+    group="ownerId",
+    note="Read for owners that changed and, in a full sync, for all.",
+)
+ALL = (
+    PRODUCTS, CUSTOMERS, ORDERS, FULFILLMENTS, INVENTORY_ITEMS, LOCATIONS, INVENTORY_LEVELS,
+    METAFIELDS,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """Children that a record's page brings in part: the connection's name, the document that
+    brings the others, and where in its answer they are."""
+
+    field: str
+    document: str
+    path: str
+
+
+METAFIELDS_OF = Nested("metafields", ask.NEXT_OWNED, "data.node.metafields")
+NESTED: Mapping[str, Nested] = {
+    "products": Nested(
+        "variants",
+        ask.more("ProductVariants", "product", "variants", ask.VARIANT),
+        "data.product.variants",
+    ),
+    "orders": Nested(
+        "lineItems",
+        ask.more("OrderLineItems", "order", "lineItems", ask.LINE),
+        "data.order.lineItems",
+    ),
+    "fulfillments": Nested(
+        "fulfillmentLineItems",
+        ask.more("FulfillmentItems", "fulfillment", "fulfillmentLineItems", ask.SHIPPED),
+        "data.fulfillment.fulfillmentLineItems",
+    ),
+}
+LISTINGS: Mapping[str, str] = {
+    "products": ask.listing("Products", "products", ask.PRODUCT, "variants", ask.VARIANT),
+    "orders": ask.listing("Orders", "orders", ask.ORDER, "lineItems", ask.LINE),
+    "customers": ask.listing("Customers", "customers", ask.CUSTOMER),
+    "inventory_items": ask.listing("InventoryItems", "inventoryItems", ask.ITEM),
+    "fulfillments": ask.FULFILLMENTS,
+    "locations": ask.LOCATIONS,
+    "inventory_levels": ask.LEVELS,
+}
+BULK: Mapping[str, str] = {
+    "products": ask.bulk("products", ask.PRODUCT, "variants", ask.VARIANT),
+    "orders": ask.bulk("orders", ask.ORDER, "lineItems", ask.LINE),
+    "customers": ask.bulk("customers", ask.CUSTOMER),
+    "inventory_items": ask.bulk("inventoryItems", ask.ITEM),
+    "inventory_levels": ask.bulk(
+        "locations(includeInactive: true)", "id", "inventoryLevels", ask.LEVEL
+    ),
+}
+"""What can be read by a bulk operation. Fulfillments cannot: Shopify does not take connections
+within a list there."""

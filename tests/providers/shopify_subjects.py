@@ -1,0 +1,126 @@
+"""Shopify's resources for the conformance suite."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from lumio_cli.providers.auth import Credential
+from lumio_cli.providers.base import dig
+from lumio_cli.providers.shopify.resources import LISTINGS, NESTED
+from lumio_cli.sandbox import Sandbox
+from lumio_cli.sandbox.http import Request
+from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
+from lumio_cli.sandbox.shopify import Shopify, engine
+from lumio_cli.sandbox.shopify.provider import SCOPES
+from lumio_cli.sandbox.shopify.roots import Root
+from support.conformance import Subject
+
+ROOTS = {"inventory_items": "inventoryItems"}
+
+
+def shop(sandbox: Sandbox) -> Shopify:
+    """The look-alike."""
+    return cast(Shopify, sandbox.providers["shopify"])
+
+
+def asked(sandbox: Sandbox, document: str, **variables: Any) -> Any:
+    """The data of a document, straight from the look-alike's engine: no token, no cost."""
+    like = shop(sandbox)
+    compiled, errors = engine.compiled(document)
+    assert compiled is not None, errors
+    root = Root(like, frozenset(SCOPES))
+    data, wrong = engine.run(compiled, root, variables, None, like)
+    assert not wrong, wrong
+    return data
+
+
+def dump(sandbox: Sandbox, kind: str) -> Iterable[dict[str, Any]]:
+    """All live records of a kind, with all of their children."""
+    root, above = ROOTS.get(kind, kind), 0
+    nested = NESTED.get(kind)
+    while True:
+        data = asked(sandbox, LISTINGS[kind], first=250, query=f"id:>{above}")[root]
+        for node in data["nodes"]:
+            if nested is not None:
+                page = node[nested.field]
+                children = page["nodes"]
+                while page["pageInfo"]["hasNextPage"]:
+                    after = page["pageInfo"]["endCursor"]
+                    more = asked(sandbox, nested.document, id=node["id"], after=after)
+                    page = dig(more, nested.path.removeprefix("data."))
+                    children = children + page["nodes"]
+                node[nested.field] = children
+            above = int(node["id"].rpartition("/")[2])
+            yield node
+        if not data["pageInfo"]["hasNextPage"]:
+            return
+
+
+def _fresh(sandbox: Sandbox) -> str:
+    token = "shpat_sandbox_fresh_00000000000000000"
+    shop(sandbox).vault.add("fresh", token)
+    return token
+
+
+def _grant(sandbox: Sandbox) -> Credential:
+    vault = shop(sandbox).vault
+    refresh = vault.grant(SCOPES)
+    old = vault.issue(SCOPES, refresh, age=2 * vault.seconds)
+    return Credential(
+        "oauth",
+        old.value,
+        refresh,
+        # As if it were good for long: that it has expired, the provider must say.
+        datetime.fromtimestamp(time.time(), UTC) + timedelta(days=1),
+        SCOPES,
+        {
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "shop": "sandbox-store.myshopify.com",
+        },
+    )
+
+
+def _live(request: Request) -> bool:
+    """A page of the full walk: those of a window are searched by time."""
+    return b"updated_at" not in request.body
+
+
+def _subject(kind: str, operation: str, text: str) -> Subject:
+    """A resource with a list of its own; `text` is a plain field of its documents."""
+
+    def create(sandbox: Sandbox, value: str) -> str:
+        return shop(sandbox).account.create(kind, **{text: value})
+
+    def update(sandbox: Sandbox, record_id: str, value: str) -> None:
+        shop(sandbox).tables[kind].update(record_id, {text: value})
+
+    return Subject(
+        provider="shopify",
+        resource=kind,
+        text=text,
+        live=_live,
+        listing=f"/admin/api/*/graphql.json#{operation}",
+        dump=lambda sandbox: dump(sandbox, kind),
+        create=create,
+        update=update,
+        delete=(
+            (lambda sandbox, record_id: shop(sandbox).tables[kind].delete(record_id))
+            if kind == "products"
+            else None
+        ),
+        purge=lambda sandbox, record_id: shop(sandbox).tables[kind].purge(record_id),
+        fresh=_fresh,
+        grant=_grant,
+    )
+
+
+SUBJECTS = (
+    _subject("products", "Products", "title"),
+    _subject("customers", "Customers", "note"),
+    _subject("orders", "Orders", "note"),
+    _subject("inventory_items", "InventoryItems", "sku"),
+)
