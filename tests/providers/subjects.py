@@ -14,7 +14,7 @@ from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.hubspot.auth import ALL_SCOPES, CLIENT_ID, CLIENT_SECRET, Grant
 from lumio_cli.sandbox.hubspot.catalog import Owner
 from lumio_cli.sandbox.hubspot.metadata import owner_document
-from providers import pipedrive_subjects, salesforce_subjects, shopify_subjects
+from providers import pipedrive_subjects, salesforce_subjects, shopify_subjects, slack_subjects
 from support.conformance import Case, Subject, cases_of
 
 # -- HubSpot
@@ -127,6 +127,7 @@ SUBJECTS: tuple[Subject, ...] = (
     *HUBSPOT,
     *shopify_subjects.SUBJECTS,
     *salesforce_subjects.SUBJECTS,
+    *slack_subjects.SUBJECTS,
     *pipedrive_subjects.SUBJECTS,
 )
 _FIRST = {s.provider: s for s in reversed(SUBJECTS)}

@@ -13,6 +13,7 @@ OURS = {
     "hubspot": "lumio_cli.providers.hubspot:HubSpot",
     "shopify": "lumio_cli.providers.shopify:Shopify",
     "salesforce": "lumio_cli.providers.salesforce:Salesforce",
+    "slack": "lumio_cli.providers.slack:Slack",
     "pipedrive": "lumio_cli.providers.pipedrive:Pipedrive",
 }
 GROUP = "lumio.providers"

@@ -12,6 +12,7 @@ PROVIDERS = {
     "hubspot": "HubSpot",
     "shopify": "Shopify",
     "salesforce": "Salesforce",
+    "slack": "Slack",
     "pipedrive": "Pipedrive",
 }
 """By name, the class in the package of that name."""

@@ -133,8 +133,10 @@ def test_200_000_lines_are_read_with_flat_memory(sandbox: Sandbox) -> None:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert (products, variants) == (5000, 200_000)
-    assert pages == -(-size // bulk.CHUNK) or pages == size // bulk.CHUNK + 2
-    assert peak < 16 * bulk.CHUNK < 3 * size
+    # A chunk is cut where its last product begins, so that there are a few more of them.
+    assert size / bulk.CHUNK <= pages <= size / bulk.CHUNK * 1.2 + 2
+    # The look-alike lives in the same process, and keeps the whole file.
+    assert peak < size + 8 * bulk.CHUNK
 
 
 def _nothing(_: Any) -> Any:
