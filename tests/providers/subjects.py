@@ -14,7 +14,15 @@ from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.hubspot.auth import ALL_SCOPES, CLIENT_ID, CLIENT_SECRET, Grant
 from lumio_cli.sandbox.hubspot.catalog import Owner
 from lumio_cli.sandbox.hubspot.metadata import owner_document
-from providers import pipedrive_subjects, salesforce_subjects, shopify_subjects, slack_subjects
+from providers import (
+    linkedin_subjects,
+    mailchimp_subjects,
+    pipedrive_subjects,
+    salesforce_subjects,
+    shopify_subjects,
+    slack_subjects,
+    whatsapp_subjects,
+)
 from support.conformance import Case, Subject, cases_of
 
 # -- HubSpot
@@ -125,9 +133,12 @@ HUBSPOT = (
 
 SUBJECTS: tuple[Subject, ...] = (
     *HUBSPOT,
+    *whatsapp_subjects.SUBJECTS,
     *shopify_subjects.SUBJECTS,
     *salesforce_subjects.SUBJECTS,
+    *mailchimp_subjects.SUBJECTS,
     *slack_subjects.SUBJECTS,
+    *linkedin_subjects.SUBJECTS,
     *pipedrive_subjects.SUBJECTS,
 )
 _FIRST = {s.provider: s for s in reversed(SUBJECTS)}

@@ -137,7 +137,8 @@ class Verdict:
     """An outcome with what the provider said about it.
 
     `retry_after` in seconds. `quota` names the quota that a THROTTLED or EXHAUSTED answer is
-    about; empty is all that apply to the call. `scopes` are the missing permissions.
+    about; empty is all that apply to the call. `scopes` are the missing permissions. `hint` is what
+    to do about a DENIED or REJECTED answer, where that is known.
     """
 
     outcome: Outcome
@@ -146,6 +147,7 @@ class Verdict:
     retry_after: float | None = None
     quota: str = ""
     scopes: tuple[str, ...] = ()
+    hint: str = ""
 
 
 # --- quotas ---------------------------------------------------------------------------------

@@ -96,8 +96,8 @@ class Offset:
     """Pages are asked for by how many rows lie before them.
 
     `total` is where the answer says how many rows there are; without it a page that is not full is
-    the last. Where the total shrinks during a walk, rows have moved forward: the next page begins
-    as much earlier, so that none is passed over.
+    the last. Where the total has shrunk since the page before, rows have moved forward: as many of
+    those that lie before this page may never have been read, and the walk goes back to them.
     """
 
     param: str
@@ -117,9 +117,9 @@ class Offset:
             return {"size": size, "offset": after} if len(rows) >= size else None
         total = int(dig(reply.json(), self.total) or 0)
         shrunk = max(0, place.get("total", total) - total)
-        if after >= total and not shrunk:
-            return None
-        return {"size": size, "offset": max(0, after - shrunk), "total": total}
+        if shrunk:
+            return {"size": size, "offset": max(0, place["offset"] - shrunk), "total": total}
+        return {"size": size, "offset": after, "total": total} if after < total else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,12 @@ from lumio_cli.providers.base import Provider, suggest
 
 OURS = {
     "hubspot": "lumio_cli.providers.hubspot:HubSpot",
+    "whatsapp": "lumio_cli.providers.whatsapp:WhatsApp",
     "shopify": "lumio_cli.providers.shopify:Shopify",
     "salesforce": "lumio_cli.providers.salesforce:Salesforce",
+    "mailchimp": "lumio_cli.providers.mailchimp:Mailchimp",
     "slack": "lumio_cli.providers.slack:Slack",
+    "linkedin": "lumio_cli.providers.linkedin:LinkedIn",
     "pipedrive": "lumio_cli.providers.pipedrive:Pipedrive",
 }
 GROUP = "lumio.providers"

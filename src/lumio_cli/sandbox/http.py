@@ -22,9 +22,10 @@ class BadJsonError(ValueError):
 class Request:
     """One request, as a provider sees it.
 
-    `path` is without the provider's prefix, percent-encoded as it was sent; `base_url` is what a
-    client put before it. Header names are in lower case; of a repeated header the last one counts.
-    `label` is what faults and statistics know it by: the path, unless the provider says more.
+    `path` is without the provider's prefix, percent-encoded as it was sent, as `raw_query` is;
+    `base_url` is what a client put before it. Header names are in lower case; of a repeated header
+    the last one counts. `label` is what faults and statistics know it by: the path, unless the
+    provider says more.
     """
 
     method: str
@@ -34,6 +35,7 @@ class Request:
     body: bytes
     base_url: str
     label: str = ""
+    raw_query: str = ""
 
     def json(self) -> Any:
         """The body as JSON; an empty body is an empty object. Raises BadJsonError."""

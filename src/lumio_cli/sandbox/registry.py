@@ -10,9 +10,12 @@ from .options import Options
 
 PROVIDERS = {
     "hubspot": "HubSpot",
+    "whatsapp": "WhatsApp",
     "shopify": "Shopify",
     "salesforce": "Salesforce",
+    "mailchimp": "Mailchimp",
     "slack": "Slack",
+    "linkedin": "LinkedIn",
     "pipedrive": "Pipedrive",
 }
 """By name, the class in the package of that name."""

@@ -236,6 +236,7 @@ class _Handler(socketserver.StreamRequestHandler):
             return self._send(nothing, {}, keep)
         values = parse_qs(query, keep_blank_values=True) if query else {}
         request = Request(method, rest, values, headers, body, f"http://{host}{prefix}")
+        request.raw_query = query
         request.label = provider.label(request)
         self._label = f"{prefix}{request.label}"
         struck = {fault.kind: fault for fault in server.faults.strike(request)}

@@ -157,6 +157,10 @@ def read_credential(
                 hint=declared.help or f"lumio connect {provider.name}",
                 code="credential_missing",
             )
+        if not str(text) and declared.default is not None:
+            # Not needed: the account itself says it.
+            found[declared.name] = str(declared.default)
+            continue
         value = check_secret(str(text), label)
         if declared.pattern and not re.fullmatch(declared.pattern, value):
             raise CredentialError(

@@ -314,6 +314,7 @@ class Pull:
         self._call(
             lambda db, store: store.finish_walk(db, *self._name, kind, cursor=cursor, **values)
         )
+        self._state = self._read(state.read_state)
 
     def _unfinished(self, kind: Kind) -> list[Checkpoint]:
         """The checkpoints of a walk that was interrupted and is worth going on with."""

@@ -116,14 +116,16 @@ class Walker:
         # Whoever asks for everything gets it from the provider; otherwise owners and the like may
         # come from the cache for as long as they say.
         fresh = self.engine.options.mode == "full"
-        call = self._paging.ask(self._provider.call(self._window_of(asked)), asked)
+        walk = self._window_of(asked)
+        call = self._paging.ask(self._provider.call(walk), asked)
         reply = self.job.link.session.send(call, tally=self.tally, fresh=fresh)
         self.stale = self.stale or reply.stale
         self._note_ceiling(reply)
+        walk = self._window_of(asked)
         found: list[Record] = []
         if brings_rows(asked):
             with understood(self.job.target):
-                found = self._provider.records(self.walk, reply)
+                found = self._provider.records(walk, reply)
         if found and self._on_first_rows is not None:
             properties, self._on_first_rows = self._on_first_rows(), None
             if properties is not None:
@@ -131,10 +133,10 @@ class Walker:
                 return self._page(asked)
         with understood(self.job.target):
             following = self._paging.next(asked, reply, found)
-            filled = self._provider.fill(self.walk, found, self._send)
+            filled = self._provider.fill(walk, found, self._send)
             total = None
             if self._total is None and brings_rows(asked):
-                total = self._provider.total(self.walk, reply)
+                total = self._provider.total(walk, reply)
         if total is not None:
             self._total = total
             self.engine.progress.start(self.job.target, total, detail=self.walk.kind)
@@ -145,7 +147,8 @@ class Walker:
     def _window_of(self, place: Place) -> Walk:
         """The walk for the page at `place`: a parent that was not there before has no past, and
         all that belongs to it is new."""
-        self.parent = max(self.parent, int(place.get("last", 0)))
+        # After a resume the place says which parents were done before it.
+        self.parent = max(self.parent, int(place.get("after", 0)), int(place.get("last", 0)))
         timed = self.walk.kind == "changes" and self.walk.resource.cursor is not None
         if timed and "last" in place and place["last"] > self.point.since_seq:
             return replace(self.walk, window=replace(self.walk.window, floor=None))

@@ -209,7 +209,9 @@ class Cache:
 
     def _key(self, call: Call) -> _Key:
         body = b"" if call.json is None else json.dumps(call.json, sort_keys=True).encode()
-        return (call.method, call.path, *sorted(call.params.items()), body)
+        content = hashlib.blake2b(call.content).digest() if call.content else b""
+        params = ((name, repr(value)) for name, value in sorted(call.params.items()))
+        return (call.method, call.path, *params, *sorted(call.keys.items()), body, content)
 
     def _text(self, key: _Key) -> str:
         """The key outside of this process: a digest, since a path may hold a token."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -77,9 +78,7 @@ def judge(provider: Provider, reply: Reply, clock: Clock) -> Verdict:
     after = retry_after(reply, clock)
     if after is None:
         return verdict
-    return Verdict(
-        verdict.outcome, verdict.message, verdict.category, after, verdict.quota, verdict.scopes
-    )
+    return replace(verdict, retry_after=after)
 
 
 def retry_after(reply: Reply, clock: Clock) -> float | None:
@@ -132,7 +131,7 @@ def to_error(
         return DeniedError(
             f"{title} does not permit {what}{words}",
             scopes=verdict.scopes,
-            hint=_scopes_hint(provider, verdict.scopes),
+            hint=verdict.hint or _scopes_hint(provider, verdict.scopes),
         )
     if outcome in (Outcome.REAUTH, Outcome.REFUSED):
         return refused(provider, source, words)
@@ -148,7 +147,10 @@ def to_error(
     if 300 <= status < 400:
         return _redirect_error(title, what, reply, redactor)
     return RejectedError(
-        f"{title} rejected {what} (status {status}){words}", status=status, category=category
+        f"{title} rejected {what} (status {status}){words}",
+        status=status,
+        category=category,
+        hint=verdict.hint or None,
     )
 
 

@@ -1,0 +1,371 @@
+"""LinkedIn: pages that you administer, their posts and figures, lead forms and their answers.
+
+Sources, on learn.microsoft.com/en-us/linkedin: marketing/versioning and
+marketing/integrations/migrations; shared/api-guide/concepts/rate-limits, pagination, protocol
+version, query tunnelling and error handling; shared/authentication (authorization code flow,
+programmatic refresh tokens, token introspection); marketing/community-management: organization
+access control, organization lookup, share statistics, follower statistics, posts-api, images-api,
+Community Management API migration; marketing/lead-sync/leadsync. On GitHub:
+linkedin-developers/linkedin-api-python-client (encoding), api-evangelist/linkedin-ads
+(lifecycle: versions and what a sunset one answers), PostHog/posthog pull request 64614 (how a
+429 names the day), airbytehq/airbyte issues 74240 and 55794 (sunset versions). What follows:
+
+- Each call names a version of the API, which is served for at least twelve months. The default,
+  202607, is published as served until July 15, 2027.
+- Queries are Rest.li 2.0: delimiters stand as they are, everything else is percent-encoded. They
+  are therefore written into the path.
+- Limits are a day's, by member and by application, end at midnight UTC and are shown by no header.
+  LinkedIn publishes no numbers. For the development tier of the Community Management API public
+  connectors report 100 calls a member and 500 an application, and no BATCH_GET (the README of
+  @sixb/connector-linkedin): pages are read one by one. Calls are counted here over all endpoints
+  together, which is the careful reading.
+- A listing of posts can be sorted by change or by creation, newest first, but not filtered. All
+  are listed by creation, so that an edit in between moves none; changes by the time of change,
+  until one is too old.
+- Statistics are for days of UTC, whose `end` is not included; all of a range comes in one answer.
+- A text is in the little text format; what is not escaped cuts it off without an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lumio_cli.errors import DeniedError, RejectedError
+from lumio_cli.providers.auth import Credential, OAuth, read_tokens, token_call
+from lumio_cli.providers.base import (
+    Call,
+    Change,
+    Field,
+    Identity,
+    Kind,
+    Message,
+    Past,
+    Provider,
+    Quota,
+    Receipt,
+    Record,
+    Reply,
+    Resource,
+    Send,
+    Verdict,
+    Walk,
+    dig,
+)
+from lumio_cli.providers.linkedin import posting, verdicts
+from lumio_cli.providers.linkedin.pages import SINCE
+from lumio_cli.providers.linkedin.resources import (
+    FOLLOWER_STATISTICS,
+    LEAD_FORMS,
+    LEAD_RESPONSES,
+    LEADS,
+    ORGANIZATIONS,
+    PAGES,
+    POSTS,
+    READ,
+    RESOURCES,
+    STATISTICS,
+    WRITE,
+    figures,
+    lead,
+    organization,
+)
+from lumio_cli.providers.linkedin.restli import MARK, call, escape, urn
+from lumio_cli.providers.paging import Each, Paging
+
+ORGANIC = ("COMPANY", "EVENT", "ORGANIZATION_PRODUCT")
+"""The kinds of leads that a page owns; SPONSORED ones belong to an ad account."""
+OAUTH = "https://www.linkedin.com/oauth/v2"
+NOBODY = "member-without-pages"
+"""Stands for a member that no page names, since nothing else says who it is."""
+REFRESH_UNTIL = "refresh_until"
+"""The field of a credential that says when its refresh token ends."""
+
+
+class LinkedIn(Provider):
+    """LinkedIn pages."""
+
+    name = "linkedin"
+    title = "LinkedIn"
+    category = "Social media"
+    base_url = "https://api.linkedin.com"
+    hosts = ("api.linkedin.com", "www.linkedin.com")
+    realtime = "none"
+    credential = (
+        Field(
+            "token",
+            "Access token of a member who administers the pages, from your app's token generator",
+            secret=True,
+            pattern=r"[A-Za-z0-9_.~+/=-]{20,}",
+        ),
+    )
+    oauth = OAuth(
+        authorize_url=f"{OAUTH}/authorization",
+        token_path=f"{OAUTH}/accessToken",
+        revoke_path=f"{OAUTH}/revoke",
+        # Those of the Community Management API. One that an app has no product for ends the
+        # login, so that the scope of the Lead Sync API is not asked for by itself.
+        scopes=(READ, WRITE, PAGES),
+        optional_scopes=(LEADS,),
+        optional_param="",
+        pkce=False,
+        redirect_host="127.0.0.1",
+        redirect_port=18920,
+    )
+    fields = (
+        Field(
+            "api_version",
+            "Version of the API, as YYYYMM; LinkedIn serves one for about a year",
+            default="202607",
+            pattern=r"20\d\d(0[1-9]|1[0-2])",
+        ),
+        Field(
+            "lead_types",
+            "Which leads of your pages are synced: COMPANY, EVENT, ORGANIZATION_PRODUCT",
+            kind="list",
+            default=list(ORGANIC),
+            pattern="|".join(ORGANIC),
+        ),
+        Field(
+            "ad_accounts",
+            "Numbers of the ad accounts whose lead forms and leads are synced as well",
+            kind="list",
+            default=[],
+            pattern=r"\d+",
+        ),
+    )
+    quotas = (
+        Quota("member", 100, kind="daily", exempt=("*/oauth/*", "/dms-uploads/*")),
+        Quota(
+            "application", 500, kind="daily", shared="app", exempt=("*/oauth/*", "/dms-uploads/*")
+        ),
+    )
+    resources = RESOURCES
+    messages = (posting.POST,)
+    guide = (
+        "On linkedin.com/developers create an app for your page, and let an administrator of the"
+        " page verify it.",
+        "Under Products request the Community Management API, and the Lead Sync API if you want"
+        " leads: LinkedIn reviews both.",
+        "Under Auth add the redirect URL http://127.0.0.1:18920/callback, and copy the client id"
+        " and the secret.",
+        "Run `lumio connect linkedin --oauth`.",
+        "For leads, make a token with the token generator of the developer portal instead, with the"
+        " scopes below, and run `lumio connect linkedin`.",
+    )
+    notes = (
+        "Without LinkedIn's approval of your app for the Community Management API there is nothing"
+        " to sync; lead forms need the Lead Sync API, which is approved separately.",
+        "A new app is in the development tier: 100 calls a member and 500 an app each day. In the"
+        " standard tier set your own numbers under providers.linkedin.limits; the developer portal"
+        " shows them under Analytics.",
+        "An access token is good for 60 days. Apps without programmatic refresh tokens, which"
+        " LinkedIn gives to approved partners, have to log in again after that; with them, after a"
+        " year.",
+        "Only pages are covered: not the posts of people, nor ads, comments, reactions or videos.",
+        "Statistics are organic: sponsored posts are not counted. Days come from the last twelve"
+        " months; the last two may be missing.",
+        "Deleted posts, forms and leads are noticed by full syncs only.",
+        "Answers to lead forms name questions by number: their wording is in lead_forms.",
+    )
+
+    @property
+    def _version(self) -> str:
+        return str(self.options.get("api_version") or "202607")
+
+    def _call(self, method: str, path: str, route: str = "", restli: str = "") -> Call:
+        return call(self._version, method, path, route, restli=restli)
+
+    # -- talking
+
+    def judge(self, reply: Reply) -> Verdict | None:
+        """A 429 that names the day is over at midnight UTC; a 426 wants another version."""
+        return verdicts.judge(reply)
+
+    def tokens(self, reply: Reply, *, now: datetime, old: Credential) -> Credential:
+        """With the end of the refresh token, which refreshing does not put off."""
+        found = read_tokens(reply, now=now, old=old)
+        seconds = reply.json().get("refresh_token_expires_in")
+        if not seconds:
+            return found
+        until = (now + timedelta(seconds=float(seconds))).astimezone(UTC)
+        text = until.isoformat(timespec="seconds").replace("+00:00", "Z")
+        return replace(found, fields={**found.fields, REFRESH_UNTIL: text})
+
+    def probe(self, send: Send, credential: Credential) -> Identity:
+        """The member and the pages it administers; scopes and expiry by token introspection, which
+        takes the app's id and secret and nothing from the quotas."""
+        path = f"{ORGANIZATIONS.path}?q=roleAssignee&state=APPROVED&start=0&count=100"
+        elements = send(self._call("GET", path, restli="FINDER")).json().get("elements") or []
+        members = [m for e in elements if isinstance(m := dig(e, "roleAssignee"), str)]
+        scopes, expires = self._introspect(send, credential)
+        name = ""
+        if scopes is not None and "profile" in scopes:
+            name = str(send(Call("GET", "/v2/userinfo")).json().get("name") or "")
+        member = members[0].rpartition(":")[2] if members else NOBODY
+        roles = [e for e in elements if dig(e, "role") == "ADMINISTRATOR"]
+        pages = f"{len(roles)} page{'' if len(roles) == 1 else 's'}"
+        details = {"pages": pages}
+        if until := credential.fields.get(REFRESH_UNTIL):
+            details["log in again before"] = until
+        return Identity(
+            account_id=member,
+            account_name=name or f"administrator of {pages}",
+            scopes=scopes,
+            expires_at=expires,
+            details=details,
+        )
+
+    def _introspect(
+        self, send: Send, credential: Credential
+    ) -> tuple[tuple[str, ...] | None, datetime | None]:
+        """The token's scopes and its end, as far as LinkedIn tells."""
+        known = credential.scopes, credential.expires_at
+        assert self.oauth is not None  # noqa: S101 declared above
+        if not credential.fields.get("client_secret"):
+            return known
+        form = {"token": credential.token}
+        asked = token_call(self.oauth, form, credential.fields)
+        path = f"{OAUTH}/introspectToken"
+        try:
+            body = send(replace(asked, path=path, route="/oauth/introspect", safe=True)).json()
+        except (RejectedError, DeniedError):
+            return known  # the token itself is proven by the pages
+        scope, end = body.get("scope"), body.get("expires_at")
+        return (
+            tuple(scope.replace(",", " ").split()) if isinstance(scope, str) else known[0],
+            datetime.fromtimestamp(end, UTC) if isinstance(end, int) else known[1],
+        )
+
+    # -- reading
+
+    def slices(
+        self, resource: Resource, kind: Kind, expected: int | None
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """What pages own goes by page; leads by their type, too, and ad accounts by themselves."""
+        if resource is ORGANIZATIONS:
+            return {"": {}}
+        driven = {"parent": ORGANIZATIONS.name}
+        if resource not in (LEAD_FORMS, LEAD_RESPONSES):
+            return {"": driven}
+        accounts = [str(number) for number in self.options.get("ad_accounts") or ()]
+        chosen = self.options.get("lead_types")
+        types = ORGANIC if chosen is None else [str(name) for name in chosen]
+        found: dict[str, Mapping[str, Any]] = {"pages": driven}
+        if resource is LEAD_RESPONSES:
+            found = {name.lower(): {**driven, "type": name} for name in types}
+        found |= {f"account-{n}": {"account": n, "type": "SPONSORED"} for n in accounts}
+        return found
+
+    def paging(self, walk: Walk) -> Paging:
+        """An ad account's listing is a single one; all others go by page."""
+        style = walk.resource.paging[walk.kind]
+        if "account" in walk.options and isinstance(style, Each):
+            return style.inner
+        return style
+
+    def _roles(self) -> str:
+        return f"{ORGANIZATIONS.path}?q=roleAssignee&role=ADMINISTRATOR&state=APPROVED"
+
+    def call(self, walk: Walk) -> Call:
+        """The finder of a listing; its paging puts in the page's URN and the place."""
+        resource = walk.resource
+        if resource is ORGANIZATIONS:
+            return self._call("GET", self._roles(), restli="FINDER")
+        if resource is POSTS:
+            order = "CREATED" if walk.kind == "full" else "LAST_MODIFIED"
+            query = f"q=author&author={MARK}&sortBy={order}"
+        elif resource in STATISTICS:
+            query = f"q=organizationalEntity&organizationalEntity={MARK}"
+            if walk.window.floor is not None:
+                query += f"{SINCE}{int(walk.window.floor.timestamp() * 1000)}"
+        else:
+            query = f"q=owner&owner={self._owner(walk)}"
+        if resource is LEAD_RESPONSES:
+            query += f"&leadType=(leadType:{walk.options['type']})&limitedToTestLeads=false"
+            if walk.window.floor is not None:
+                start = int(walk.window.floor.timestamp() * 1000)
+                # Without an end, so that pages do not shift where the window gets its own.
+                query += f"&submittedAtTimeRange=(start:{start})"
+        return self._call("GET", f"{resource.path}?{query}", restli="FINDER")
+
+    def _owner(self, walk: Walk) -> str:
+        account = walk.options.get("account")
+        if account is None:
+            return f"(organization:{MARK})"
+        return f"(sponsoredAccount:{escape(urn('sponsoredAccount', account))})"
+
+    def records(self, walk: Walk, reply: Reply) -> list[Record]:
+        """Records with ids; of listings that cannot be asked for changes, those in the window."""
+        rows = super().records(walk, reply)
+        if walk.resource is ORGANIZATIONS:
+            return [organization(row) for row in rows]
+        if walk.resource in STATISTICS:
+            return [figures(row) for row in rows]
+        if walk.resource is LEAD_RESPONSES:
+            return [lead(row) for row in rows]
+        floor = walk.window.floor
+        if floor is None or walk.kind != "changes" or walk.resource.cursor is None:
+            return rows
+        oldest, path = floor.timestamp() * 1000, walk.resource.cursor.path
+        times = [dig(row, path) for row in rows]
+        return [
+            row
+            for row, time in zip(rows, times, strict=True)
+            if not isinstance(time, int) or time >= oldest
+        ]
+
+    def fill(self, walk: Walk, records: list[Record], send: Send) -> list[Record]:
+        """A role comes with its page, and who follows a page with how many they are."""
+        if walk.resource is ORGANIZATIONS:
+            return [self._with_page(record, send) for record in records]
+        if walk.resource is FOLLOWER_STATISTICS:
+            return [
+                self._with_count(record, send) if record.get("period") == "lifetime" else record
+                for record in records
+            ]
+        return records
+
+    def _with_page(self, record: Record, send: Send) -> Record:
+        key = record.get("id")
+        if not isinstance(key, str):
+            return record
+        path, route = f"/rest/organizations/{escape(key)}", "/rest/organizations/{id}"
+        try:
+            page = send(self._call("GET", path, route)).json()
+        except (RejectedError, DeniedError):
+            return record  # the role is known all the same
+        return {**page, **record}
+
+    def _with_count(self, record: Record, send: Send) -> Record:
+        owner = escape(str(record["organizationalEntity"]))
+        path = f"/rest/networkSizes/{owner}?edgeType=COMPANY_FOLLOWED_BY_MEMBER"
+        body = send(self._call("GET", path, "/rest/networkSizes/{urn}")).json()
+        return {**record, "followerCount": body.get("firstDegreeSize")}
+
+    def total(self, walk: Walk, reply: Reply) -> int | None:
+        """A listing says how long it is; those of several pages say it of one."""
+        value = dig(reply.json(), "paging.total")
+        return value if walk.resource is ORGANIZATIONS and isinstance(value, int) else None
+
+    # -- writing
+
+    def write(self, resource: Resource, changes: Sequence[Change], send: Send) -> Iterator[Receipt]:
+        """Posts are made, reworded and deleted; one request and one receipt each."""
+        if resource is not POSTS:
+            raise RejectedError(f"{resource.title} cannot be written")
+        return posting.write(self._version, changes, send)
+
+    def check(self, message: Message, past: Past) -> None:
+        """Raises `UsageError` for a post that LinkedIn would not take."""
+        posting.check(message)
+
+    def deliver(self, message: Message, send: Send) -> Receipt:
+        """Post to a page; the receipt's id is the post's URN."""
+        return posting.deliver(self._version, message, send)
+
+    def find(self, message: Message, past: Past, send: Send) -> Receipt | None:
+        """Whether a post whose answer was lost is there; None: not among the newest."""
+        return posting.find(self._version, message, send)

@@ -1,0 +1,284 @@
+"""What LinkedIn's resources are: their columns, how they are listed, what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from lumio_cli.providers.base import (
+    Call,
+    Column,
+    Cursor,
+    Kind,
+    Record,
+    Resource,
+    Writes,
+    dig,
+)
+from lumio_cli.providers.linkedin.pages import Pages, Statistics
+from lumio_cli.providers.linkedin.restli import MARK, escape, urn
+from lumio_cli.providers.paging import Each
+
+PAGES = "rw_organization_admin"
+READ = "r_organization_social"
+WRITE = "w_organization_social"
+LEADS = "r_marketing_leadgen_automation"
+SIZES: Mapping[Kind, int] = {"full": 100, "changes": 99}
+"""Of listings that are the same for both purposes: by its size, a log tells which it was."""
+LATE_DAYS = 7
+"""Days that statistics are read again: LinkedIn corrects them, and the last two come late."""
+
+
+def _put(call: Call, key: str) -> Call:
+    """The listing of one page."""
+    owner = escape(urn("organization", key))
+    return replace(call, path=call.path.replace(MARK, owner), route=call.label)
+
+
+def each(inner: Pages | Statistics) -> Each:
+    """A listing for each page that is administered."""
+    return Each(_put, inner)
+
+
+def _columns(listed: str, **paths: str) -> tuple[Column, ...]:
+    """Columns from `name` or `name:kind`; the path is the name, unless `paths` says otherwise."""
+    columns = []
+    for item in listed.split():
+        name, _, kind = item.partition(":")
+        columns.append(Column(name, paths.get(name, name), kind or "text"))  # type: ignore[arg-type]
+    return tuple(columns)
+
+
+ORGANIZATIONS = Resource(
+    name="organizations",
+    path="/rest/organizationAcls",
+    title="Pages that you administer",
+    columns=_columns(
+        "urn role state name vanity_name website description organization_type"
+        " primary_organization_type staff_count_range industries:json specialties:json"
+        " locations:json founded_year:integer",
+        urn="organization",
+        name="localizedName",
+        vanity_name="vanityName",
+        website="localizedWebsite",
+        description="localizedDescription",
+        organization_type="organizationType",
+        primary_organization_type="primaryOrganizationType",
+        staff_count_range="staffCountRange",
+        specialties="localizedSpecialties",
+        founded_year="foundedOn.year",
+    ),
+    paging={"full": Pages()},
+    # A further request for each page: what a run can lose is kept small.
+    page_size={"full": 25},
+    rows="elements",
+    updated="",
+    deletes=("sweep",),
+    scopes=(PAGES,),
+)
+
+POSTS = Resource(
+    name="posts",
+    path="/rest/posts",
+    title="Posts of your pages",
+    columns=_columns(
+        "author commentary visibility lifecycle_state created_at:epoch_ms published_at:epoch_ms"
+        " last_modified_at:epoch_ms is_edited:boolean is_reshare_disabled:boolean"
+        " feed_distribution content:json media_id media_title article_url article_title"
+        " reshared_post",
+        lifecycle_state="lifecycleState",
+        created_at="createdAt",
+        published_at="publishedAt",
+        last_modified_at="lastModifiedAt",
+        is_edited="lifecycleStateInfo.isEditedByAuthor",
+        is_reshare_disabled="isReshareDisabledByAuthor",
+        feed_distribution="distribution.feedDistribution",
+        media_id="content.media.id",
+        media_title="content.media.title",
+        article_url="content.article.source",
+        article_title="content.article.title",
+        reshared_post="reshareContext.parent",
+    ),
+    paging={"full": each(Pages()), "changes": each(Pages(ends=True))},
+    page_size={"full": 100, "changes": 100},
+    rows="elements",
+    updated="lastModifiedAt",
+    cursor=Cursor("lastModifiedAt", lookback=300.0),
+    deletes=("sweep",),
+    scopes=(READ,),
+    write_scopes=(WRITE,),
+    parents=("organizations",),
+    writes=Writes(create=1, update=1, archive=1),
+    note="A post that was deleted on LinkedIn is noticed by the next full sync.",
+)
+
+
+def _statistics(name: str, title: str, path: str, columns: tuple[Column, ...]) -> Resource:
+    common = _columns(
+        "organization period day start:epoch_ms end:epoch_ms",
+        organization="organizationalEntity",
+        start="timeRange.start",
+        end="timeRange.end",
+    )
+    return Resource(
+        name=name,
+        path=path,
+        title=title,
+        columns=(*common, *columns),
+        paging={"full": each(Statistics()), "changes": each(Statistics())},
+        page_size={"full": 1, "changes": 1},
+        rows="elements",
+        updated="",
+        cursor=Cursor("timeRange.end", lookback=LATE_DAYS * 86_400.0),
+        scopes=(PAGES,),
+        parents=("organizations",),
+        note=(
+            "One row for the whole life of a page and one for each day. LinkedIn tells the days of"
+            " the last twelve months; what the hub has of earlier ones stays."
+        ),
+    )
+
+
+SHARE_STATISTICS = _statistics(
+    "share_statistics",
+    "How your pages' posts did",
+    "/rest/organizationalEntityShareStatistics",
+    _columns(
+        "impressions:integer unique_impressions:integer clicks:integer likes:integer"
+        " comments:integer shares:integer engagement:number",
+        impressions="totalShareStatistics.impressionCount",
+        unique_impressions="totalShareStatistics.uniqueImpressionsCount",
+        clicks="totalShareStatistics.clickCount",
+        likes="totalShareStatistics.likeCount",
+        comments="totalShareStatistics.commentCount",
+        shares="totalShareStatistics.shareCount",
+        engagement="totalShareStatistics.engagement",
+    ),
+)
+
+FOLLOWER_STATISTICS = _statistics(
+    "follower_statistics",
+    "Who follows your pages",
+    "/rest/organizationalEntityFollowerStatistics",
+    _columns(
+        "followers:integer organic_gain:integer paid_gain:integer by_function:json"
+        " by_seniority:json by_industry:json by_country:json by_staff_count:json",
+        followers="followerCount",
+        organic_gain="followerGains.organicFollowerGain",
+        paid_gain="followerGains.paidFollowerGain",
+        by_function="followerCountsByFunction",
+        by_seniority="followerCountsBySeniority",
+        by_industry="followerCountsByIndustry",
+        by_country="followerCountsByGeoCountry",
+        by_staff_count="followerCountsByStaffCountRange",
+    ),
+)
+
+LEAD_FORMS = Resource(
+    name="lead_forms",
+    path="/rest/leadForms",
+    title="Lead forms",
+    columns=_columns(
+        "name state version:integer owner_organization owner_account headline:json"
+        " questions:json consents:json hidden_fields:json language review_status"
+        " created_at:epoch_ms last_modified_at:epoch_ms",
+        version="versionId",
+        owner_organization="owner.organization",
+        owner_account="owner.sponsoredAccount",
+        headline="content.headline.localized",
+        questions="content.questions",
+        consents="content.legalInfo.consents",
+        hidden_fields="hiddenFields",
+        language="creationLocale.language",
+        review_status="reviewInfo.reviewStatus",
+        created_at="created",
+        last_modified_at="lastModified",
+    ),
+    paging={"full": each(Pages()), "changes": each(Pages())},
+    page_size=SIZES,
+    rows="elements",
+    updated="lastModified",
+    cursor=Cursor("lastModified", lookback=300.0),
+    deletes=("sweep",),
+    scopes=(LEADS,),
+    parents=("organizations",),
+    note="LinkedIn cannot be asked for changed forms only: all are listed, the changed ones kept.",
+)
+
+LEAD_RESPONSES = Resource(
+    name="lead_responses",
+    path="/rest/leadFormResponses",
+    title="Answers to lead forms",
+    columns=_columns(
+        "submitted_at:epoch_ms lead_type test_lead:boolean form owner_organization owner_account"
+        " submitter answers:json consents:json associated_entity:json campaign",
+        submitted_at="submittedAt",
+        lead_type="leadType",
+        test_lead="testLead",
+        form="versionedLeadGenFormUrn",
+        owner_organization="owner.organization",
+        owner_account="owner.sponsoredAccount",
+        consents="formResponse.consentResponses",
+        associated_entity="associatedEntity",
+        campaign="leadMetadata.sponsoredLeadMetadata.campaign",
+    ),
+    paging={"full": each(Pages()), "changes": each(Pages())},
+    page_size=SIZES,
+    rows="elements",
+    updated="submittedAt",
+    cursor=Cursor("submittedAt", lookback=300.0, edits=False),
+    deletes=("sweep",),
+    scopes=(LEADS,),
+    parents=("organizations",),
+    note=(
+        "LinkedIn keeps answers for a limited time. The next full sync after it deletes them from"
+        " the hub as well."
+    ),
+)
+
+RESOURCES = (
+    ORGANIZATIONS,
+    POSTS,
+    SHARE_STATISTICS,
+    FOLLOWER_STATISTICS,
+    LEAD_FORMS,
+    LEAD_RESPONSES,
+)
+STATISTICS = (SHARE_STATISTICS, FOLLOWER_STATISTICS)
+
+
+def organization(acl: Any) -> Record:
+    """A role in a page as the page's record; what names no page comes as it is: a dead letter."""
+    named = dig(acl, "organization") or dig(acl, "organizationTarget")
+    if not isinstance(named, str | int):
+        return acl if isinstance(acl, dict) else {"unreadable": acl}
+    return {**acl, "organization": named, "id": str(named).rpartition(":")[2]}
+
+
+def figures(element: Any) -> Record:
+    """Statistics of a page's life or day, with an id: `PAGE:lifetime` or `PAGE:2026-01-31`."""
+    owner, start = dig(element, "organizationalEntity"), dig(element, "timeRange.start")
+    if not isinstance(owner, str):
+        return {"unreadable": element}
+    key = owner.rpartition(":")[2]
+    if not isinstance(start, int):
+        return {**element, "id": f"{key}:lifetime", "period": "lifetime"}
+    day = datetime.fromtimestamp(start / 1000, UTC).date().isoformat()
+    return {**element, "id": f"{key}:{day}", "period": "day", "day": day}
+
+
+def lead(response: Any) -> Record:
+    """An answer to a form, with `answers` by the number of the question: the text, or the numbers
+    of the options that were chosen."""
+    answers = dig(response, "formResponse.answers")
+    if not isinstance(response, dict) or not isinstance(answers, list):
+        return response if isinstance(response, dict) else {"unreadable": response}
+    found: dict[str, Any] = {}
+    for item in answers:
+        details: Mapping[str, Any] = dig(item, "answerDetails") or {}
+        text = dig(details, "textQuestionAnswer.answer")
+        chosen = dig(details, "multipleChoiceAnswer.options")
+        found[str(dig(item, "questionId"))] = text if text is not None else chosen
+    return {**response, "answers": found}

@@ -1,0 +1,135 @@
+"""One change of a member as one request, alone or inside a batch, and its answer as a receipt."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from lumio_cli.errors import DeniedError, GoneError, LumioError, RejectedError, UnavailableError
+from lumio_cli.providers.base import Call, Change, Receipt
+from lumio_cli.providers.mailchimp.fields import WrongValueError
+from lumio_cli.providers.mailchimp.resources import member
+
+OUTCOME_UNKNOWN = "outcome_unknown"
+EXISTS = "Member Exists"
+ROUTE = "/3.0/lists/{list_id}/members/{member}"
+METHODS = {"update": "PATCH", "upsert": "PUT", "archive": "DELETE"}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A change, the audience and member it is about, and what is sent for it. `tags` are those that
+    the member is to have; None: they stay."""
+
+    change: Change
+    list_id: str
+    name: str
+    body: dict[str, Any] | None
+    tags: frozenset[str] | None = None
+
+    @property
+    def path(self) -> str:
+        """Of the member."""
+        return f"/3.0/lists/{self.list_id}/members/{quote(self.name, safe='')}"
+
+    @property
+    def call(self) -> Call:
+        """The request. All of them say what shall be true, so that they may be repeated."""
+        method = METHODS[self.change.action]
+        return Call(method, self.path, route=ROUTE, json=self.body, safe=True)
+
+    def in_batch(self) -> dict[str, Any]:
+        """The same as one operation of a batch, whose body is JSON inside of JSON."""
+        found = {
+            "method": METHODS[self.change.action],
+            "path": self.path.removeprefix("/3.0"),
+            "operation_id": self.change.trace,
+        }
+        return found if self.body is None else {**found, "body": json.dumps(self.body)}
+
+
+def subscriber_hash(address: str) -> str:
+    """MD5 of the address in lower case (reference, `subscriber_hash`)."""
+    return hashlib.md5(address.strip().lower().encode(), usedforsecurity=False).hexdigest()
+
+
+def split_id(record_id: str) -> tuple[str, str]:
+    """Audience and contact of a member's id. Raises `WrongValueError`."""
+    list_id, colon, contact = record_id.partition(":")
+    if not colon or not list_id.isalnum() or not contact:
+        raise WrongValueError(f"{record_id!r} is no id of a member: AUDIENCE:CONTACT")
+    return list_id, contact
+
+
+# --- receipts
+
+
+def done(change: Change, body: Any, list_id: str) -> Receipt:
+    """It was applied; `body` is the member as Mailchimp has it now, if it said so."""
+    if not isinstance(body, dict) or "email_address" not in body:
+        return Receipt(change.trace, "done", change.id)
+    record = member(body, list_id)
+    return Receipt(change.trace, "done", str(record.get("id") or change.id), record)
+
+
+def failed(change: Change, kind: str, message: str) -> Receipt:
+    """It was refused, and would be again."""
+    return Receipt(change.trace, "failed", change.id, None, kind, message)
+
+
+def unknown(change: Change, message: str) -> Receipt:
+    """Nobody can say."""
+    return Receipt(change.trace, "unknown", change.id, None, "unsettled", message)
+
+
+def of_error(change: Change, error: LumioError) -> Receipt:
+    """What an error of the request means for its change. Raises errors that the next one would
+    meet as well."""
+    if isinstance(error, DeniedError):
+        return failed(change, "permission", error.message)
+    if isinstance(error, GoneError):
+        if change.action == "archive":
+            return Receipt(change.trace, "done", change.id)
+        return failed(change, "gone", error.message)
+    if isinstance(error, RejectedError):
+        conflict = error.status == 405 or error.category == EXISTS
+        return failed(change, "conflict" if conflict else "validation", error.message)
+    if isinstance(error, UnavailableError):
+        if error.code == OUTCOME_UNKNOWN:
+            return unknown(change, error.message)
+        return Receipt(change.trace, "retry", change.id, None, "transient", error.message)
+    raise error
+
+
+def of_status(operation: Operation, status: int, body: Any) -> Receipt:
+    """What an operation's own answer inside a batch means."""
+    change = operation.change
+    if 200 <= status < 300:
+        return done(change, body, operation.list_id)
+    said = body if isinstance(body, Mapping) else {}
+    message = explained(said) or f"status {status}"
+    if status == 429 or status >= 500:
+        return Receipt(change.trace, "retry", change.id, None, "transient", message)
+    if status == 404:
+        if change.action == "archive":
+            return Receipt(change.trace, "done", change.id)
+        return failed(change, "gone", message)
+    if status in (401, 403):
+        return failed(change, "permission", message)
+    conflict = status == 405 or said.get("title") == EXISTS
+    return failed(change, "conflict" if conflict else "validation", message)
+
+
+def explained(body: Mapping[str, Any]) -> str:
+    """What a problem document says, with what is wrong with which field."""
+    named = [
+        f"{error.get('field') or '?'}: {error.get('message')}"
+        for error in body.get("errors") or ()
+        if isinstance(error, Mapping) and error.get("message")
+    ]
+    detail = str(body.get("detail") or body.get("title") or "")
+    return " ".join([detail, *([f"({'; '.join(named)})"] if named else [])]).strip()

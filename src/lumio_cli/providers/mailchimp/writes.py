@@ -1,0 +1,232 @@
+"""Writing members: created 500 at a time, changed one by one, or by batch where there are many.
+
+- create: one request for 500, answered row by row. A member who is there already is a conflict.
+- upsert by address, update, archive: PUT, PATCH and DELETE of one member; from `bulk_from` changes
+  on they are handed over as batch operations.
+- `tags` are those that a member is to have: what it has is read, the difference is written.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from lumio_cli.errors import GoneError, LumioError, RejectedError, UnavailableError
+from lumio_cli.providers.base import Call, Change, Receipt, Send
+from lumio_cli.providers.mailchimp import batches
+from lumio_cli.providers.mailchimp.fields import (
+    METADATA_SECONDS,
+    Fields,
+    WrongValueError,
+    merge_fields,
+    tag_names,
+)
+from lumio_cli.providers.mailchimp.listing import MOST
+from lumio_cli.providers.mailchimp.operations import (
+    ROUTE,
+    Operation,
+    done,
+    failed,
+    of_error,
+    split_id,
+    subscriber_hash,
+    unknown,
+)
+from lumio_cli.providers.mailchimp.resources import BATCH
+
+
+class Writer:
+    """Applies changes of one action to members, through `send`.
+
+    default_list  the audience of new members that name none
+    new_status    the status of new members that have none
+    bulk_from     how many changes are worth a batch
+    """
+
+    def __init__(
+        self, send: Send, default_list: str = "", new_status: str = "pending", bulk_from: int = 200
+    ) -> None:
+        self._send = send
+        self._default_list = default_list
+        self._new_status = new_status
+        self._bulk_from = bulk_from
+        self._fields: dict[str, Fields] = {}
+
+    def apply(self, changes: Sequence[Change]) -> Iterator[Receipt]:
+        """One receipt a change."""
+        ready: list[Operation] = []
+        for change in changes:
+            try:
+                ready.append(self._prepare(change))
+            except WrongValueError as error:
+                yield failed(change, "validation", str(error))
+            except (RejectedError, UnavailableError) as error:
+                yield of_error(change, error)
+        if changes and changes[0].action == "create":
+            yield from self._create(ready)
+            return
+        alone = [o for o in ready if o.tags is not None]
+        others = [o for o in ready if o.tags is None]
+        if len(others) < self._bulk_from:
+            alone, others = ready, []
+        for start in range(0, len(others), batches.MOST):
+            yield from batches.run(others[start : start + batches.MOST], self._send)
+        yield from self._one_by_one(alone)
+
+    # -- what is to be sent
+
+    def _prepare(self, change: Change) -> Operation:
+        """Raises `WrongValueError` for a change that Mailchimp could not carry out."""
+        values = dict(change.values)
+        if change.action in ("update", "archive"):
+            list_id, name = split_id(change.id)
+            values.pop("list_id", None)
+        else:
+            list_id = str(values.pop("list_id", None) or self._default_list)
+            if not list_id.isalnum():
+                raise WrongValueError(
+                    "which audience? give list_id, or set providers.mailchimp.audience"
+                )
+            name = ""
+        if change.action == "archive":
+            return Operation(change, list_id, name, None)
+        body = self._known(list_id).body(values)
+        tags = frozenset(tag_names(body.pop("tags"))) if "tags" in body else None
+        if change.action == "update":
+            return Operation(change, list_id, name, body, tags)
+        if change.action == "upsert":
+            body.setdefault("email_address", change.id)
+            body["status_if_new"] = body.get("status") or self._new_status
+            if change.key not in ("", "email_address"):
+                raise WrongValueError("members are found by email_address")
+        body.setdefault("status", self._new_status)
+        if change.action == "upsert" and "status" not in values:
+            # Only who asks for a status changes that of a member who is there.
+            del body["status"]
+        address = str(body.get("email_address") or "")
+        if "@" not in address:
+            raise WrongValueError("email_address is missing, or is none")
+        return Operation(change, list_id, subscriber_hash(change.id or address), body, tags)
+
+    def _known(self, list_id: str) -> Fields:
+        if list_id not in self._fields:
+            found = merge_fields(list_id, self._send, METADATA_SECONDS)
+            self._fields[list_id] = Fields.of(found)
+        return self._fields[list_id]
+
+    # -- one by one
+
+    def _one_by_one(self, operations: Sequence[Operation]) -> Iterator[Receipt]:
+        down: UnavailableError | None = None
+        for operation in operations:
+            if down is not None:
+                yield of_error(operation.change, down)
+                continue
+            try:
+                yield self._write(operation)
+            except UnavailableError as error:
+                receipt = of_error(operation.change, error)
+                # What could not be reached for one will not be for the next.
+                down = error if receipt.status == "retry" else None
+                yield receipt
+            except LumioError as error:
+                yield of_error(operation.change, error)
+
+    def _write(self, operation: Operation) -> Receipt:
+        try:
+            body: Any = None
+            if operation.body or operation.change.action != "update":
+                reply = self._send(operation.call)
+                body = reply.json() if reply.body else None
+        except RejectedError as error:
+            if operation.change.action == "archive" and error.status == 405:
+                return self._archived(operation, error)
+            raise
+        if operation.tags is not None:
+            self._set_tags(operation, operation.tags)
+        return done(operation.change, body, operation.list_id)
+
+    def _archived(self, operation: Operation, error: RejectedError) -> Receipt:
+        """405 is the answer for a member that is archived already, and for one that may not be."""
+        asked = Call("GET", operation.path, route=ROUTE, params={"fields": "status"})
+        try:
+            if self._send(asked).json().get("status") == "archived":
+                return Receipt(operation.change.trace, "done", operation.change.id)
+        except GoneError:
+            return Receipt(operation.change.trace, "done", operation.change.id)
+        return of_error(operation.change, error)
+
+    def _set_tags(self, operation: Operation, wanted: frozenset[str]) -> None:
+        """Give the member these tags and no others. Both requests may be repeated."""
+        path, route = f"{operation.path}/tags", f"{ROUTE}/tags"
+        asked = Call("GET", path, route=route, params={"count": str(MOST), "fields": "tags.name"})
+        has = {str(tag["name"]) for tag in self._send(asked).json().get("tags") or ()}
+        tags = [{"name": name, "status": "active"} for name in sorted(wanted - has)]
+        tags += [{"name": name, "status": "inactive"} for name in sorted(has - wanted)]
+        if tags:
+            self._send(Call("POST", path, route=route, json={"tags": tags}, safe=True))
+
+    # -- 500 at a time
+
+    def _create(self, operations: Sequence[Operation]) -> Iterator[Receipt]:
+        by_list: dict[str, list[Operation]] = defaultdict(list)
+        for operation in operations:
+            by_list[operation.list_id].append(operation)
+        for list_id, group in by_list.items():
+            for start in range(0, len(group), BATCH):
+                yield from self._create_batch(list_id, group[start : start + BATCH])
+
+    def _create_batch(self, list_id: str, operations: Sequence[Operation]) -> Iterator[Receipt]:
+        """A batch that is refused whole is cut in two until the bad row stands alone."""
+        rows = [
+            {**(o.body or {}), **({"tags": sorted(o.tags)} if o.tags else {})} for o in operations
+        ]
+        body = {"members": rows, "update_existing": False}
+        call = Call(
+            "POST", f"/3.0/lists/{list_id}", route="/3.0/lists/{list_id}", json=body, safe=False
+        )
+        try:
+            answer = self._send(call).json()
+        except GoneError as error:
+            yield from (failed(o.change, "gone", error.message) for o in operations)
+        except RejectedError as error:
+            if len(operations) == 1:
+                yield of_error(operations[0].change, error)
+                return
+            middle = len(operations) // 2
+            yield from self._create_batch(list_id, operations[:middle])
+            yield from self._create_batch(list_id, operations[middle:])
+        except LumioError as error:
+            yield from (of_error(o.change, error) for o in operations)
+        else:
+            yield from settle_rows(list_id, operations, answer)
+
+
+def settle_rows(
+    list_id: str, operations: Sequence[Operation], answer: Mapping[str, Any]
+) -> Iterator[Receipt]:
+    """Receipts from the answer to a batch of members, whose rows are told apart by address. The
+    status is 200 whatever became of them."""
+    waiting: dict[str, deque[Operation]] = defaultdict(deque)
+    for operation in operations:
+        waiting[str((operation.body or {})["email_address"]).lower()].append(operation)
+
+    def taken(row: Any) -> Operation | None:
+        queue = waiting.get(str(row.get("email_address") or "").lower())
+        return queue.popleft() if queue else None
+
+    for row in [*(answer.get("new_members") or ()), *(answer.get("updated_members") or ())]:
+        if (made := taken(row)) is not None:
+            yield done(made.change, row, list_id)
+    for error in answer.get("errors") or ():
+        if (refused := taken(error)) is not None:
+            exists = error.get("error_code") == "ERROR_CONTACT_EXISTS"
+            message = " ".join(
+                str(error.get(name)) for name in ("error", "field", "field_message")
+                if error.get(name)
+            )  # fmt: skip
+            yield failed(refused.change, "conflict" if exists else "validation", message)
+    for queue in waiting.values():
+        for operation in queue:
+            yield unknown(operation.change, "Mailchimp's answer does not name this address")
