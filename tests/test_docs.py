@@ -13,7 +13,6 @@ import lumio_cli
 import readme_check
 from lumio_cli import errors
 from lumio_cli.options import GLOBAL_OPTIONS
-from lumio_cli.providers.registry import provider_names
 from lumio_cli.settings_check import RESERVED
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,9 +95,8 @@ def test_every_exit_code_is_in_the_readme() -> None:
 
 def test_every_variable_is_in_the_readme() -> None:
     names = [f"LUMIO_{word}" for word in RESERVED]
-    for provider in provider_names():
-        names += [f"LUMIO_{provider.upper()}_{kind}" for kind in ("TOKEN", "TOKEN_FILE")]
-        names.append(f"LUMIO_PROVIDERS__{provider.upper()}__SETTING")
+    names += [f"LUMIO_PROVIDER_{kind}" for kind in ("TOKEN", "TOKEN_FILE", "FIELD", "WAY")]
+    names.append("LUMIO_PROVIDERS__PROVIDER__SETTING")
     names += ["NO_COLOR", "TERM=dumb", "CI", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY"]
     for name in names:
         assert re.search(rf"`{name}(=[^`]*)?`", README), name

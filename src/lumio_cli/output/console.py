@@ -307,8 +307,9 @@ def _is_terminal(stream: IO[str]) -> bool:
 
 
 def wrapped(text: str, width: int | None) -> str:
-    """`text` broken between words where it is wider than `width`, under its own indentation."""
-    if width is None or len(text) <= width:
+    """A line broken between words where it is wider than `width`, under its own indentation. What
+    has lines of its own (a record's JSON) stays as it is."""
+    if width is None or len(text) <= width or "\n" in text:
         return text
     indent = " " * (len(text) - len(text.lstrip(" -0123456789.")))
     # A word that is wider than the terminal stays whole, so that it can be copied.

@@ -139,4 +139,5 @@ def _entry(name: str, default: Any, about: str, indent: int) -> list[str]:
     """A setting as a comment: what it does, and its default as YAML (JSON is YAML)."""
     space = " " * indent
     value = json.dumps(default)
-    return [*_comment(f"# {about}", indent), f"# {space}{name}: {value}"]
+    told = textwrap.wrap(" ".join(about.split()), 90 - indent)
+    return [*(f"# {space}# {line}" for line in told), f"# {space}{name}: {value}"]
