@@ -23,7 +23,7 @@ HEAVY = (
     "lumio_cli.providers.hubspot", "lumio_cli.credentials", "lumio_cli.redact",
 )  # fmt: skip
 
-SHARED = ("__init__", "common", "render")
+SHARED = ("__init__", "common", "render", "send_options", "send_render")
 """What stands beside the commands and is none."""
 
 

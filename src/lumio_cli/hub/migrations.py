@@ -82,9 +82,28 @@ def _m002_accounts_and_slices(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE lumio_accounts ADD COLUMN fields TEXT NOT NULL DEFAULT '{}'")
 
 
+def _m003_sends(db: sqlite3.Connection) -> None:
+    for statement in (
+        """CREATE TABLE lumio_sends (
+            id INTEGER PRIMARY KEY, send_id TEXT NOT NULL UNIQUE, provider TEXT NOT NULL,
+            name TEXT NOT NULL, account TEXT NOT NULL, digest BLOB NOT NULL,
+            status TEXT NOT NULL, total INTEGER NOT NULL, runs INTEGER NOT NULL,
+            boot TEXT NOT NULL, created_at TEXT NOT NULL, updated_at TEXT NOT NULL,
+            finished_at TEXT, UNIQUE (provider, name)) STRICT""",
+        """CREATE TABLE lumio_messages (
+            send INTEGER NOT NULL REFERENCES lumio_sends ON DELETE CASCADE,
+            position INTEGER NOT NULL, recipient TEXT NOT NULL, kind TEXT NOT NULL,
+            digest BLOB NOT NULL, status TEXT NOT NULL, message_id TEXT, code TEXT,
+            message TEXT, run INTEGER NOT NULL, at TEXT NOT NULL,
+            PRIMARY KEY (send, position)) STRICT, WITHOUT ROWID""",
+    ):
+        db.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m001_initial,
     _m002_accounts_and_slices,
+    _m003_sends,
 )
 LATEST = len(MIGRATIONS)
 

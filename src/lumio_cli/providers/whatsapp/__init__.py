@@ -302,7 +302,7 @@ class WhatsApp(Provider):
             raise RejectedError(
                 f"{message.to} last wrote more than 24 hours ago: WhatsApp delivers templates only",
                 category="131047",
-                hint="send a template: `lumio send whatsapp template`",
+                hint="send a template: `lumio send whatsapp --template NAME`",
             )
 
     def deliver(self, message: Message, send: Send) -> Receipt:

@@ -1,0 +1,281 @@
+"""What `lumio send` does, callable without a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, cast
+
+from lumio_cli.clock import format_timestamp, utc
+from lumio_cli.errors import BusyError, ConfigError, UsageError
+from lumio_cli.hub import sends
+from lumio_cli.hub.state import read_account
+from lumio_cli.locks import FileLock
+from lumio_cli.progress import NoProgress, Progress
+from lumio_cli.providers.base import Finds, Sends
+from lumio_cli.services import accounts
+from lumio_cli.services.runlog import LoggedProgress
+from lumio_cli.services.send.compose import Composer, Given
+from lumio_cli.services.send.conclusion import conclude
+from lumio_cli.services.send.crew import Crew, Waits
+from lumio_cli.services.send.flags import values_of
+from lumio_cli.services.send.marks import Marks, this_boot
+from lumio_cli.services.send.model import Outlook, Request, SendResult
+from lumio_cli.services.send.past import HubPast
+from lumio_cli.services.send.plan import Batch, Planner, foresee, gather
+from lumio_cli.services.send.recovery import recover
+from lumio_cli.services.send.run import WORKERS, Sending, Work
+from lumio_cli.services.send.source import Source
+from lumio_cli.sync.engine import new_run_id
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+    from lumio_cli.hub.db import Hub
+    from lumio_cli.hub.sends import SendRow
+    from lumio_cli.providers.base import Provider
+    from lumio_cli.runtime import Runtime
+    from lumio_cli.transport.session import Session
+
+__all__ = ["Given", "Outlook", "Request", "SendResult", "preview", "send", "send_lock", "values_of"]
+
+SHOWN = 3
+"""Messages that a question shows."""
+
+
+def send_lock(directory: Path, provider: str, name: str) -> FileLock:
+    """The lock that a run of a send holds."""
+    digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return FileLock(directory / f"send-{provider}-{digest}.lock", what=name)
+
+
+def preview(runtime: Runtime, request: Request) -> Outlook:
+    """What `send` would do now. Writes nothing and asks nobody. Raises `UsageError`."""
+    provider = _sender(runtime, request.provider)
+    composer = Composer(provider.name, provider.messages, request.given)
+    with _opened(runtime, request, composer) as source:
+        send_id = new_run_id(runtime.clock)
+        batch = gather(request, source, send_id)
+        reader = runtime.hub_reader
+        known = None if reader is None else _known(reader, provider.name, batch)
+        planner = _planner(runtime, provider, composer, known.send_id if known else send_id)
+        db = None if reader is None else reader.connection
+        return foresee(batch, planner, request, db, known)
+
+
+def send(runtime: Runtime, request: Request, progress: Progress | None = None) -> SendResult:
+    """Send what has not been sent, and say how the send stands.
+
+    What goes wrong with messages, or keeps the rest from being sent, is in the result; raised is
+    what lets nothing begin: `UsageError`, `ConfigError`, `CredentialError`, `BusyError` where
+    another run is at it, `HubError`, and `UnavailableError` where the account cannot be proved.
+    """
+    provider = _sender(runtime, request.provider)
+    composer = Composer(provider.name, provider.messages, request.given)
+    if request.max_duration is not None:
+        runtime.stop.limit(request.max_duration)
+    with _opened(runtime, request, composer) as source:
+        send_id = new_run_id(runtime.clock)
+        runtime.start_log(run_id=send_id)
+        batch = gather(request, source, send_id)
+        with _locked(runtime, provider.name, batch.name):
+            known = _recovered(runtime, provider.name, batch)
+            planner = _planner(runtime, provider, composer, known.send_id if known else send_id)
+            db = None if known is None else runtime.hub.connection
+            outlook = foresee(batch, planner, request, db, known)
+            _ask(runtime, request, outlook)
+            run = _Run(runtime, request, batch, planner, outlook, send_id, known)
+            shown = progress if progress is not None and outlook.total > 1 else NoProgress()
+            return run.to_the_end(provider, LoggedProgress(shown))
+
+
+# -- before anything is sent
+
+
+def _sender(runtime: Runtime, name: str) -> Provider:
+    provider = runtime.provider(name)
+    if not isinstance(provider, Sends):
+        from lumio_cli.providers.registry import provider_class, provider_names
+
+        able = [n for n in provider_names() if provider_class(n).messages]
+        raise UsageError(f"{name} sends no messages", hint=f"these do: {', '.join(able) or 'none'}")
+    return provider
+
+
+@contextmanager
+def _opened(runtime: Runtime, request: Request, composer: Composer) -> Iterator[Source | None]:
+    """The input, where there is one."""
+    if not request.input:
+        yield None
+        return
+    if request.to:
+        raise UsageError("--to and --input cannot be combined", hint="a column `to` names them")
+    with Source(request.input, runtime.stdin) as source:
+        if source.columns is not None:
+            composer.check_columns(source.columns)
+        yield source
+
+
+def _planner(runtime: Runtime, provider: Provider, composer: Composer, send_id: str) -> Planner:
+    reader = runtime.hub_reader
+    past = HubPast(None if reader is None else reader.connection, provider.name)
+    return Planner(composer, cast(Sends, provider), past, send_id, runtime.clock)
+
+
+@contextmanager
+def _locked(runtime: Runtime, provider: str, name: str) -> Iterator[None]:
+    lock = send_lock(runtime.paths.locks, provider, name)
+    if not lock.try_acquire():
+        holder = lock.holder()
+        who = f" (pid {holder.pid} on {holder.host}, since {holder.since})" if holder else ""
+        raise BusyError(
+            f"another lumio run is at the send {name}{who}",
+            hint=f"`lumio sends show {name}` says how far it is",
+        )
+    try:
+        yield
+    finally:
+        lock.path.unlink(missing_ok=True)
+        lock.release()
+
+
+def _known(hub: Hub, provider: str, batch: Batch) -> SendRow | None:
+    """The send that goes on. Raises `UsageError` where its name is that of another input."""
+    known = sends.find_send(hub.connection, provider, batch.name)
+    if known is not None and known.digest != sends.salted(hub.connection, batch.content):
+        raise UsageError(
+            f"the send {batch.name} was begun with another input, text or kind",
+            hint="--name NEW sends this as a send of its own",
+        )
+    return known
+
+
+def _recovered(runtime: Runtime, provider: str, batch: Batch) -> SendRow | None:
+    """The send that goes on, with what a run that was killed has left put in order."""
+    reader = runtime.hub_reader
+    known = None if reader is None else _known(reader, provider, batch)
+    if known is not None and sends.positions_of(runtime.hub.connection, known.id, "sending"):
+        marks = Marks(_marks_path(runtime, known.send_id), known.total)
+        recover(runtime.hub, known, marks, this_boot(), format_timestamp(runtime.clock.time()))
+        marks.delete()
+    return known
+
+
+def _marks_path(runtime: Runtime, send_id: str) -> Path:
+    return runtime.hub_path.parent / "sends" / f"{send_id}.marks"
+
+
+def _ask(runtime: Runtime, request: Request, outlook: Outlook) -> None:
+    """Let the operator confirm what goes to many, or cannot be taken back."""
+    output = runtime.output
+    if outlook.skipped:
+        output.note(f"{outlook.name}: {outlook.skipped} of {outlook.total} were sent before")
+    if outlook.repeats:
+        output.warn(f"messages that repeat another one of the same input: {outlook.repeats}")
+    again = outlook.unknown if request.if_unknown == "resend" else 0
+    count = outlook.ready + again
+    if not count or (count == 1 and not outlook.confirm):
+        return
+    if not request.yes and runtime.prompt.possible:
+        ready = [m for m in outlook.messages if m["status"] == "ready"]
+        for message in ready[:SHOWN]:
+            output.note(f"{message['to'] or message['kind']}: {message['summary']}")
+        if count > SHOWN:
+            output.note(f"... {count - SHOWN} more; --preview shows them")
+    words = "1 message" if count == 1 else f"{count} messages"
+    question = f"This sends {words} by {outlook.provider}, as the send {outlook.name}."
+    runtime.prompt.confirm(question, name="send", yes=request.yes)
+
+
+# -- sending
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run, from the first look at the account to the books."""
+
+    runtime: Runtime
+    request: Request
+    batch: Batch
+    planner: Planner
+    outlook: Outlook
+    send_id: str
+    known: SendRow | None
+
+    def to_the_end(self, provider: Provider, progress: Progress) -> SendResult:
+        """Send, and sum up."""
+        runtime, clock = self.runtime, self.runtime.clock
+        started_at = utc(clock.time())
+        provider, session = self._session(provider)
+        row = self._begin(provider.name)
+        marks = Marks(_marks_path(runtime, row.send_id), row.total)
+        target = f"{provider.name}/messages"
+        past = self.planner.past
+        waits = Waits(progress, target, clock)
+        crew = Crew(provider, session, past, marks, min(WORKERS, row.total), waits)
+        work = Work(
+            runtime, self.request, row, self.batch, self.planner, crew, marks, progress, target
+        )
+        progress.start(target, self.outlook.ready, detail=f"send {row.name}")
+        sending = Sending(work, finds=isinstance(provider, Finds))
+        sending.run()
+        result = conclude(runtime, self.request, row, sending, started_at)
+        if not sends.positions_of(runtime.hub.connection, row.id, "sending"):
+            marks.delete()
+        told = {name: getattr(result, name) for name in ("status", "sent", "failed")}
+        progress.finish(target, told)
+        return result
+
+    def _begin(self, provider: str) -> SendRow:
+        hub = self.runtime.hub
+        account = read_account(hub.connection, provider)
+        account_id = account.account_id if account else ""
+        if self.known is not None and self.known.account != account_id:
+            raise ConfigError(
+                f"the send {self.known.name} was begun with account {self.known.account}, "
+                f"and the credential opens {account_id}",
+                code="account_changed",
+                hint="connect the first account again, or begin another send with --name NEW",
+            )
+        with sends.durable(hub) as db:
+            return sends.begin_send(
+                db,
+                send_id=self.send_id,
+                provider=provider,
+                name=self.batch.name,
+                account=account_id,
+                digest=sends.salted(db, self.batch.content),
+                total=self.outlook.total,
+                boot=this_boot(),
+                now=format_timestamp(self.runtime.clock.time()),
+            )
+
+    def _session(self, provider: Provider) -> tuple[Provider, Session]:
+        """A session whose account is proved, and the provider as that account has it."""
+        runtime, name = self.runtime, provider.name
+        loaded = runtime.credentials.load(name)
+
+        def call(work: Callable[[sqlite3.Connection], Any]) -> Any:
+            with runtime.hub.transaction() as db:
+                return work(db)
+
+        def open_session() -> Session:
+            urgent = self.outlook.total == 1
+            return runtime.session(
+                provider,
+                priority="interactive" if urgent else "incremental",
+                run_id=self.send_id,
+                connections=WORKERS,
+            )
+
+        session = open_session()
+        key, now = accounts.account_key(runtime, name), runtime.clock.time()
+        accounts.verify(call, provider, loaded.credential, loaded.source, session.send, now)
+        if accounts.account_key(runtime, name) != key:
+            # Quotas are counted by account, from the first message on.
+            provider = runtime.provider(name)
+            session = open_session()
+        return provider, session

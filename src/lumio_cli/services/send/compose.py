@@ -1,0 +1,317 @@
+"""From options and rows to messages: which kind is meant, and what its fields hold."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from lumio_cli.errors import UsageError
+from lumio_cli.providers.base import Field, Message, MessageKind, suggest
+
+MAX_FILE = 100 * 1024 * 1024
+"""Bytes of an attachment: more than any provider takes, and less than what fills the memory."""
+_FILES = 8
+_YES, _NO = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
+_OWN = ("to", "kind")
+_SYNONYMS = {
+    "file": ("media", "image", "header_file"),
+    "media": ("file", "image", "header_file"),
+    "link": ("header_link",),
+    "params": ("body",),
+    "thread": ("reply_to",),
+    "list": ("sections",),
+}
+"""What options and columns may call a field, where its kind has none of that very name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What holds for all messages: the kind, if it was named, and values by field, as they were
+    given: text, lists of text, or decoded JSON.
+    """
+
+    kind: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+class _Content(bytes):
+    """The bytes of a file that many messages have, and their digest, made once."""
+
+    @cached_property
+    def digest(self) -> str:
+        return blake2b(self, digest_size=16).hexdigest()
+
+
+class Composer:
+    """Makes the messages of one provider. Files are read once for all messages that have them."""
+
+    def __init__(self, provider: str, kinds: Sequence[MessageKind], given: Given) -> None:
+        if not kinds:
+            raise UsageError(
+                f"{provider} sends no messages", hint="`lumio providers show NAME` says who does"
+            )
+        self._provider = provider
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._given = given
+        self._files: dict[str, dict[str, Any]] = {}
+        self._chosen: dict[tuple[str, str, frozenset[str]], MessageKind] = {}
+        if given.kind and given.kind not in self._kinds:
+            raise UsageError(
+                f"{provider} has no kind of message {given.kind!r}",
+                hint=suggest(given.kind, self._kinds, "kinds"),
+            )
+        self._check_names(given.values, "")
+
+    def kind(self, name: str) -> MessageKind:
+        """The kind of that name."""
+        return self._kinds[name]
+
+    def check_columns(self, columns: Iterable[str]) -> None:
+        """Raises `UsageError` for a column that no kind has a field for, since a slip in a header
+        would be one in every message, and where there has to be one of recipients. Columns that
+        begin with `_` are the operator's own.
+        """
+        own = [c for c in columns if c not in _OWN and not c.startswith("_")]
+        self._check_names(own, "--input: ")
+        names = {c.partition(".")[0] for c in (*own, *self._given.values)}
+        fitting = [k for k in self._candidates() if not _strange(k, names)]
+        if "to" not in columns and fitting and all(kind.to for kind in fitting):
+            raise UsageError("--input: there is no column 'to'", hint="it names the recipient")
+
+    def message(self, cells: Mapping[str, Any], key: str, at: datetime) -> Message:
+        """The message of a row, whose cells go before what holds for all.
+
+        Raises `UsageError` for a field that does not exist, is missing or cannot be read.
+        """
+        raw = _gather({**self._given.values, **_gather(cells)})
+        to = raw.pop("to", "")
+        named = raw.pop("kind", self._given.kind)
+        values = {name: value for name, value in raw.items() if not name.startswith("_")}
+        for name in ("file", "media"):
+            if _is_link(values.get(name)):
+                values["link"] = values.pop(name)
+        if not isinstance(named, str) or not isinstance(to, str | int):
+            raise UsageError("'to' and 'kind' are text")
+        kind = self._choose(named, values, bool(to))
+        fields = {f.name: f for f in kind.fields}
+        values = {_named(kind, name): value for name, value in values.items()}
+        read = {f.name: _default(f) for f in kind.fields if f.name not in values}
+        read |= {name: self._read(fields[name], value) for name, value in values.items()}
+        return Message(kind.name, str(to).strip(), read, key, at)
+
+    def digest(self, message: Message) -> bytes:
+        """What tells the message from another, but for its key."""
+        text = json.dumps(
+            [message.kind, message.to, message.values], sort_keys=True, default=_digest_of
+        )
+        return text.encode("utf-8", "surrogatepass")
+
+    # -- inside
+
+    def _candidates(self) -> list[MessageKind]:
+        """The kinds that are left by what holds for all."""
+        named = self._given.kind
+        return [self._kinds[named]] if named else list(self._kinds.values())
+
+    def _check_names(self, names: Iterable[str], what: str) -> None:
+        known = {f.name for kind in self._candidates() for f in kind.fields}
+        known |= {name for name, others in _SYNONYMS.items() if known & set(others)}
+        for name in names:
+            if name.partition(".")[0] not in known:
+                owner = (
+                    f"{self._provider}'s {self._given.kind}" if self._given.kind else self._provider
+                )
+                raise UsageError(
+                    f"{what}{owner} has no field {name!r}", hint=suggest(name, known, "fields")
+                )
+
+    def _choose(self, named: str, values: Mapping[str, Any], to: bool) -> MessageKind:
+        key = (named, _medium(values), frozenset([*values, *(["to"] if to else [])]))
+        found = self._chosen.get(key)
+        if found is None:
+            found = self._chosen[key] = self._find(named, values, to)
+        return found
+
+    def _find(self, named: str, values: Mapping[str, Any], to: bool) -> MessageKind:
+        """The one kind that has all that is given, and needs nothing else."""
+        if named:
+            if named not in self._kinds:
+                hint = suggest(named, self._kinds, "kinds")
+                raise UsageError(f"{self._provider} has no kind of message {named!r}", hint=hint)
+            kind = self._kinds[named]
+            if problem := _misfit(kind, values, to):
+                raise UsageError(f"{self._provider} {named}: {problem}", hint=_needs(kind))
+            return kind
+        fitting = [k for k in self._kinds.values() if not _misfit(k, values, to)]
+        medium = [k for k in fitting if k.name == _medium(values)]
+        if len(medium or fitting) == 1:
+            return (medium or fitting)[0]
+        if fitting:
+            names = " or ".join(kind.name for kind in fitting)
+            raise UsageError("it may be of more than one kind", hint=f"--kind {names}")
+        near = [k for k in self._kinds.values() if not _strange(k, values)]
+        raise UsageError(
+            f"no kind of message of {self._provider} is made of {_list(values, to)}",
+            hint="; ".join(map(_needs, near or self._kinds.values())),
+        )
+
+    def _read(self, spec: Field, value: Any) -> Any:
+        try:
+            found = self._file(str(value)) if spec.kind == "file" else _convert(spec, value)
+        except ValueError as error:
+            raise UsageError(f"{spec.name}: {error}") from None
+        if spec.pattern and isinstance(found, str) and not re.fullmatch(spec.pattern, found):
+            raise UsageError(f"{spec.name}: {found!r} is not of the form {spec.pattern}")
+        return found
+
+    def _file(self, path: str) -> dict[str, Any]:
+        """A file's name, type and bytes. The last few are remembered."""
+        found = self._files.get(path)
+        if found is None:
+            file = Path(path).expanduser()
+            try:
+                if file.stat().st_size > MAX_FILE:
+                    raise ValueError(f"{path} has more than {MAX_FILE >> 20} MiB")
+                data = _Content(file.read_bytes())
+            except OSError as error:
+                raise ValueError(f"{path}: {error.strerror}") from None
+            kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+            found = {"name": file.name, "type": kind, "data": data}
+            while len(self._files) >= _FILES:
+                del self._files[next(iter(self._files))]
+            self._files[path] = found
+        return found
+
+
+def summary(message: Message, limit: int = 80) -> str:
+    """What a message says, on one line for people."""
+    parts = []
+    for name, value in message.values.items():
+        if isinstance(value, dict) and "data" in value:
+            parts.append(f"{name}: {value.get('name')} ({len(value['data'])} bytes)")
+        elif value not in ("", None, [], ()):
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            parts.append(f"{name}: {text}")
+    line = " ".join(", ".join(parts).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _gather(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """`params.1` and `params.2` as one list `params`; any other word makes `word=value` of it."""
+    found: dict[str, Any] = {}
+    for name, value in raw.items():
+        whole, dot, part = name.partition(".")
+        if not dot:
+            found[name] = value
+            continue
+        item = value if part.isdecimal() else f"{part}={value}"
+        before = found.get(whole)
+        found[whole] = [*before, item] if isinstance(before, list) else [item]
+    return found
+
+
+def _misfit(kind: MessageKind, values: Mapping[str, Any], to: bool) -> str:
+    """What is wrong with these values for a kind; empty: nothing."""
+    if more := _strange(kind, values):
+        return f"there is no field {more[0]!r} in it"
+    given = {_named(kind, name) for name in values}
+    missing = [f.name for f in kind.fields if f.default is None and f.name not in given]
+    if kind.to and not to:
+        missing.insert(0, "to")
+    if missing:
+        return f"{' and '.join(missing)} must be given"
+    return "it has no recipient" if to and not kind.to else ""
+
+
+def _named(kind: MessageKind, name: str) -> str:
+    """What the kind calls a field; the name itself where it has none that is meant."""
+    fields = {f.name: f.kind for f in kind.fields}
+    if name in fields and (name != "file" or fields[name] == "file"):
+        return name
+    file = name in ("file", "media")
+    meant = (n for n in _SYNONYMS.get(name, ()) if n in fields and (fields[n] == "file") == file)
+    return next(meant, name)
+
+
+def _strange(kind: MessageKind, names: Iterable[str]) -> list[str]:
+    """Those of the names that the kind has no field for."""
+    fields = {f.name for f in kind.fields}
+    return [name for name in names if _named(kind, name) not in fields]
+
+
+def _medium(values: Mapping[str, Any]) -> str:
+    """The kind of message that is usual for a file: image, video, audio or document."""
+    where = values.get("file") or values.get("media") or values.get("link")
+    if not isinstance(where, str) or not where:
+        return ""
+    path = where.partition("?")[0].partition("#")[0] if _is_link(where) else where
+    major = (mimetypes.guess_type(path)[0] or "").partition("/")[0]
+    return major if major in ("image", "video", "audio") else "document"
+
+
+def _needs(kind: MessageKind) -> str:
+    needed = ["to"] * bool(kind.to) + [f.name for f in kind.fields if f.default is None]
+    more = [f.name for f in kind.fields if f.default is not None]
+    text = f"{kind.name} needs {', '.join(needed) or 'nothing'}"
+    return f"{text} (and takes {', '.join(more)})" if more else text
+
+
+def _list(values: Mapping[str, Any], to: bool) -> str:
+    return ", ".join(["to"] * to + list(values)) or "nothing"
+
+
+def _default(spec: Field) -> Any:
+    return list(spec.default) if isinstance(spec.default, tuple) else spec.default
+
+
+def _convert(spec: Field, value: Any) -> Any:
+    """A value as its field wants it. Raises ValueError."""
+    if spec.kind == "list":
+        return _as_list(value)
+    if spec.kind == "boolean":
+        return _as_boolean(value)
+    if spec.kind in ("integer", "number"):
+        try:
+            return int(str(value)) if spec.kind == "integer" else float(str(value))
+        except ValueError:
+            raise ValueError(f"{value!r} is not a number") from None
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    return value
+
+
+def _as_list(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith(("[", "{")):
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError(f"it is not JSON: {error}") from None
+    return [value]
+
+
+def _as_boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().lower()
+    if word not in (*_YES, *_NO):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return word in _YES
+
+
+def _is_link(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(("https://", "http://"))
+
+
+def _digest_of(value: Any) -> str:
+    """Bytes, for a digest: what tells one attachment from another."""
+    return value.digest if isinstance(value, _Content) else str(value)
