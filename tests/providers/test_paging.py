@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
+from lumio_cli.errors import BadReplyError
 from lumio_cli.providers.base import Call, Place, Reply
 from lumio_cli.providers.paging import Link, Offset, Paging, Token
 
@@ -38,6 +41,12 @@ def test_an_offset_walk_reads_every_row_once() -> None:
     for count in (0, 1, 4, 5, 9):
         assert walk(Offset("offset", "count", "total"), list(range(count)), 4) == list(range(count))
         assert walk(Offset("offset", "count"), list(range(count)), 4) == list(range(count))
+
+
+def test_a_page_that_does_not_say_how_many_rows_there_are_is_not_the_last() -> None:
+    style = Offset("offset", "count", "total")
+    with pytest.raises(BadReplyError, match="how many rows"):
+        style.next(style.first(2), reply(), [{"id": 1}, {"id": 2}])
 
 
 def test_a_row_that_vanishes_behind_the_walk_hides_no_other() -> None:

@@ -151,7 +151,8 @@ def test_bodies_may_be_compressed_and_chunked(make: Make) -> None:
     assert answer.headers["Content-Encoding"] == "gzip"
 
 
-def test_paths(sandbox: Sandbox, client: httpx.Client) -> None:
+def test_paths(make: Make) -> None:
+    sandbox, client = make(providers=("hubspot",))
     assert client.get("/crm/v3/nowhere").status_code == 404
     assert client.put(CONTACTS).status_code == 405
     assert client.post(CONTACTS, content=b"{").status_code == 400

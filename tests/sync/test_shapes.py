@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
+from lumio_cli.errors import HubError
 from lumio_cli.providers import registry as providers
 from lumio_cli.sandbox import Sandbox, registry
+from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 from lumio_cli.stop import Stop
+from lumio_cli.sync.store import Store
 from lumio_cli.transport import stack
 from support.lab import VAULT_KEY, Lab
 from support.trials import Hands
@@ -217,3 +220,94 @@ def test_a_secret_of_a_way_does_not_belong_on_the_command_line(lab: ShelfLab) ->
     done = lab.lumio("connect", "shelf", *words)
     assert done.code == 2
     assert "s3cret-value" not in done.out + done.err
+
+
+# -- what goes wrong, and how the next run goes on
+
+
+def failing_once(monkeypatch: pytest.MonkeyPatch, resource: str) -> None:
+    """The hub cannot be written to when a walk is about to be finished, one time."""
+    finish = Store.finish_walk
+    failed: list[bool] = []
+
+    def finish_walk(self: Store, *where: Any, **values: Any) -> None:
+        if where[2] == resource and not failed:
+            failed.append(True)
+            raise HubError("the disk is full")
+        finish(self, *where, **values)
+
+    monkeypatch.setattr(Store, "finish_walk", finish_walk)
+
+
+def answering(lab: ShelfLab, ending: str, answer: Callable[[], Response]) -> None:
+    """The library answers like that to requests whose path ends so."""
+    handle = lab.town.handle
+
+    def instead(request: Request) -> object:
+        return answer() if request.path.endswith(ending) else handle(request)
+
+    lab.town.handle = instead  # type: ignore[assignment, method-assign]
+
+
+def test_a_run_that_ends_behind_the_last_page_of_all_parts_is_finished_by_the_next(
+    lab: ShelfLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.extra["LUMIO_PROVIDERS__SHELF__BOARDS"] = "east,west"
+    failing_once(monkeypatch, "notices")
+    assert lab.lumio("sync", "shelf/notices").code != 0
+    assert lab.lumio("sync", "shelf/notices").code == 0
+    assert len(lab.held("notices")) == 10
+
+
+def test_a_walk_that_went_on_knows_which_parents_it_has_asked_for(
+    lab: ShelfLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing_once(monkeypatch, "books")
+    lab.lumio("sync", "shelf")
+    lab.clock.forward(3600)
+    # The walk is over; what follows is only what has changed since.
+    assert lab.lumio("sync", "shelf/books").resource("books")["read"] == 0
+    assert lab.lumio("sync", "shelf/books").resource("books")["read"] == 0
+
+
+def test_an_export_that_failed_is_begun_anew_by_the_next_run(lab: ShelfLab) -> None:
+    handle = lab.town.handle
+    failed = Response.of_json({"state": "failed", "job": "job1"})
+    answering(lab, "/exports/job1", lambda: failed)
+    first = lab.lumio("sync", "shelf/loans")
+    assert "the export failed" in first.resource("loans")["error"]["message"]
+    assert lab.lumio("sync", "shelf/loans").code == 0
+    assert lab.town.exports == 2
+    lab.town.handle = handle  # type: ignore[method-assign]
+    assert len(lab.held("loans")) == 5
+
+
+def test_an_export_whose_address_is_no_longer_good_is_begun_anew(lab: ShelfLab) -> None:
+    answering(lab, "/job1/1", lambda: Response.of_json({"message": "expired"}, 403))
+    lab.lumio("sync", "shelf/loans")
+    assert lab.lumio("sync", "shelf/loans").code == 0
+    assert len(lab.held("loans")) == 5
+
+
+@pytest.mark.parametrize("mode", ["incremental", "full"])
+def test_a_parent_that_is_gone_holds_up_no_other(lab: ShelfLab, mode: str) -> None:
+    lab.lumio("sync", "shelf")
+    lab.clock.forward(3600)
+    lab.town.books["b2"].update("b2-3", {"title": "changed"})
+    answering(lab, "/b1/books", lambda: Response.of_json({"message": "no such branch"}, 404))
+    done = lab.lumio("sync", "shelf/books", "--mode", mode)
+    entry = done.resource("books")
+    assert (done.code, entry["status"], entry["updated"]) == (3, "partial", 1)
+    assert "no such branch" in entry["error"]["message"]
+    # That it cannot be listed does not prove that its books are gone.
+    assert len(lab.held("books")) == 10
+    # Once the branches are read again, the hub knows.
+    lab.town.branches.remove("b1")
+    assert lab.lumio("sync", "shelf", "--max-delete", "100").code == 0
+
+
+def test_a_probe_that_is_not_understood_fails_its_provider_and_not_the_run(lab: ShelfLab) -> None:
+    answering(lab, "/me", lambda: Response.of_json({"who": "cares"}))
+    done = lab.lumio("sync", "shelf/branches")
+    assert done.code == 5
+    assert done.resource("branches")["error"]["code"] == "bad_reply"

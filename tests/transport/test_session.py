@@ -646,9 +646,32 @@ def test_a_call_goes_to_the_accounts_own_address(tmp_path: Path, httpx_mock: HTT
     rig.session.provider = Branches({})
     rig.sender._wire = Wire("acme", BASE, Branches.hosts)
     rig.send(Call("GET", "/boxes/{box}", route="/boxes/{box}"))
+    with pytest.raises(LumioError, match=r"refused .* bonn\.accounts"):
+        rig.send(Call("GET", "https://bonn.accounts.acme.test/boxes/7"))
     # Without a credential there is no account.
     rig.send(Call("GET", "/oauth/hello", auth=False))
     assert [call.label for call in rig.limiter.acquired] == ["/boxes/{box}", "/oauth/hello"]
+
+
+class Boxes(Branches):
+    """Boxes are counted one by one, and whose box it is the credential knows."""
+
+    def address(self, call: Call, credential: Credential) -> Call:
+        return replace(call, keys={"box": credential.fields["box"]})
+
+
+def test_what_is_exhausted_is_the_quota_of_the_call_as_it_was_sent(
+    tmp_path: Path, httpx_mock: HTTPXMock
+) -> None:
+    httpx_mock.add_response(status_code=403, json={"message": "used up"})
+    rig = Rig(tmp_path, Credential("token", TOKEN, fields={"town": "ulm", "box": "7"}))
+    rig.session.provider = Boxes({})
+    rig.sender._wire = Wire("acme", BASE, Branches.hosts)
+    said: list[Call] = []
+    rig.session._after_verdict = lambda call, *_: said.append(call) or LumioError("no")  # type: ignore[func-returns-value, method-assign]
+    with pytest.raises(LumioError):
+        rig.send(GET)
+    assert [call.keys for call in said] == [{"box": "7"}]
 
 
 def test_open_hosts_are_asked_without_the_credential_only() -> None:

@@ -115,7 +115,10 @@ class Offset:
         size, after = place["size"], place["offset"] + place["size"]
         if not self.total:
             return {"size": size, "offset": after} if len(rows) >= size else None
-        total = int(dig(reply.json(), self.total) or 0)
+        total = dig(reply.json(), self.total)
+        if isinstance(total, bool) or not isinstance(total, int):
+            # To end here would pass over all that follows.
+            raise BadReplyError(f"a page does not say at {self.total!r} how many rows there are")
         shrunk = max(0, place.get("total", total) - total)
         if shrunk:
             return {"size": size, "offset": max(0, place["offset"] - shrunk), "total": total}

@@ -115,24 +115,33 @@ def _has_records(db: sqlite3.Connection, provider: str) -> bool:
     return row is not None
 
 
-def account_key(runtime: Runtime, name: str, credential: Credential | None = None) -> str:
+def account_key(
+    runtime: Runtime,
+    name: str,
+    credential: Credential | None = None,
+    *,
+    fallback: Credential | None = None,
+) -> str:
     """By what quotas and cache tell accounts apart: the account where it is known, else a digest
     of the credential, which is random enough to give nothing away. A look-alike on this machine
-    counts anew each time it is started, at another port.
+    counts anew each time it is started, at another port. `fallback` is the stored credential,
+    where the caller has it: then nothing is asked for it.
     """
     base = urlsplit(runtime.settings.provider(name).base_url)
     suffix = f"@{base.port}" if base.scheme == "http" else ""
-    return f"{_account_of(runtime, name, credential)}{suffix}"
+    return f"{_account_of(runtime, name, credential, fallback)}{suffix}"
 
 
-def _account_of(runtime: Runtime, name: str, credential: Credential | None) -> str:
+def _account_of(
+    runtime: Runtime, name: str, credential: Credential | None, fallback: Credential | None
+) -> str:
     if credential is None:
         reader = runtime.hub_reader
         account = None if reader is None else state.read_account(reader.connection, name)
         if account is not None:
             return account.account_id
         try:
-            credential = runtime.credentials.load(name).credential
+            credential = fallback or runtime.credentials.load(name).credential
         except LumioError:
             return runtime.paths.profile
     return sha256(credential.root.encode()).hexdigest()[:16]

@@ -66,7 +66,9 @@ def sandboxed(runtime: Runtime, records: int | None = None) -> Iterator[Runtime]
         environ = {}
         for name, provider in ready["providers"].items():
             environ[f"LUMIO_PROVIDERS__{name.upper()}__BASE_URL"] = provider["base_url"]
-            environ |= _credential(name, provider)
+            # What the operator has in the environment for the real one is none of its business.
+            own = {k: "" for k in runtime.environ if k.startswith(f"LUMIO_{name.upper()}_")}
+            environ |= own | _credential(name, provider)
         yield runtime.derive(profile=PROFILE, environ=environ)
 
 

@@ -164,7 +164,8 @@ def _connect(
 
         def prove(call: Callable[[Callable[[sqlite3.Connection], Any]], Any]) -> Link:
             now, name = runtime.clock.time(), provider.name
-            key = call(lambda _: accounts.account_key(runtime, name))
+            # With the credential at hand: a keyring that hangs must not hold up the writer.
+            key = call(lambda _: accounts.account_key(runtime, name, fallback=loaded.credential))
             accounts.verify(
                 call,
                 provider,
@@ -178,7 +179,8 @@ def _connect(
             def anew(_: sqlite3.Connection) -> Link:
                 # Quotas and cache are kept by account: from its first request on, this run must
                 # count where all later ones will; its days begin where the account's do.
-                changed = accounts.account_key(runtime, name) != key
+                now_key = accounts.account_key(runtime, name, fallback=loaded.credential)
+                changed = now_key != key
                 return open_link(runtime.provider(name)) if changed else link
 
             proven: Link = call(anew)

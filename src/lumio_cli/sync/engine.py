@@ -22,7 +22,7 @@ from lumio_cli.sync.model import Job, Mode, Options, ResourceResult, RunResult
 from lumio_cli.sync.preview import PreviewStore
 from lumio_cli.sync.pull import Pull
 from lumio_cli.sync.store import Store
-from lumio_cli.sync.walk import Engine
+from lumio_cli.sync.walk import Engine, understood
 from lumio_cli.sync.writer import Writer
 
 PATIENCE = 10.0
@@ -168,7 +168,8 @@ def _proven(pulls: Sequence[Pull], writer: Writer) -> bool:
     if prove is None:
         return True
     try:
-        link = prove(writer.call)
+        with understood(pulls[0].job.provider):
+            link = prove(writer.call)
     except LumioError as error:
         for pull in pulls:
             pull.fail(error)

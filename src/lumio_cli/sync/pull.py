@@ -12,7 +12,14 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from lumio_cli.clock import format_time, format_timestamp, parse_time
-from lumio_cli.errors import DeniedError, GoneError, LumioError, RejectedError, UnavailableError
+from lumio_cli.errors import (
+    BadReplyError,
+    DeniedError,
+    GoneError,
+    LumioError,
+    RejectedError,
+    UnavailableError,
+)
 from lumio_cli.hub import runs, state
 from lumio_cli.hub.state import Checkpoint, KnownField, ResourceState
 from lumio_cli.hub.views import ViewColumn
@@ -190,15 +197,19 @@ class Pull:
         on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
     ) -> list[Walker]:
         """Walk all slices to their ends. One whose place the provider refuses, since it is too
-        old, begins anew: it would be refused in every run to come. So does one that asked for
-        fields that are there no longer.
+        old, begins anew: it would be refused in every run to come. So does one whose export
+        has failed or is kept no longer, and one that asked for fields that are there no longer.
         """
         walkers = self._walkers_for(kind, unfinished, total=total, on_first_rows=on_first_rows)
         begun = [w.point.pages for w in walkers]
         try:
             return self._run(walkers)
-        except RejectedError as error:
+        except (RejectedError, DeniedError, BadReplyError) as error:
             if [w.point.pages for w in walkers] != begun:
+                raise
+            # Only an export can have gone bad by itself; any other listing is asked for again.
+            export = unfinished and any(w.exported for w in walkers)
+            if not export and not isinstance(error, RejectedError):
                 raise
             if unfinished:
                 self._warn(
@@ -283,9 +294,10 @@ class Pull:
         after all have ended: it is raised, unless the provider only refuses some of the slices.
         """
         todo = [w for w in walkers if not w.point.done]
-        if len(walkers) <= 1:
+        if len(walkers) <= 1 or not todo:
             for walker in todo:
                 walker.run()
+            self._note_refusals(walkers)
             return walkers
         with ThreadPoolExecutor(
             min(len(todo), self.engine.options.slices), thread_name_prefix=self.job.target
@@ -300,7 +312,14 @@ class Pull:
             first = errors[0]
             assert isinstance(first, LumioError)  # noqa: S101 the kinds above
             self.result.status, self.result.error = "partial", first
+        self._note_refusals(ended)
         return ended
+
+    def _note_refusals(self, walkers: Sequence[Walker]) -> None:
+        """A parent whose listing is gone holds up no other, but something is missing."""
+        refused = [w.refused for w in walkers if w.refused]
+        if refused and self.result.error is None:
+            self.result.status, self.result.error = "partial", GoneError(refused[0])
 
     def _finish(self, kind: Kind, walkers: Sequence[Walker], **values: str) -> None:
         """The walk is complete: the cursor moves to its ceiling, and never back."""
@@ -311,10 +330,11 @@ class Pull:
         self.result.cursor = cursor
         if self.resource.cursor is not None:
             values["slices"] = json.dumps({w.point.slice: w.parent for w in walkers})
+            # A walk for changes may follow in the same run.
+            self._state = replace(self._state, slices=values["slices"])
         self._call(
             lambda db, store: store.finish_walk(db, *self._name, kind, cursor=cursor, **values)
         )
-        self._state = self._read(state.read_state)
 
     def _unfinished(self, kind: Kind) -> list[Checkpoint]:
         """The checkpoints of a walk that was interrupted and is worth going on with."""

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from lumio_cli.clock import Clock, format_time
-from lumio_cli.errors import BadReplyError, PagingError
+from lumio_cli.errors import BadReplyError, GoneError, PagingError
 from lumio_cli.hub import records
 from lumio_cli.hub.state import Checkpoint
 from lumio_cli.progress import Progress
 from lumio_cli.providers.base import Call, Place, Record, Reply, Walk, dig
-from lumio_cli.providers.paging import Each, Parents, brings_rows
+from lumio_cli.providers.paging import Each, Jobs, Parents, brings_rows
 from lumio_cli.stop import Stop
 from lumio_cli.sync.model import Counter, Job, Options, ResourceResult
 from lumio_cli.sync.pages import Page, prepare
@@ -79,8 +79,11 @@ class Walker:
         self.walk = walk
         self.point = point
         self.stale = False
-        self.parent = point.since_seq if walk.kind == "changes" else 0
+        place = point.place or {}
+        self.parent = max(point.since_seq if walk.kind == "changes" else 0, place.get("after", 0))
         """The hub's number of the last parent whose listing was asked for."""
+        self.refused = place.get("refused", "")
+        """Why a parent was passed by, where one was."""
         self._total = total
         self._lock = lock
         self._on_first_rows = on_first_rows
@@ -88,6 +91,11 @@ class Walker:
         self._last: Future[Stored] | None = None
         self._provider = job.link.provider
         self._paging = self._provider.paging(walk)
+
+    @property
+    def exported(self) -> bool:
+        """Whether it reads what the provider has prepared, which is not kept for ever."""
+        return isinstance(self._paging, Jobs)
 
     def run(self) -> None:
         """Walk to the end. Raises `LumioError`; what was stored before stays."""
@@ -107,7 +115,8 @@ class Walker:
             guard.check(place, self.job.target)
             asked = self._with_keys(place)
             if asked is None:
-                self._store([], [], None, [], asked=False)
+                # Where it ended says which parents it has asked for, and whether all answered.
+                self._store([], [], None, [], asked=False, ended=place)
                 break
             place = self._page(asked)
 
@@ -118,7 +127,10 @@ class Walker:
         fresh = self.engine.options.mode == "full"
         walk = self._window_of(asked)
         call = self._paging.ask(self._provider.call(walk), asked)
-        reply = self.job.link.session.send(call, tally=self.tally, fresh=fresh)
+        try:
+            reply = self.job.link.session.send(call, tally=self.tally, fresh=fresh)
+        except GoneError as error:
+            return self._pass_by(asked, error)
         self.stale = self.stale or reply.stale
         self._note_ceiling(reply)
         walk = self._window_of(asked)
@@ -137,11 +149,25 @@ class Walker:
             total = None
             if self._total is None and brings_rows(asked):
                 total = self._provider.total(walk, reply)
+        if following is not None and self.refused:
+            following = {**following, "refused": self.refused}
         if total is not None:
             self._total = total
             self.engine.progress.start(self.job.target, total, detail=self.walk.kind)
         groups = self._complete_groups(asked, following)
         self._store(found, filled, following, groups)
+        return following
+
+    def _pass_by(self, asked: Place, error: GoneError) -> Place:
+        """The next parent's place: the provider has this one no longer, and the hub has yet to
+        find that out. Its records stay until a walk proves that they are gone.
+        """
+        if not isinstance(self._paging, Each):
+            raise error
+        self.refused = self.refused or error.message
+        following = {"size": 1, "page": asked["page"], "after": asked["last"]}
+        following["refused"] = self.refused
+        self._store([], [], following, [])
         return following
 
     def _window_of(self, place: Place) -> Walk:
@@ -194,9 +220,10 @@ class Walker:
         groups: list[str],
         *,
         asked: bool = True,
+        ended: Place | None = None,
     ) -> None:
         """Hand a page to the writer, with the checkpoint that follows it. `asked`: there was a
-        request for it."""
+        request for it. `ended`: where the walk is over, as far as that matters later."""
         walk, resource = self.walk, self.walk.resource
         prepared = prepare(self.job.provider, resource, filled, self.engine.options.max_record)
         tombstones = walk.kind == "tombstones"
@@ -210,7 +237,7 @@ class Walker:
             gone = [record_id for record_id in gone if record_id not in listed_ids]
         self.point = replace(
             self.point,
-            place=following,
+            place=ended if following is None else following,
             rows=self.point.rows + len(listed),
             pages=self.point.pages + asked,
             done=following is None,
@@ -266,6 +293,9 @@ class Walker:
         """Where rows arrive in the cursor's order, it may move with each page."""
         cursor = self.walk.resource.cursor
         if cursor is None or not cursor.sorted or self.walk.kind != "changes" or not found:
+            return None
+        if self.walk.slice or isinstance(self._paging, Each):
+            # One part's order says nothing of the others, which may lie behind.
             return None
         value = dig(found[-1], cursor.path)
         return str(value) if value is not None else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from lumio_cli.clock import utc
 from lumio_cli.errors import (
@@ -143,15 +144,20 @@ class Session:
 
     def _attempt(self, call: Call, tally: Tally, number: int) -> Reply:
         """A good reply, or `Again`, or the final error."""
+        # As it goes out: what comes of it concerns the quotas of that one.
+        sent = call
         try:
             credential = self._auth.current() if call.auth else None
-            reply, verdict = self._ask(call, credential, tally, number)
+            if credential is not None:
+                sent = self.provider.address(call, credential)
+            reply, verdict = self._ask(sent, credential, tally, number)
             if verdict.outcome is Outcome.REAUTH and credential is not None:
                 newer = self._auth.renew(credential)
                 # Once: a second refusal is about the account, not about the token's age.
                 if newer is not None:
                     tally.add(retries=1)
-                    reply, verdict = self._ask(call, newer, tally, number)
+                    sent = self.provider.address(call, newer)
+                    reply, verdict = self._ask(sent, newer, tally, number)
             if verdict.outcome is Outcome.OK:
                 if call.answer == "json" and not _may_be_empty(call, reply):
                     reply.json()
@@ -165,7 +171,7 @@ class Session:
             if call.repeatable:
                 raise Again(error) from None
             raise _unknown(error) from None
-        raise self._after_verdict(call, reply, verdict)
+        raise self._after_verdict(sent, reply, verdict)
 
     def _ask(
         self, call: Call, credential: Credential | None, tally: Tally, number: int
@@ -173,16 +179,26 @@ class Session:
         headers: Mapping[str, str] = {}
         if credential is not None:
             headers = self.provider.authorize(call, credential)
-            call = self._located(self.provider.address(call, credential), credential)
+            call = self._located(call, credential)
         reply = self._sender.attempt(call, headers, tally, number)
         return reply, judge(self.provider, reply, self._clock)
 
     def _located(self, call: Call, credential: Credential) -> Call:
-        """The call at the account's own address, where the provider has one for each."""
-        if self._sender.look_alike or call.path.startswith(("https://", "http://")):
-            return call
-        base = self.provider.locate(credential)
+        """The call at the account's own address, where the provider has one for each.
+
+        Raises `LumioError` for a link to another account's: its credential is not for that one.
+        """
+        base = "" if self._sender.look_alike else self.provider.locate(credential)
         if not base:
+            return call
+        if call.path.startswith(("https://", "http://")):
+            host, own = urlsplit(call.path).hostname, urlsplit(base).hostname
+            if host != own and host not in self.provider.hosts:
+                raise LumioError(
+                    f"{self.provider.name}: refused to send the credential to {host}",
+                    code="foreign_host",
+                    hint=f"a link points away from {own}",
+                )
             return call
         path = f"{base.rstrip('/')}/{call.path.removeprefix('/')}"
         return replace(call, path=path, route=call.label)

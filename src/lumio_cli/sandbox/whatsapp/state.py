@@ -15,6 +15,8 @@ from .media import Media
 from .messages import Outbox
 
 LIMIT_DEFAULT, LIMIT_MOST = 25, 100
+TEMPLATES_MOST = 250
+"""Templates of an account that is not verified; its analytics have a row a day for each."""
 
 
 class State(LookAlike):
@@ -22,7 +24,9 @@ class State(LookAlike):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self.templates = account.templates(self.records, self.seed, self.clock)
+        self.templates = account.templates(
+            min(self.records, TEMPLATES_MOST), self.seed, self.clock
+        )
         self.numbers = account.numbers(account.NUMBERS, self.seed, self.clock)
         self.tables = {"templates": self.templates, "phone_numbers": self.numbers}
         self.profiles: dict[str, dict[str, Any]] = {}
