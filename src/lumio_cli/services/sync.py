@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from lumio_cli.clock import format_timestamp, utc
 from lumio_cli.errors import CredentialError, LumioError, UsageError
 from lumio_cli.hub.db import Hub
+from lumio_cli.memory import share_heaps
 from lumio_cli.progress import NoProgress, Progress
 from lumio_cli.services import accounts
 from lumio_cli.services.runlocks import RunLocks, bury_dead_runs, busy_error
@@ -126,6 +127,7 @@ def _pull(
     preview_limit: int | None = None,
 ) -> RunResult:
     """Hand a run over to the engine, as the settings want it."""
+    share_heaps()
     return run_pull(
         hub,
         jobs,

@@ -7,15 +7,15 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 
 from lumio_cli.clock import Clock, format_time
 from lumio_cli.errors import BadReplyError, GoneError, PagingError
 from lumio_cli.hub import records
 from lumio_cli.hub.state import Checkpoint
 from lumio_cli.progress import Progress
-from lumio_cli.providers.base import Call, Place, Record, Reply, Walk, dig
+from lumio_cli.providers.base import Call, Place, Provider, Record, Reply, Walk, dig
 from lumio_cli.providers.paging import Each, Jobs, Parents, brings_rows
 from lumio_cli.stop import Stop
 from lumio_cli.sync.model import Counter, Job, Options, ResourceResult
@@ -24,6 +24,8 @@ from lumio_cli.sync.store import Store, Stored
 from lumio_cli.sync.writer import Writer
 
 DEFAULT_PAGE = 100
+TURNS = 2
+"""Pages that are taken apart at the same moment."""
 
 
 @contextmanager
@@ -41,7 +43,9 @@ def understood(target: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What every pull of a run shares."""
+    """What every pull of a run shares. `turns` lets few pages be read at the same time: an answer
+    takes several times its size while it is, and more threads would not read faster.
+    """
 
     store: Store
     writer: Writer
@@ -49,6 +53,9 @@ class Engine:
     clock: Clock
     stop: Stop
     options: Options
+    turns: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(TURNS)
+    )
 
 
 class Walker:
@@ -91,6 +98,9 @@ class Walker:
         self._last: Future[Stored] | None = None
         self._provider = job.link.provider
         self._paging = self._provider.paging(walk)
+        # Nobody may ask the provider for more while it is his turn: others wait for theirs.
+        alone = walk.kind == "full" and type(self._provider).fill is Provider.fill
+        self._turn: AbstractContextManager[object] = engine.turns if alone else nullcontext()
 
     @property
     def exported(self) -> bool:
@@ -119,6 +129,8 @@ class Walker:
                 self._store([], [], None, [], asked=False, ended=place)
                 break
             place = self._page(asked)
+            # Here, where nothing of the page is held any longer but what is to be written.
+            self._drain(self.engine.options.prefetch)
 
     def _page(self, asked: Place) -> Place | None:
         """Fetch and store the page at `asked`; returns the next place."""
@@ -133,6 +145,11 @@ class Walker:
             return self._pass_by(asked, error)
         self.stale = self.stale or reply.stale
         self._note_ceiling(reply)
+        with self._turn:
+            return self._take(asked, reply)
+
+    def _take(self, asked: Place, reply: Reply) -> Place | None:
+        """Read and store the page that `reply` is; returns the next place."""
         walk = self._window_of(asked)
         found: list[Record] = []
         if brings_rows(asked):
@@ -274,7 +291,6 @@ class Walker:
 
         self._last = self.engine.writer.submit(write)
         self._pending.append((self._last, 0 if tombstones else len(filled)))
-        self._drain(self.engine.options.prefetch)
 
     def _drain(self, left: int) -> None:
         """Wait until at most `left` pages are still to be written."""

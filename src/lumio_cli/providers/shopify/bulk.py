@@ -19,7 +19,7 @@ from lumio_cli.providers.paging import Jobs, JobState
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.documents import LOOK
 
-CHUNK = 1024 * 1024
+CHUNK = 512 * 1024
 """Bytes of a first try at a chunk."""
 MOST = 256 * 1024 * 1024
 """Bytes of the largest chunk: a parent with more children than that cannot be read."""

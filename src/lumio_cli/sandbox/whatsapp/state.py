@@ -24,9 +24,7 @@ class State(LookAlike):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self.templates = account.templates(
-            min(self.records, TEMPLATES_MOST), self.seed, self.clock
-        )
+        self.templates = account.templates(min(self.records, TEMPLATES_MOST), self.seed, self.clock)
         self.numbers = account.numbers(account.NUMBERS, self.seed, self.clock)
         self.tables = {"templates": self.templates, "phone_numbers": self.numbers}
         self.profiles: dict[str, dict[str, Any]] = {}
