@@ -20,6 +20,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from lumio_cli.clock import utc
+from lumio_cli.sandbox import registry
+from providers import ninth_subject
+from providers.ninth_subject import SUBJECT
+from support.conformance import CASES, Case
 from support.lab import Lab, Outcome
 
 TOKEN = "ninth-0123456789abcdef0123456789abcdef"
@@ -69,6 +73,13 @@ class Ninth(Provider):
         since = floor.strftime("%Y-%m-%dT%H:%M:%SZ") if floor else None
         return with_params(Call("GET", walk.resource.path), since=since)
 '''
+
+
+def cases_of_the_ninth() -> list[Case]:
+    """The cases that its declaration calls for: it has a cursor and pages, no OAuth, and no list of
+    what was deleted."""
+    abilities = {"cursor", "edits", "pages", "sweep"}
+    return [case for case in CASES.values() if case.needs <= abilities]
 
 
 class Notes:
@@ -226,3 +237,14 @@ def test_a_ninth_provider_is_known_everywhere(ninth: NinthLab, notes: Notes) -> 
     assert connected.document["account"] == {"id": "9", "name": "The ninth"}
     refused = ninth.lumio("sync", "ninth", LUMIO_NINTH_TOKEN="x" * 30)
     assert refused.code == 4, refused.out
+
+
+@pytest.mark.parametrize("case", cases_of_the_ninth(), ids=lambda case: case.name)
+def test_a_ninth_provider_conforms(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    NinthLab(tmp_path, "http://127.0.0.1:9")
+    monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))
+    monkeypatch.setitem(sys.modules, "lumio_cli.sandbox.ninth", ninth_subject)
+    monkeypatch.setitem(registry.PROVIDERS, "ninth", "Service")
+    case.check(SUBJECT, tmp_path)

@@ -239,4 +239,4 @@ def test_members_that_change_while_they_are_read_are_all_read(make_desk: Make) -
         desk.lab.must_be_equal()
         assert entry["deleted"] == 0
     finally:
-        object.__setattr__(members, "page_size", dict.fromkeys(members.page_size, 1000))
+        object.__setattr__(members, "page_size", dict.fromkeys(members.page_size, 500))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from lumio_cli.providers.base import Call, Column, Cursor, Record, Resource, Writes, dig
-from lumio_cli.providers.mailchimp.listing import MOST, Changed, Pages
+from lumio_cli.providers.mailchimp.listing import Changed, Pages
 from lumio_cli.providers.paging import Each
 
 LIST = "{list_id}"
@@ -31,7 +31,9 @@ def put_list(call: Call, key: str) -> Call:
     return replace(call, path=call.path.replace(LIST, key), route=call.path)
 
 
-PAGE = {"full": MOST, "changes": MOST, "tombstones": MOST}
+SIZE = 500
+"""Rows a page: half of what it may have, since members with their merge fields are large."""
+PAGE = {"full": SIZE, "changes": SIZE, "tombstones": SIZE}
 
 AUDIENCES = Resource(
     name="audiences",
@@ -52,7 +54,7 @@ AUDIENCES = Resource(
         " permission_reminder contact:json date_created:datetime"
     ),
     paging={"full": Pages()},
-    page_size={"full": MOST},
+    page_size={"full": SIZE},
     rows="lists",
     updated="",
     deletes=("sweep",),
@@ -103,7 +105,7 @@ SEGMENTS = Resource(
         " conditions:json:options.conditions created_at:datetime updated_at:datetime"
     ),
     paging={"full": Each(put_list, Pages()), "changes": Each(put_list, Pages())},
-    page_size={"full": MOST, "changes": MOST},
+    page_size={"full": SIZE, "changes": SIZE},
     rows="segments",
     updated="updated_at",
     cursor=Cursor("updated_at", lookback=300.0),
@@ -131,7 +133,7 @@ CAMPAIGNS = Resource(
         " create_time:datetime send_time:datetime"
     ),
     paging={"full": Pages()},
-    page_size={"full": MOST},
+    page_size={"full": SIZE},
     rows="campaigns",
     updated="",
     deletes=("sweep",),
@@ -157,7 +159,7 @@ REPORTS = Resource(
         " send_time:datetime"
     ),
     paging={"full": Pages()},
-    page_size={"full": MOST},
+    page_size={"full": SIZE},
     rows="reports",
     updated="",
     deletes=("sweep",),
@@ -179,7 +181,7 @@ AUTOMATIONS = Resource(
         " click_rate:number:report_summary.click_rate create_time:datetime start_time:datetime"
     ),
     paging={"full": Pages()},
-    page_size={"full": MOST},
+    page_size={"full": SIZE},
     rows="automations",
     updated="",
     deletes=("sweep",),
