@@ -26,6 +26,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+OUTCOME_UNKNOWN = "outcome_unknown"
+"""The code of errors after which nobody can say whether a write was applied."""
+
 
 class LumioError(Exception):
     """An error that an operator can read.

@@ -232,9 +232,14 @@ class Runtime:
         """
         from lumio_cli.services.sessions import open_for
 
-        more = {} if connections is None else {"connections": connections}
         session = open_for(
-            self, provider, priority, credential, run_id, read_only=read_only, **more
+            self,
+            provider,
+            priority,
+            credential,
+            run_id,
+            read_only=read_only,
+            connections=connections,
         )
         self._closing.callback(session.close)
         return session

@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import LumioError, QuotaError, StoppedError
+from lumio_cli.errors import OUTCOME_UNKNOWN, LumioError, QuotaError, StoppedError
 from lumio_cli.hub import sends
 from lumio_cli.hub.db import Hub
 from lumio_cli.providers.base import Call, Receipt, Reply
 from lumio_cli.services.send.crew import Crew, Task
 from lumio_cli.services.send.marks import FREE, LEAVING, LEFT, TAKEN, Marks
 from lumio_cli.services.send.recovery import recover
-from lumio_cli.transport.session import OUTCOME_UNKNOWN
 
 POST = Call("POST", "/messages")
 OK = Reply(200, {}, b"{}")

@@ -17,6 +17,7 @@ from pytest_httpx import HTTPXMock
 
 from lumio_cli.clock import SystemClock, utc
 from lumio_cli.errors import (
+    OUTCOME_UNKNOWN,
     BadReplyError,
     CircuitOpenError,
     CredentialError,
@@ -35,7 +36,7 @@ from lumio_cli.providers.base import Allowance, Call, Quota
 from lumio_cli.redact import Redactor
 from lumio_cli.stop import Stop
 from lumio_cli.transport.observe import Tally
-from lumio_cli.transport.session import OUTCOME_UNKNOWN, TransportOptions, open_session
+from lumio_cli.transport.session import TransportOptions, open_session
 from lumio_cli.transport.store import RuntimeStore
 from lumio_cli.transport.wire import Wire
 from support.clock import START, FakeClock

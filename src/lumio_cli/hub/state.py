@@ -22,7 +22,8 @@ class ResourceState:
     tombstone_pages: int | None = None
     warning: str | None = None
     slices: str | None = None
-    """JSON list of the slices that the cursor is true of; None: of all there were."""
+    """JSON object: the slices that the cursor is true of, each with the hub's number of the last
+    parent that it had read (0: it has none). None: of all there were."""
 
 
 @dataclass(frozen=True, slots=True)

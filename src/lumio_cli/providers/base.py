@@ -114,6 +114,22 @@ class Reply:
                 ) from None
         return self._decoded
 
+    def document(self) -> Mapping[str, Any]:
+        """The body as a JSON object; empty where it is none: for error pages of any kind, where the
+        status alone must do."""
+        try:
+            body = self.json()
+        except BadReplyError:
+            return {}
+        return body if isinstance(body, dict) else {}
+
+    def number(self, header: str) -> float | None:
+        """A header's number; None where there is none."""
+        try:
+            return float(self.headers[header])
+        except (KeyError, ValueError):
+            return None
+
 
 _UNREAD = object()
 

@@ -36,6 +36,7 @@ import random
 import threading
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from typing import Any
 
 from .http import Request
 
@@ -47,6 +48,23 @@ KINDS = frozenset(
 )  # fmt: skip
 # These change what a JSON answer says; the provider knows where its rows and its paging are.
 CONTENT = frozenset({"loop", "noid", "badid", "huge", "empty"})
+
+
+def spoil(
+    rows: list[Any], kind: str, argument: str | None, *, key: str = "id", text: str = "message"
+) -> None:
+    """What `noid`, `badid` and `huge` do to the first record of a listing: `key` is where it has
+    its id, `text` where a long text can stand. Other kinds, and an empty listing, it leaves alone.
+    """
+    if not rows:
+        return
+    if kind == "noid":
+        rows[0].pop(key, None)
+    elif kind == "badid":
+        named = {"value": rows[0].get(key)}
+        rows[0][key] = 9007199254740993 if argument == "number" else named
+    elif kind == "huge":
+        rows[0][text] = "x" * int(float(argument or 50) * 1_000_000)
 
 
 @dataclass(slots=True)

@@ -169,7 +169,7 @@ class Vault:
             if form.get("redirect_uri") != grant.redirect_uri:
                 raise OAuthError("invalid_grant", "missing or invalid redirect uri")
             self._check_client(form, grant)
-            if not _verified(grant, form.get("code_verifier")):
+            if not verified(grant, form.get("code_verifier")):
                 raise OAuthError("invalid_grant", "code verifier does not match")
             refresh = self.grant(grant.scopes)
         elif kind == "refresh_token":
@@ -205,9 +205,12 @@ class Vault:
             raise OAuthError("invalid_client", "missing or invalid client secret")
 
 
-def client_form(request: Request) -> dict[str, str]:
-    """A token request's form; a client may authenticate with HTTP Basic (RFC 6749, 2.3.1)."""
+def client_form(request: Request, *, query: bool = False) -> dict[str, str]:
+    """A token request's form, and with `query` the query, too, which the form goes before; a client
+    may authenticate with HTTP Basic (RFC 6749, 2.3.1)."""
     form = request.form()
+    if query:
+        form = {**{name: values[-1] for name, values in request.query.items()}, **form}
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic" and "client_id" not in form:
         pair = base64.b64decode(value).decode("utf-8", "replace")
@@ -215,8 +218,8 @@ def client_form(request: Request) -> dict[str, str]:
     return form
 
 
-def _verified(grant: Grant, verifier: str | None) -> bool:
-    """RFC 7636, section 4.6."""
+def verified(grant: Grant, verifier: str | None) -> bool:
+    """Whether a code verifier fits the grant's challenge (RFC 7636, section 4.6)."""
     if grant.challenge is None:
         return True
     if not verifier:

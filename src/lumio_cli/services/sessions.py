@@ -56,7 +56,7 @@ def open_for(
     run_id: str,
     *,
     read_only: bool,
-    connections: int = CONNECTIONS,
+    connections: int | None,
 ) -> Session:
     """A session with `provider` as the settings want it; `read_only` leaves the hub alone.
 
@@ -76,7 +76,7 @@ def open_for(
             timeouts=Timeouts(connect=http.connect_timeout, read=http.read_timeout),
             max_wait=settings.sync.max_wait,
             max_body=http.max_body,
-            connections=connections,
+            connections=connections or CONNECTIONS,
             priority=PRIORITIES[wish],
             account=account_key(runtime, provider.name, credential),
             quota_share=chosen.quota_share,

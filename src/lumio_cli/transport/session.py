@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from lumio_cli.clock import utc
 from lumio_cli.errors import (
+    OUTCOME_UNKNOWN,
     BadReplyError,
     CircuitOpenError,
     LumioError,
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
 
 CONNECTIONS = 16
 """Connections to one provider, at most."""
-OUTCOME_UNKNOWN = "outcome_unknown"
-"""The code of errors after which nobody can say whether a write was applied."""
 
 
 @dataclass(frozen=True, slots=True)

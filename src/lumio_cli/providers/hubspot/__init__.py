@@ -156,7 +156,7 @@ class HubSpot(Provider):
             return None
         if reply.status in (423, 477):
             return Verdict(Outcome.RETRY, "the account is locked for a moment", "LOCKED")
-        body = _error_body(reply)
+        body = reply.document()
         message, category = str(body.get("message", "")), str(body.get("category", ""))
         if reply.status == 429:
             policy = str(body.get("policyName") or "")
@@ -185,12 +185,12 @@ class HubSpot(Provider):
     def remaining(self, call: Call, reply: Reply) -> tuple[Allowance, ...]:
         """The X-HubSpot-RateLimit headers; search answers carry none of them."""
         found = []
-        limit = _number(reply, "x-hubspot-ratelimit-max")
+        limit = reply.number("x-hubspot-ratelimit-max")
         if limit is not None:
-            found.append(Allowance("burst", limit, _number(reply, "x-hubspot-ratelimit-remaining")))
-        daily = _number(reply, "x-hubspot-ratelimit-daily")
+            found.append(Allowance("burst", limit, reply.number("x-hubspot-ratelimit-remaining")))
+        daily = reply.number("x-hubspot-ratelimit-daily")
         if daily is not None:
-            left = _number(reply, "x-hubspot-ratelimit-daily-remaining")
+            left = reply.number("x-hubspot-ratelimit-daily-remaining")
             found.append(Allowance("daily", daily, left))
         return tuple(found)
 
@@ -423,19 +423,3 @@ def _refuse_partial(reply: Reply) -> None:
                 f"HubSpot answered a batch in part: {dig(error, 'message') or category}",
                 hint="nothing was lost; run it again later",
             )
-
-
-def _error_body(reply: Reply) -> Mapping[str, Any]:
-    """The error object of an answer; empty where there is none."""
-    try:
-        body = reply.json()
-    except Exception:  # noqa: BLE001 an error page of any kind: the status alone must do
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _number(reply: Reply, header: str) -> float | None:
-    try:
-        return float(reply.headers[header])
-    except (KeyError, ValueError):
-        return None

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, timedelta
-from typing import Any
 
-from lumio_cli.errors import BadReplyError
 from lumio_cli.providers.base import Outcome, Reply, Verdict
 from lumio_cli.providers.linkedin.resources import LEADS, PAGES, READ, WRITE
 
@@ -23,7 +20,7 @@ def judge(reply: Reply) -> Verdict | None:
     """The verdict of an answer; None where its status says it all."""
     if reply.status < 400:
         return None
-    body = _body(reply)
+    body = reply.document()
     if not body:
         return None
     message, code = str(body.get("message") or ""), str(body.get("code") or "")
@@ -63,12 +60,3 @@ def _missing(message: str) -> tuple[str, ...]:
     if found is None:
         return ()
     return next(((scope,) for pattern, scope in _SCOPES if re.match(pattern, found[1])), ())
-
-
-def _body(reply: Reply) -> Mapping[str, Any]:
-    """The error object of an answer; empty where there is none: some 404s are plain text."""
-    try:
-        body = reply.json()
-    except BadReplyError:
-        return {}
-    return body if isinstance(body, dict) else {}

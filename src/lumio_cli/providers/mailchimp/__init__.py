@@ -179,7 +179,7 @@ class Mailchimp(Provider):
         the metadata call says in a good answer that a token is bad."""
         if reply.status < 400:
             return _judge_metadata(reply) if reply.url.endswith(METADATA) else None
-        body = _problem(reply)
+        body = reply.document()
         message, title = explained(body), str(body.get("title") or "")
         if reply.status == 429:
             return Verdict(Outcome.THROTTLED, message, title, quota="connections")
@@ -315,17 +315,8 @@ _REFUSED = ("User Disabled", "WrongDatacenter", "Wrong Datacenter", "API Key Inv
 
 
 def _judge_metadata(reply: Reply) -> Verdict | None:
-    body = _problem(reply)
+    body = reply.document()
     if body.get("dc"):
         return None
     said = str(body.get("error_description") or body.get("error") or "no data centre in the answer")
     return Verdict(Outcome.REFUSED, said, str(body.get("error") or ""))
-
-
-def _problem(reply: Reply) -> Mapping[str, Any]:
-    """The document of an answer; empty where there is none."""
-    try:
-        body = reply.json()
-    except BadReplyError:
-        return {}
-    return body if isinstance(body, dict) else {}

@@ -14,10 +14,15 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lumio_cli.errors import BadReplyError, LumioError, RejectedError, UnavailableError
+from lumio_cli.errors import (
+    OUTCOME_UNKNOWN,
+    BadReplyError,
+    LumioError,
+    RejectedError,
+    UnavailableError,
+)
 from lumio_cli.providers.base import Call, Receipt, Reply, Send, dig
 from lumio_cli.providers.mailchimp.operations import (
-    OUTCOME_UNKNOWN,
     Operation,
     of_error,
     of_status,

@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from lumio_cli.errors import DeniedError, GoneError, LumioError, RejectedError, UnavailableError
+from lumio_cli.errors import (
+    OUTCOME_UNKNOWN,
+    DeniedError,
+    GoneError,
+    LumioError,
+    RejectedError,
+    UnavailableError,
+)
 from lumio_cli.providers.base import Call, Change, Receipt
 from lumio_cli.providers.mailchimp.fields import WrongValueError
 from lumio_cli.providers.mailchimp.resources import member
 
-OUTCOME_UNKNOWN = "outcome_unknown"
 EXISTS = "Member Exists"
 ROUTE = "/3.0/lists/{list_id}/members/{member}"
 METHODS = {"update": "PATCH", "upsert": "PUT", "archive": "DELETE"}

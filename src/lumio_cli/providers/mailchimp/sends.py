@@ -13,7 +13,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from lumio_cli.errors import LumioError, RejectedError, UnavailableError, UsageError
+from lumio_cli.errors import (
+    OUTCOME_UNKNOWN,
+    LumioError,
+    RejectedError,
+    UnavailableError,
+    UsageError,
+)
 from lumio_cli.providers.base import (
     Call,
     Field,
@@ -23,7 +29,6 @@ from lumio_cli.providers.base import (
     Receipt,
     Send,
 )
-from lumio_cli.providers.mailchimp.operations import OUTCOME_UNKNOWN
 from lumio_cli.providers.mailchimp.resources import title_of
 
 ROUTE = "/3.0/campaigns/{campaign_id}"

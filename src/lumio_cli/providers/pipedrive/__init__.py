@@ -259,13 +259,13 @@ class Pipedrive(Provider):
     def remaining(self, call: Call, reply: Reply) -> tuple[Allowance, ...]:
         """The burst's headers, and those of the daily budget, which are not always there."""
         found = []
-        limit = _number(reply, "x-ratelimit-limit")
+        limit = reply.number("x-ratelimit-limit")
         # Searches have a window of their own, and show that one.
         if limit is not None and not call.label.endswith("/search"):
-            found.append(Allowance("burst", limit, _number(reply, "x-ratelimit-remaining")))
-        left = _number(reply, "x-daily-ratelimit-token-remaining")
+            found.append(Allowance("burst", limit, reply.number("x-ratelimit-remaining")))
+        left = reply.number("x-daily-ratelimit-token-remaining")
         if left is not None:
-            most = _number(reply, "x-daily-ratelimit-token-limit")
+            most = reply.number("x-daily-ratelimit-token-limit")
             found.append(Allowance("daily", most, left))
         return tuple(found)
 
@@ -350,12 +350,12 @@ class Pipedrive(Provider):
 
 
 def _throttled(reply: Reply, message: str) -> Verdict:
-    if _number(reply, "x-daily-ratelimit-token-remaining") == 0:
+    if reply.number("x-daily-ratelimit-token-remaining") == 0:
         # What Retry-After says then is about the burst, and would be waited for in vain.
         return Verdict(Outcome.EXHAUSTED, message, "", _to_midnight(reply.date), "daily")
     after = None
     if "retry-after" not in reply.headers:
-        reset = _number(reply, "x-ratelimit-reset")
+        reset = reply.number("x-ratelimit-reset")
         after = reset if reset is not None and 0 < reset <= LONGEST_RESET else None
     return Verdict(Outcome.THROTTLED, message, "", after, "burst")
 
@@ -384,10 +384,3 @@ def _body(reply: Reply) -> Mapping[str, Any]:
             raise
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _number(reply: Reply, header: str) -> float | None:
-    try:
-        return float(reply.headers[header])
-    except (KeyError, ValueError):
-        return None

@@ -23,7 +23,7 @@ def judge(reply: Reply) -> Verdict | None:
         return Verdict(Outcome.REJECTED, "the bulk file is no longer there", code)
     if reply.status >= 500 or "json" not in kind or "jsonl" in kind:
         return None
-    body = _body(reply)
+    body = reply.document()
     errors = body.get("errors")
     if reply.status >= 400:
         return _refused(reply, body, errors)
@@ -97,11 +97,3 @@ def _wait(body: Mapping[str, Any]) -> float | None:
     )
     rate = float(status.get("restoreRate") or 0)
     return max(0.1, missing / rate) if rate > 0 and missing > 0 else None
-
-
-def _body(reply: Reply) -> Mapping[str, Any]:
-    try:
-        found = reply.json()
-    except Exception:  # noqa: BLE001 an error page of any kind: the status alone must do
-        return {}
-    return found if isinstance(found, dict) else {}

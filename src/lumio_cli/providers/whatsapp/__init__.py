@@ -27,7 +27,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-from lumio_cli.errors import BadReplyError, CredentialError, LumioError, RejectedError
+from lumio_cli.errors import (
+    OUTCOME_UNKNOWN,
+    BadReplyError,
+    CredentialError,
+    LumioError,
+    RejectedError,
+)
 from lumio_cli.providers.auth import Credential
 from lumio_cli.providers.base import (
     Allowance,
@@ -73,8 +79,6 @@ from lumio_cli.providers.whatsapp.resources import (
 
 WINDOW = 86_400.0
 """Seconds after a user's last message in which anything may be sent."""
-OUTCOME_UNKNOWN = "outcome_unknown"
-"""The code of errors after which nobody can say whether a message was accepted."""
 
 
 class WhatsApp(Provider):

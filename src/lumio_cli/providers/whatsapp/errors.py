@@ -13,7 +13,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lumio_cli.errors import BadReplyError
 from lumio_cli.providers.base import Allowance, Outcome, Reply, Verdict, dig
 
 MANAGEMENT_COUNT = 5000
@@ -53,10 +52,7 @@ KINDS: dict[int, str] = {
 
 def error_of(reply: Reply) -> Mapping[str, Any]:
     """The error object of an answer; empty where there is none."""
-    try:
-        found = dig(reply.json(), "error")
-    except BadReplyError:
-        return {}
+    found = reply.document().get("error")
     return found if isinstance(found, dict) else {}
 
 

@@ -7,14 +7,12 @@ the account's `consent` is False or the request says `deny=true`.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from ..http import Request, Response, Route
+from ..lookalike import CLIENT_ID, CLIENT_SECRET, Grant, Token, client_form, verified
 from .catalog import APP_ID, PORTAL_ID, USER_ID
 from .errors import ApiError, invalid
 
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 
 # An OAuth access token lives about half an hour.
 TOKEN_SECONDS = 1800
-CLIENT_ID = "00000000-0000-4000-8000-00000000c11d"
-CLIENT_SECRET = "00000000-0000-4000-8000-0000005ec2e7"  # noqa: S105 - fake, and says so
 HUB_DOMAIN = "sandbox.example"
 USER = "operator@sandbox.example"
 
@@ -39,27 +35,6 @@ ALL_SCOPES = ("oauth", *_CRM, "tickets", "e-commerce", "crm.objects.owners.read"
 
 def _pat(n: int) -> str:
     return f"pat-na1-00000000-0000-4000-8000-{n:012d}"
-
-
-@dataclass(slots=True)
-class Token:
-    """A credential. `expires_at` is in seconds since the epoch; None never comes."""
-
-    value: str
-    scopes: frozenset[str]
-    oauth: bool = False
-    expires_at: float | None = None
-    refresh: str = ""
-
-
-@dataclass(slots=True)
-class Grant:
-    """What a consent gave: an authorization code, later a refresh token."""
-
-    scopes: tuple[str, ...]
-    redirect_uri: str
-    challenge: str | None = None
-    method: str = "plain"
 
 
 @dataclass(slots=True)
@@ -158,33 +133,9 @@ def authorize(hub: HubSpot, request: Request) -> Response:
     return Response(302, headers={"Location": f"{redirect}{joint}{urlencode({**answer, **state})}"})
 
 
-def _verified(grant: Grant, verifier: str | None) -> bool:
-    """RFC 7636, section 4.6."""
-    if grant.challenge is None:
-        return True
-    if not verifier:
-        return False
-    if grant.method == "S256":
-        digest = hashlib.sha256(verifier.encode()).digest()
-        verifier = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-    return hmac.compare_digest(verifier, grant.challenge)
-
-
-def _credentials(request: Request, *, query: bool) -> dict[str, str]:
-    """The form; v1 also reads the query. A client may authenticate with HTTP Basic."""
-    form = request.form()
-    if query:
-        form = {**{name: values[-1] for name, values in request.query.items()}, **form}
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic" and "client_id" not in form:
-        pair = base64.b64decode(value).decode("utf-8", "replace")
-        form["client_id"], _, form["client_secret"] = pair.partition(":")
-    return form
-
-
 def token(hub: HubSpot, request: Request) -> Response:
     """POST for an access token: by an authorization code, or by a refresh token."""
-    form = _credentials(request, query="/v1/" in request.path)
+    form = client_form(request, query="/v1/" in request.path)
     if form.get("client_id") != CLIENT_ID:
         raise _refused("invalid_client", "BAD_CLIENT_ID", "missing or unknown client id")
     kind = form.get("grant_type")
@@ -198,7 +149,7 @@ def token(hub: HubSpot, request: Request) -> Response:
         # With PKCE a public client has no secret to send; one that is sent must still be right.
         if grant.challenge is None or "client_secret" in form:
             _check_secret(form)
-        if not _verified(grant, form.get("code_verifier")):
+        if not verified(grant, form.get("code_verifier")):
             raise _refused("invalid_grant", "BAD_CODE_VERIFIER", "code verifier does not match")
         refresh = f"na1-sandbox-refresh-{hub.auth.number():06d}"
         hub.auth.refresh_tokens[refresh] = grant
@@ -288,7 +239,7 @@ def _revoke(hub: HubSpot, refresh: str) -> None:
 
 def introspect(hub: HubSpot, request: Request) -> Response:
     """POST for what is known of an access or a refresh token (v3)."""
-    form = _credentials(request, query=False)
+    form = client_form(request, query=False)
     if form.get("client_id") != CLIENT_ID:
         raise _refused("invalid_client", "BAD_CLIENT_ID", "missing or unknown client id")
     _check_secret(form)
@@ -309,7 +260,7 @@ def introspect(hub: HubSpot, request: Request) -> Response:
 
 def revoke(hub: HubSpot, request: Request) -> Response:
     """POST a refresh token to revoke it and what came of it (v3). RFC 7009: unknown ones, too."""
-    form = _credentials(request, query=False)
+    form = client_form(request, query=False)
     _check_secret(form)
     _revoke(hub, form.get("token", ""))
     return Response(204)

@@ -10,7 +10,9 @@ from urllib.parse import unquote
 
 import orjson
 
+from ..faults import spoil
 from ..http import BadJsonError, Request, Response, Routes
+from ..lookalike import CLIENT_ID, CLIENT_SECRET, Token
 from ..options import Options
 from ..quota import Daily, Ledger, Window, parse_quota
 from . import auth, batch, definitions, links, metadata, objects
@@ -115,7 +117,7 @@ class HubSpot(Account):
 
     # quotas
 
-    def _charge(self, kind: str, token: auth.Token) -> None:
+    def _charge(self, kind: str, token: Token) -> None:
         """Takes a request from the quotas. Raises ApiError (429).
 
         Search and the batch endpoints of associations are exempt from the ten-second quota by
@@ -141,7 +143,7 @@ class HubSpot(Account):
         error.headers.update(self._quota_headers(kind, token))
         raise error
 
-    def _quota_headers(self, kind: str, token: auth.Token) -> dict[str, str]:
+    def _quota_headers(self, kind: str, token: Token) -> dict[str, str]:
         """What is left of the quotas. Search answers say nothing; OAuth apps hear nothing of the
         daily quota."""
         limits = self._limits
@@ -209,14 +211,11 @@ class HubSpot(Account):
             stuck = (body.get("paging") or {}).get("next", {}).get("after", "1")
             stuck = asked if asked not in (None, "", "0") else stuck
             return {**body, "paging": {"next": {"after": stuck}}}
-        if rows and kind == "noid":
-            rows[0].pop("id", None)
-        elif rows and kind == "badid":
-            named = {"value": rows[0].get("id")}
-            rows[0]["id"] = 9007199254740993 if argument == "number" else named
-        elif rows and kind == "huge":
+        if rows and kind == "huge":
             text = "x" * int(float(argument or 50) * 1_000_000)
             rows[0].setdefault("properties", {})["message"] = text
+        else:
+            spoil(rows, kind, argument)
         return body
 
     def expire(self, request: Request) -> None:
@@ -261,8 +260,8 @@ class HubSpot(Account):
             "tokens": dict(self.auth.names),
             "portal_id": PORTAL_ID,
             "oauth": {
-                "client_id": auth.CLIENT_ID,
-                "client_secret": auth.CLIENT_SECRET,
+                "client_id": CLIENT_ID,
+                "client_secret": CLIENT_SECRET,
                 "authorize_url": f"{base_url}/oauth/authorize",
                 "token_url": f"{base_url}/oauth/v3/token",
             },

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
+from ..faults import spoil
 from ..http import Request, Response, Route, Routes
 from ..lookalike import CLIENT_ID, CLIENT_SECRET, Answered, LookAlike, Token
 from ..options import Options
@@ -245,13 +246,7 @@ class LinkedIn(LookAlike):
             return {"paging": {**paging, "links": [link]}, "elements": rows}
         # The listing of roles names a page where others have an id.
         key = "organization" if request.path.endswith("organizationAcls") else "id"
-        if rows and kind == "noid":
-            rows[0].pop(key, None)
-        elif rows and kind == "badid":
-            named = {"value": rows[0].get(key)}
-            rows[0][key] = 9007199254740993 if argument == "number" else named
-        elif rows and kind == "huge":
-            rows[0]["message"] = "x" * int(float(argument or 50) * 1_000_000)
+        spoil(rows, kind, argument, key=key)
         return body
 
     def ready(self, base_url: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+from ..faults import spoil
 from ..http import Request, Response, Routes
 from ..lookalike import Answered, LookAlike, Token
 from ..options import Options
@@ -200,13 +201,9 @@ class Mailchimp(LookAlike):
             again = self._first_page(request, name)
             return {**again, "total_items": 1_000_000}
         own = "contact_id" if name == "members" else COLLECTIONS[name]
+        spoil(rows, kind, argument, key=own, text="huge")
         if rows and kind == "noid":
-            rows[0].pop(own, None)
             rows[0].pop("id", None)
-        elif rows and kind == "badid":
-            rows[0][own] = 9007199254740993 if argument == "number" else {"value": rows[0].get(own)}
-        elif rows and kind == "huge":
-            rows[0]["huge"] = "x" * int(float(argument or 50) * 1_000_000)
         return body
 
     def _first_page(self, request: Request, name: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
+from ..faults import spoil
 from ..http import Request, Response, Route, Routes
 from ..lookalike import Answered, LookAlike, Token
 from ..options import Options
@@ -283,13 +284,7 @@ class Pipedrive(LookAlike):
             following = (body.get("additional_data") or {}).get("next_cursor")
             stuck = request.one("cursor") or following or "bG9vcA"
             return {**body, "additional_data": {"next_cursor": stuck}}
-        if rows and kind == "noid":
-            rows[0].pop("id", None)
-        elif rows and kind == "badid":
-            named = {"value": rows[0].get("id")}
-            rows[0]["id"] = 9007199254740993 if argument == "number" else named
-        elif rows and kind == "huge":
-            rows[0]["message"] = "x" * int(float(argument or 50) * 1_000_000)
+        spoil(rows, kind, argument)
         return body
 
     def ready(self, base_url: str) -> dict[str, Any]:

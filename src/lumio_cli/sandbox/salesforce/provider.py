@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar
 
+from ..faults import spoil
 from ..http import Request, Response, Routes
 from ..lookalike import CLIENT_ID, CLIENT_SECRET, LookAlike, Token
 from ..options import Options
@@ -166,13 +167,7 @@ class Salesforce(LookAlike):
         if kind == "loop":
             # Whatever is asked for, the first page that was answered comes again.
             return self._stuck.setdefault(request.path, body)
-        if rows and kind == "noid":
-            rows[0].pop("Id", None)
-        elif rows and kind == "badid":
-            named = {"value": rows[0].get("Id")}
-            rows[0]["Id"] = 9007199254740993 if argument == "number" else named
-        elif rows and kind == "huge":
-            rows[0]["Description"] = "x" * int(float(argument or 50) * 1_000_000)
+        spoil(rows, kind, argument, key="Id", text="Description")
         return body
 
     def control(self, request: Request, parts: list[str]) -> Response | None:

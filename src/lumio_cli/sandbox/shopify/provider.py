@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import orjson
 
+from ..faults import spoil
 from ..http import Request, Response, Route, Routes
 from ..lookalike import CLIENT_SECRET, Answered, LookAlike, OAuthError, Token, client_form
 from ..options import Options
@@ -290,13 +291,8 @@ class Shopify(LookAlike):
         elif kind == "loop":
             page.get("pageInfo", {})["hasNextPage"] = True
             return copy.deepcopy(self._first.setdefault(self.label(request), body))
-        elif rows and kind == "noid":
-            rows[0].pop("id", None)
-        elif rows and kind == "badid":
-            named = {"value": rows[0].get("id")}
-            rows[0]["id"] = 9007199254740993 if argument == "number" else named
-        elif rows and kind == "huge":
-            rows[0]["message"] = "x" * int(float(argument or 50) * 1_000_000)
+        else:
+            spoil(rows, kind, argument)
         return body
 
     routes = Routes(

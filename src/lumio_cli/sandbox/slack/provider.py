@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
+from ..faults import spoil
 from ..http import Request, Response, Route, Routes
 from ..lookalike import Answered, LookAlike, Token
 from ..options import Options
@@ -237,13 +238,7 @@ class Slack(LookAlike):
             stuck = Arguments(request, False).text("cursor") or following or _FIRST.get(name, "")
             rest = {"has_more": True} if "has_more" in body else {}
             return {**body, **rest, "response_metadata": {"next_cursor": stuck}}
-        if rows and kind == "noid":
-            rows[0].pop(key, None)
-        elif rows and kind == "badid":
-            named = {"value": rows[0].get(key)}
-            rows[0][key] = 9007199254740993 if argument == "number" else named
-        elif rows and kind == "huge":
-            rows[0]["text"] = "x" * int(float(argument or 50) * 1_000_000)
+        spoil(rows, kind, argument, key=key, text="text")
         return body
 
     def ready(self, base_url: str) -> dict[str, Any]:

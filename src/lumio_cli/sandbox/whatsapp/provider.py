@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 
 import orjson
 
+from ..faults import spoil
 from ..http import Handler, Request, Response, Route, Routes
 from ..lookalike import Answered, Token
 from ..options import Options
@@ -185,13 +186,7 @@ class WhatsApp(Reading, Writing):
             stuck = request.one("after") or account.cursor(str(rows[0]["id"]) if rows else "1")
             link = f"{request.base_url}{request.path}?after={stuck}"
             return {**body, "paging": {"cursors": {"before": stuck, "after": stuck}, "next": link}}
-        if rows and kind == "noid":
-            rows[0].pop("id", None)
-        elif rows and kind == "badid":
-            named = {"value": rows[0].get("id")}
-            rows[0]["id"] = 9007199254740993 if argument == "number" else named
-        elif rows and kind == "huge":
-            rows[0]["note"] = "x" * int(float(argument or 50) * 1_000_000)
+        spoil(rows, kind, argument, text="note")
         return body
 
     def ready(self, base_url: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from lumio_cli.errors import (
+    OUTCOME_UNKNOWN,
     CircuitOpenError,
     ConfigError,
     CredentialError,
@@ -19,7 +20,6 @@ from lumio_cli.errors import (
 from lumio_cli.providers.base import Message, Receipt, Reply
 from lumio_cli.services.send.marks import FREE, LEAVING, LEFT, TAKEN, Marks
 from lumio_cli.transport.observe import Tally
-from lumio_cli.transport.session import OUTCOME_UNKNOWN
 
 if TYPE_CHECKING:
     from lumio_cli.clock import Clock
