@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from lumio_cli.stop import Stop
+if TYPE_CHECKING:
+    from lumio_cli.stop import Stop
 
 
 class Clock(Protocol):

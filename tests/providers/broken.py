@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -22,11 +22,13 @@ from lumio_cli.providers.base import (
     Quota,
     Record,
     Reply,
+    Resource,
     Verdict,
     Walk,
     dig,
 )
 from lumio_cli.providers.paging import Paging
+from lumio_cli.providers.writing import Change, Receipt
 from support.conformance import Subject, altered
 
 Spoil = Callable[[Subject], AbstractContextManager[Any]]
@@ -100,6 +102,55 @@ def rows(change: Callable[[list[Record], Walk], list[Record]]) -> Spoil:
         return lambda self, walk, reply: change(good(self, walk, reply), walk)
 
     return method("records", make)
+
+
+def written(change: Callable[[Change], Change | None]) -> Spoil:
+    """Other changes than those that were to be written; None is not written, but said to be."""
+
+    def make(good: Callable[..., Any]) -> Callable[..., Any]:
+        def write(self: Any, resource: Resource, changes: Sequence[Change], send: Any) -> Any:
+            sent = [other for c in changes if (other := change(c)) is not None]
+            yield from good(self, resource, sent, send) if sent else ()
+            for c in changes:
+                if change(c) is None:
+                    yield Receipt(c.trace, "done", c.id or "1")
+
+        return write
+
+    return method("write", make)
+
+
+def receipts(change: Callable[[Receipt], Receipt]) -> Spoil:
+    """Other receipts than the right ones."""
+
+    def make(good: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda self, *more: [change(receipt) for receipt in good(self, *more)]
+
+    return method("write", make)
+
+
+def _twice(good: Callable[..., Any]) -> Callable[..., Any]:
+    def write(self: Any, *more: Any) -> Any:
+        list(good(self, *more))
+        return good(self, *more)
+
+    return write
+
+
+def both(*spoils: Spoil) -> Spoil:
+    """Several mistakes at once."""
+
+    @contextmanager
+    def spoil(subject: Subject) -> Iterator[None]:
+        with ExitStack() as stack:
+            for one in spoils:
+                stack.enter_context(one(subject))
+            yield
+
+    return spoil
+
+
+NOTHING = written(lambda change: None)
 
 
 def remembered() -> Spoil:
@@ -425,4 +476,48 @@ ALL: tuple[Broken, ...] = (
     Broken("quota_is_kept", "knows of none", fact(quotas=()), "over a quota"),
     Broken("foreign_links", "a client of its own", _own_client, "to another host"),
     Broken("foreign_redirects", "a client of its own", _own_redirects, "to another host"),
+    Broken("push_updates", "writes nothing", NOTHING, "at the provider"),
+    Broken("push_creates", "writes twice", method("write", _twice), "exit code"),
+    Broken("push_deletes", "deletes nothing", NOTHING, "is still there"),
+    Broken(
+        "push_one_bad_item",
+        "all is well",
+        receipts(lambda receipt: replace(receipt, status="done")),
+        "exit code 0 instead of 3",
+    ),
+    Broken(
+        "push_lost_create",
+        "sends again what may be there",
+        receipts(
+            lambda receipt: (
+                replace(receipt, status="retry") if receipt.status == "unknown" else receipt
+            )
+        ),
+        "exit code",
+    ),
+    Broken(
+        "push_merges_fields",
+        "writes more than was changed",
+        written(lambda change: replace(change, values={**change.values, "city": "Natal"})),
+        "not 'Theirs'",
+    ),
+    Broken(
+        "push_conflict",
+        "looks too late",
+        floor(lambda begin: begin + timedelta(days=1)),
+        "exit code 0 instead of 3",
+    ),
+    Broken(
+        "push_edited_and_gone",
+        "sees no deletion",
+        both(resource(deletes=()), NOTHING),
+        "exit code 0 instead of 3",
+    ),
+    Broken(
+        "push_deleted_and_changed",
+        "looks too late",
+        floor(lambda begin: begin + timedelta(days=1)),
+        "exit code 0 instead of 3",
+    ),
+    Broken("push_edit_during_pull", "writes nothing", NOTHING, "at the provider"),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from lumio_cli.sandbox.salesforce import Salesforce
 from lumio_cli.sandbox.salesforce.access import grant
 from lumio_cli.sandbox.salesforce.catalog import TYPES
 from support.conformance import Subject
+from support.two_way import Sample
 
 QUERY = "/services/data/v67.0/query"
 
@@ -52,8 +54,20 @@ def _full(request: Request) -> bool:
     return " WHERE SystemModstamp" not in (request.one("q") or "")
 
 
-def subject(resource: str, kind: str, text: str, **required: Any) -> Subject:
-    """One type; `text` is a field of it."""
+def _column(field: str) -> str:
+    """The view's name for a field."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", "_", field).lower()
+
+
+def subject(
+    resource: str,
+    kind: str,
+    text: str,
+    bad: Mapping[str, Any] | None = None,
+    other: tuple[str, Any] | None = None,
+    **required: Any,
+) -> Subject:
+    """One type; `text` is a field of it, `bad` and `other` as in `Sample`."""
 
     def dump(sandbox: Sandbox) -> Iterable[dict[str, Any]]:
         return org(sandbox).store.dump(kind)
@@ -77,19 +91,52 @@ def subject(resource: str, kind: str, text: str, **required: Any) -> Subject:
         purge=lambda sandbox, record_id: org(sandbox).tables[kind].purge(record_id),
         fresh=_fresh,
         grant=_grant,
+        sample=None
+        if bad is None or other is None
+        else Sample(
+            new=lambda n: {_column(k): v for k, v in {**required, text: f"Made {n}"}.items()},
+            bad=bad,
+            create="/services/data/*/composite/sobjects",
+            other=other,
+        ),
     )
 
 
 SUBJECTS = (
-    subject("leads", "Lead", "Description", LastName="New", Company="New", Status="New"),
+    subject(
+        "leads",
+        "Lead",
+        "Description",
+        {"email": "nonsense"},
+        ("phone", "+55 84 99999-0000"),
+        LastName="New",
+        Company="New",
+        Status="New",
+    ),
     subject(
         "opportunities",
         "Opportunity",
         "Description",
+        {"amount": "a lot"},
+        ("amount", 17.5),
         Name="New",
         StageName="Prospecting",
         CloseDate="2026-12-31",
     ),
-    subject("accounts", "Account", "Description", Name="New"),
-    subject("contacts", "Contact", "Description", LastName="New"),
+    subject(
+        "accounts",
+        "Account",
+        "Description",
+        {"number_of_employees": "many"},
+        ("number_of_employees", 12),
+        Name="New",
+    ),
+    subject(
+        "contacts",
+        "Contact",
+        "Description",
+        {"email": "nonsense"},
+        ("title", "Engenheira"),
+        LastName="New",
+    ),
 )

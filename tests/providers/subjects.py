@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,6 +24,7 @@ from providers import (
     whatsapp_subjects,
 )
 from support.conformance import Case, Subject, cases_of
+from support.two_way import Sample
 
 # -- HubSpot
 
@@ -54,8 +55,18 @@ def _live(request: Request) -> bool:
     return request.method == "GET" and request.one("archived") != "true"
 
 
-def _crm(kind: str, text: str, **required: str) -> Subject:
+def _crm(
+    kind: str,
+    text: str,
+    bad: Mapping[str, Any],
+    other: tuple[str, Any],
+    new: Callable[[int], Mapping[str, Any]] | None = None,
+    **required: str,
+) -> Subject:
     """One of HubSpot's object types; `text` is a property of it."""
+
+    def made(number: int) -> Mapping[str, Any]:
+        return {**required, text: f"Made {number}"} if new is None else new(number)
 
     def dump(sandbox: Sandbox) -> Iterable[dict[str, Any]]:
         return sandbox.hubspot.dump(kind)
@@ -79,6 +90,9 @@ def _crm(kind: str, text: str, **required: str) -> Subject:
         purge=lambda sandbox, record_id: sandbox.hubspot.purge(kind, record_id),
         fresh=_fresh,
         grant=_grant,
+        sample=Sample(
+            new=made, bad=bad, create=f"*/crm/v3/objects/{kind}/batch/create", other=other
+        ),
     )
 
 
@@ -121,11 +135,32 @@ OWNERS = Subject(
 )
 
 HUBSPOT = (
-    _crm("contacts", "city"),
-    _crm("companies", "city", name="New"),
-    _crm("deals", "description", dealname="New", dealstage="qualifiedtobuy", pipeline="default"),
-    _crm("products", "description", name="New"),
-    _crm("tickets", "content", subject="New", hs_pipeline_stage="1"),
+    _crm(
+        "contacts",
+        "city",
+        {"email": "nonsense"},
+        ("jobtitle", "Engenheira"),
+        lambda n: {"email": f"made{n}@example.com", "city": "Natal", "firstname": "Zoë 🦄"},
+    ),
+    _crm("companies", "city", {"numberofemployees": "many"}, ("numberofemployees", 12), name="New"),
+    _crm(
+        "deals",
+        "description",
+        {"amount": "a lot"},
+        ("amount", 17.5),
+        dealname="New",
+        dealstage="qualifiedtobuy",
+        pipeline="default",
+    ),
+    _crm("products", "description", {"price": "dear"}, ("price", 3), name="New"),
+    _crm(
+        "tickets",
+        "content",
+        {"hs_pipeline_stage": "none such"},
+        ("hs_ticket_priority", "HIGH"),
+        subject="New",
+        hs_pipeline_stage="1",
+    ),
     OWNERS,
 )
 

@@ -116,6 +116,27 @@ def test_batches(sdk: Any) -> None:
     assert batch.read(asked).results == []
 
 
+def test_a_batch_that_is_settled_item_by_item(sdk: Any, sandbox: Sandbox) -> None:
+    from hubspot.crm import contacts as api
+
+    known = next(iter(sandbox.hubspot.dump("contacts")))["properties"]["email"]
+    emails = {"a": "new@example.com", "b": "nobody", "c": known}
+    made = sdk.crm.contacts.batch_api.create(
+        api.BatchInputSimplePublicObjectBatchInputForCreate(
+            inputs=[
+                api.SimplePublicObjectBatchInputForCreate(
+                    properties={"email": email}, associations=[], object_write_trace_id=trace
+                )
+                for trace, email in emails.items()
+            ]
+        )
+    )
+    assert [row.object_write_trace_id for row in made.results] == ["a"]
+    assert {e.context["objectWriteTraceId"][0]: e.category for e in made.errors} == {
+        "b": "VALIDATION_ERROR", "c": "CONFLICT",
+    }  # fmt: skip
+
+
 def test_one_record(sdk: Any) -> None:
     from hubspot.crm import deals as api
 

@@ -97,6 +97,39 @@ def test_it_reads_and_writes_in_bulk(sandbox: Sandbox) -> None:
     assert bulk.Lead.get_successful_records(result["job_id"]).count("\n") == 4
 
 
+def test_it_changes_and_deletes_in_bulk(sandbox: Sandbox) -> None:
+    client = connect(sandbox)
+    bulk = cast(Any, client.bulk2)
+    first, second, third = (
+        row["Id"] for row in client.query("SELECT Id FROM Lead LIMIT 3")["records"]
+    )
+    rows = [{"Id": first, "City": "Köln"}, {"Id": second, "NumberOfEmployees": "many"}]
+    (changed,) = bulk.Lead.update(records=rows, wait=0)
+    assert (changed["numberRecordsProcessed"], changed["numberRecordsFailed"]) == (2, 1)
+    assert cast(Any, client.Lead).get(first)["City"] == "Köln"
+    (gone,) = bulk.Lead.delete(records=[{"Id": third}], wait=0)
+    assert gone["numberRecordsFailed"] == 0
+    with pytest.raises(SalesforceResourceNotFound):
+        cast(Any, client.Lead).get(third)
+
+
+def test_what_can_be_set_in_a_new_record_alone(sandbox: Sandbox) -> None:
+    client = connect(sandbox)
+    contact = client.query("SELECT Id FROM Contact LIMIT 1")["records"][0]["Id"]
+    deals = cast(Any, client.Opportunity)
+    values = {"Name": "X", "StageName": "Open", "CloseDate": "2026-01-31", "ContactId": contact}
+    made = deals.create(values)["id"]
+    assert deals.get(made)["ContactId"] == contact
+    with pytest.raises(SalesforceMalformedRequest, match="INVALID_FIELD_FOR_INSERT_UPDATE"):
+        deals.update(made, {"ContactId": contact})
+
+
+def test_addresses_are_kept_in_lower_case(sandbox: Sandbox) -> None:
+    lead = cast(Any, connect(sandbox).Lead)
+    values = {"LastName": "X", "Company": "C", "Status": "New", "Email": "A.B@Example.COM"}
+    assert lead.get(lead.create(values)["id"])["Email"] == "a.b@example.com"
+
+
 def test_it_meets_errors_in_the_shapes_that_it_knows(sandbox: Sandbox) -> None:
     client = connect(sandbox)
     with pytest.raises(SalesforceMalformedRequest):

@@ -11,7 +11,8 @@ import pytest
 
 from lumio_cli.clock import utc
 from lumio_cli.errors import UsageError
-from lumio_cli.providers.base import Field, Message, MessageKind
+from lumio_cli.providers.base import Field
+from lumio_cli.providers.messages import Message, MessageKind
 from lumio_cli.services.send.compose import Composer, Given, summary
 from lumio_cli.services.send.flags import values_of
 from lumio_cli.services.send.source import Row, Source

@@ -13,7 +13,8 @@ import pytest
 from lumio_cli.errors import OUTCOME_UNKNOWN, LumioError, QuotaError, StoppedError
 from lumio_cli.hub import sends
 from lumio_cli.hub.db import Hub
-from lumio_cli.providers.base import Call, Receipt, Reply
+from lumio_cli.providers.base import Call, Reply
+from lumio_cli.providers.writing import Receipt
 from lumio_cli.services.send.crew import Crew, Task
 from lumio_cli.services.send.marks import FREE, LEAVING, LEFT, TAKEN, Marks
 from lumio_cli.services.send.recovery import recover

@@ -42,8 +42,10 @@ from lumio_cli.stop import Stop
 from lumio_cli.sync.walk import Walker
 from lumio_cli.transport import retry
 from lumio_cli.transport.wire import Wire
+from support import two_way
 from support.lab import VAULT_KEY, Lab, Outcome
 from support.trials import Hands
+from support.two_way import Sample
 
 WRONG = "wrong-credential-00000000000000000000"
 UNICODE = "Zoë 日本 🦄 [red]x[/red] <b>&amp; \u202eabc \t“”"
@@ -67,6 +69,7 @@ class Subject:
     fill     makes it as many records as that; None: the sandbox's own `records` do
     environ  what else the provider needs to be told (a shop, chosen channels)
     idle     requests that a sync may cost where nothing has changed
+    sample   how it is written by a push; None: it is not
     """
 
     provider: str
@@ -84,6 +87,7 @@ class Subject:
     fill: Callable[[Sandbox, int], None] | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     idle: int = 2
+    sample: Sample | None = None
 
     @property
     def target(self) -> str:
@@ -115,6 +119,16 @@ class Subject:
             found.add("oauth")
         if self.declared.page_size.get("full"):
             found.add("pages")
+        writes = self.declared.writes
+        if writes is not None and self.sample is not None:
+            found |= {
+                name
+                for name, size in (
+                    ("creates", writes.create), ("updates", writes.update),
+                    ("archives", writes.archive),
+                )
+                if size
+            }  # fmt: skip
         return frozenset(found)
 
 
@@ -1039,3 +1053,20 @@ def check_foreign_redirects(subject: Subject, home: Path) -> None:
         assert not heard, f"a redirect took the credential to another host: {heard[0]}"
         assert entry["error"], "a redirect is taken for an answer"
         lab.must_be_equal()
+
+
+# --- what is pushed -------------------------------------------------------------------------
+
+for _needs, _check in (
+    (("updates",), two_way.check_push_updates),
+    (("creates",), two_way.check_push_creates),
+    (("archives",), two_way.check_push_deletes),
+    (("updates",), two_way.check_push_one_bad_item),
+    (("creates",), two_way.check_push_lost_create),
+    (("updates", "cursor", "edits"), two_way.check_push_merges_fields),
+    (("updates", "cursor", "edits"), two_way.check_push_conflict),
+    (("updates",), two_way.check_push_edited_and_gone),
+    (("archives", "cursor", "edits"), two_way.check_push_deleted_and_changed),
+    (("updates",), two_way.check_push_edit_during_pull),
+):
+    case(*_needs)(_check)

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from lumio_cli.options import Globals
-from lumio_cli.providers.base import Change, Receipt
+from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.runtime import Runtime
 from lumio_cli.transport.observe import Tally
 from support.lab import Lab

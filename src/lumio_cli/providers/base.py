@@ -10,13 +10,15 @@ import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lumio_cli.errors import BadReplyError, ConfigError, UsageError
 
 if TYPE_CHECKING:
     from lumio_cli.providers.auth import Credential, OAuth, Way
+    from lumio_cli.providers.messages import MessageKind
     from lumio_cli.providers.paging import Paging
+    from lumio_cli.providers.writing import Writes
 
 Json = Any
 Place = dict[str, Any]
@@ -250,6 +252,9 @@ class Column:
     kind  text | integer | number | boolean | datetime | epoch | epoch_ms | json. Booleans become 0
           and 1, `epoch` and `epoch_ms` are seconds and milliseconds since 1970 and become RFC 3339,
           `json` is kept as JSON text, an empty string in a typed column is NULL.
+    same  when two values are the same to the provider: exact | folded (upper or lower case does
+          not count) | set (JSON: names, or objects with a `name`, in any order). Nothing, NULL and
+          an empty text are always the same.
     """
 
     name: str
@@ -258,6 +263,7 @@ class Column:
         "text", "integer", "number", "boolean", "datetime", "epoch", "epoch_ms", "json"
     ] = "text"
     read_only: bool = False
+    same: Literal["exact", "folded", "set"] = "exact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,17 +292,6 @@ class Cursor:
     lookback: float = 0.0
     sorted: bool = False
     edits: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Writes:
-    """How a resource is written. Sizes are records a call, 0 where the API has no such batch."""
-
-    create: int = 0
-    update: int = 0
-    upsert: int = 0
-    archive: int = 0
-    upsert_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,45 +362,17 @@ class Resource:
     writes: Writes | None = None
     note: str = ""
 
+    @property
+    def volatile(self) -> frozenset[str]:
+        """Paths that change with every change, and say nothing by themselves."""
+        cursor = [] if self.cursor is None else [self.cursor.path]
+        return frozenset((self.updated, *cursor, *self.ignore))
+
 
 # --- the provider ---------------------------------------------------------------------------
 
 Send = Callable[[Call], Reply]
 """One request through the whole transport; raises `LumioError`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One write to one record. `trace` is the caller's name for it: it comes back in the receipt.
-
-    `id` is the record's id (for an upsert by another key, that key's value, with `key` naming it).
-    `values` are by column; `base` are those that the edit was made on, as far as they are known.
-    """
-
-    action: Literal["create", "update", "upsert", "archive"]
-    trace: str
-    id: str = ""
-    key: str = ""
-    values: Mapping[str, str | None] = field(default_factory=dict)
-    base: Mapping[str, str | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of one `Change`.
-
-    status   done      `record` is the provider's answer, if it gave one
-             failed    `kind` and `message` say why; repeating it as it is would fail again
-             retry     not applied, and may be sent again
-             unknown   nobody can say whether it was applied
-    """
-
-    trace: str
-    status: Literal["done", "failed", "retry", "unknown"]
-    id: str = ""
-    record: Record | None = None
-    kind: str = ""
-    message: str = ""
 
 
 class Provider:
@@ -563,78 +530,16 @@ class Provider:
         """Ids of records that this one has swallowed."""
         return ()
 
+    # -- writing (see also `writing.Writing`)
 
-@runtime_checkable
-class Writing(Protocol):
-    """A provider that can be written to."""
+    def shown(self, column: Column, value: Json) -> Json:
+        """A value of a view as a listing would show it at `column.path`, once it is written.
 
-    def write(self, resource: Resource, changes: Sequence[Change], send: Send) -> Iterable[Receipt]:
-        """Apply `changes` (all of one action) in the largest batches; one receipt a change."""
-        ...
+        `value` is as the view has it: booleans are 0 and 1, moments RFC 3339, JSON is text.
+        """
+        from lumio_cli.providers.values import shown
 
-
-@dataclass(frozen=True, slots=True)
-class MessageKind:
-    """A kind of message that a provider sends.
-
-    fields   what it is made of, by name; a Field whose default is None must be given. Of kind
-             `file`, the value is `{"name", "type", "data"}` with the bytes
-    to       what a recipient is, for help texts; empty: the message has none
-    bulk     may go to many recipients in one run
-    confirm  always asks first, since it cannot be taken back and reaches many
-    """
-
-    name: str
-    title: str
-    fields: tuple[Field, ...]
-    to: str = ""
-    bulk: bool = False
-    confirm: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message to one recipient. `values` by the names of its kind's fields; `key` is ours
-    alone, and the same when the message is sent again; `at` is now, an aware time in UTC."""
-
-    kind: str
-    to: str
-    values: Mapping[str, Json]
-    key: str
-    at: datetime
-
-
-class Past(Protocol):
-    """What the hub knows, for those who decide whether a message may be sent."""
-
-    def latest(self, resource: str, match: Mapping[str, str], path: str) -> str | None:
-        """The greatest value at `path` of the live records whose values at the paths of `match`
-        are these; None where there is none, or no such table."""
-        ...
-
-
-@runtime_checkable
-class Sends(Protocol):
-    """A provider that sends messages, of the kinds that it declares."""
-
-    def check(self, message: Message, past: Past) -> None:
-        """Raises `UsageError` for a message that the provider would not take, and `RejectedError`
-        for one that it would not deliver. Sends nothing."""
-        ...
-
-    def deliver(self, message: Message, send: Send) -> Receipt:
-        """Send it; the receipt's `id` is the provider's id of it."""
-        ...
-
-
-@runtime_checkable
-class Finds(Protocol):
-    """A provider that can tell what became of a message whose answer was lost."""
-
-    def find(self, message: Message, past: Past, send: Send) -> Receipt | None:
-        """The receipt of a message that may have been sent: `done`, or `retry` where it certainly
-        was not. None: nobody can say."""
-        ...
+        return shown(column.kind, value)
 
 
 def dig(value: Any, path: str) -> Any:

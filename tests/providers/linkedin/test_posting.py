@@ -10,8 +10,10 @@ import pytest
 
 from lumio_cli.errors import UsageError
 from lumio_cli.options import Globals
-from lumio_cli.providers.base import Change, Message, Receipt, Send
+from lumio_cli.providers.base import Send
 from lumio_cli.providers.linkedin import LinkedIn
+from lumio_cli.providers.messages import Message
+from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox.linkedin.data import FIRST_ORGANIZATION
 from providers.linkedin.conftest import MakePages, Pages

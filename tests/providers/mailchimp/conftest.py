@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.base import Call, Change, Message, Receipt, Reply, Send
+from lumio_cli.providers.base import Call, Reply, Send
 from lumio_cli.providers.mailchimp import Mailchimp
+from lumio_cli.providers.messages import Message
+from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.sandbox.mailchimp import Mailchimp as Account
 from lumio_cli.transport.stack import Sender
 from providers.mailchimp_subjects import MEMBERS, account

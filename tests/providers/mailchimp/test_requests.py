@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Call, Change, Message
+from lumio_cli.providers.base import Call
+from lumio_cli.providers.messages import Message
+from lumio_cli.providers.writing import Change
 from support.mailchimp_spec import directory, validate_request
 
 from .conftest import Desk

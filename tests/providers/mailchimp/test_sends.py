@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from lumio_cli.errors import RejectedError, UnavailableError, UsageError
-from lumio_cli.providers.base import Finds, Message, Sends
 from lumio_cli.providers.mailchimp import Mailchimp
+from lumio_cli.providers.messages import Finds, Message, Sends
 
 from .conftest import Desk, losing
 

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lumio_cli.providers.base import Call, Change, Reply
+from lumio_cli.providers.base import Call, Reply
 from lumio_cli.providers.pipedrive import Pipedrive
 from lumio_cli.providers.pipedrive.resources import MAIN, PIPELINES, STAGES, USERS
+from lumio_cli.providers.writing import Change
 from lumio_cli.transport.stack import Sender
 from providers.pipedrive_subjects import SUBJECTS, account
 from support.conformance import Rig, rig

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.base import Change, Receipt
+from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.sandbox.pipedrive import Pipedrive
 from lumio_cli.transport.observe import Tally
 from providers.pipedrive_subjects import SUBJECTS, account

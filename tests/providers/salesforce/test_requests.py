@@ -7,14 +7,15 @@ from typing import Any, Literal, cast
 
 import pytest
 
-from lumio_cli.providers.base import Call, Change
+from lumio_cli.providers.base import Call
 from lumio_cli.providers.salesforce import Salesforce
+from lumio_cli.providers.writing import Change
 from lumio_cli.transport.stack import Sender
 from support.salesforce_spec import directory, validate_request
 
 from .conftest import SalesforceLab, sender
 
-GOOD = {"LastName": "X", "Company": "C", "Status": "New"}
+GOOD = {"last_name": "X", "company": "C", "status": "New"}
 
 
 @pytest.fixture(autouse=True)

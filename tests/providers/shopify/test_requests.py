@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from graphql import parse
 
-from lumio_cli.providers.base import Call, Change, Reply, Walk
+from lumio_cli.providers.base import Call, Reply, Walk
 from lumio_cli.providers.shopify import Shopify, graph
 from lumio_cli.providers.shopify.resources import ALL, BULK, NESTED
+from lumio_cli.providers.writing import Change
 from lumio_cli.sandbox.shopify import engine
 from lumio_cli.transport.stack import Sender
 from providers.shopify_subjects import shop

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from lumio_cli.errors import CircuitOpenError, UnavailableError
-from lumio_cli.providers.base import Call, Change, Receipt, Reply
+from lumio_cli.providers.base import Call, Reply
 from lumio_cli.providers.shopify import Shopify
+from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.runtime import Runtime
 from providers.shopify_subjects import shop
 from support.conformance import Rig

@@ -13,8 +13,10 @@ from typing import Any, cast
 import pytest
 
 from lumio_cli.options import Globals
-from lumio_cli.providers.base import Call, Message, Receipt, Reply
+from lumio_cli.providers.base import Call, Reply
+from lumio_cli.providers.messages import Message
 from lumio_cli.providers.slack import Slack
+from lumio_cli.providers.writing import Receipt
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.slack import Slack as Workspace

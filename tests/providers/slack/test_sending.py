@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from lumio_cli.errors import DeniedError, LumioError, UsageError
-from lumio_cli.providers.base import Message, Past
+from lumio_cli.providers.messages import Message, Past
 from lumio_cli.providers.slack import Slack
 from providers.slack.conftest import GENERAL, Answers, MakeSlack, SlackLab
 

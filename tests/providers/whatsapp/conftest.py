@@ -11,7 +11,8 @@ from typing import Any, cast
 import pytest
 
 from lumio_cli.options import Globals
-from lumio_cli.providers.base import Call, Message, Send
+from lumio_cli.providers.base import Call, Send
+from lumio_cli.providers.messages import Message
 from lumio_cli.providers.whatsapp import WhatsApp
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox import Sandbox

@@ -32,16 +32,14 @@ from lumio_cli.providers.auth import Credential, OAuth
 from lumio_cli.providers.base import (
     Allowance,
     Call,
-    Change,
     Column,
     Field,
     Identity,
+    Json,
     Kind,
-    Outcome,
     Property,
     Provider,
     Quota,
-    Receipt,
     Record,
     Reply,
     Resource,
@@ -50,10 +48,16 @@ from lumio_cli.providers.base import (
     Walk,
     dig,
 )
+from lumio_cli.providers.hubspot import verdicts
+from lumio_cli.providers.hubspot.properties import (
+    METADATA_SECONDS,
+    definitions,
+    described,
+    targets,
+)
 from lumio_cli.providers.hubspot.resources import (
     ASSOCIATIONS,
     BATCH,
-    KINDS,
     OBJECTS,
     OWNERS,
     PAIRS,
@@ -63,14 +67,14 @@ from lumio_cli.providers.hubspot.resources import (
 )
 from lumio_cli.providers.hubspot.writes import write_all
 from lumio_cli.providers.paging import with_params
+from lumio_cli.providers.values import as_text
+from lumio_cli.providers.writing import Change, Receipt
 
 MERGED = "hs_merged_object_ids"
 SEARCH_BODY = 2_600
 """Characters of properties that fit into a search body of 3,000, with its filters."""
 LIST_URL = 6_000
 """Characters of properties that fit into a URL with room for hosts, paths and proxies."""
-METADATA_SECONDS = 1800.0
-"""How long owners, pipelines and properties may be served from the cache."""
 
 
 class HubSpot(Provider):
@@ -151,48 +155,12 @@ class HubSpot(Provider):
     # -- talking
 
     def judge(self, reply: Reply) -> Verdict | None:
-        """423 (locked) and 477 (migration) pass; a 429 says in `policyName` which limit it was."""
-        if reply.status < 400:
-            return None
-        if reply.status in (423, 477):
-            return Verdict(Outcome.RETRY, "the account is locked for a moment", "LOCKED")
-        body = reply.document()
-        message, category = str(body.get("message", "")), str(body.get("category", ""))
-        if reply.status == 429:
-            policy = str(body.get("policyName") or "")
-            if policy == "DAILY":
-                return Verdict(Outcome.EXHAUSTED, message, policy, quota="daily")
-            quota = {"SECONDLY": "search", "TEN_SECONDLY_ROLLING": "burst"}.get(policy, "")
-            return Verdict(Outcome.THROTTLED, message, policy or category, quota=quota)
-        if reply.status == 403:
-            scopes = tuple(
-                str(scope)
-                for error in body.get("errors") or ()
-                for name in ("requiredGranularScopes", "requiredScopes")
-                for scope in dig(error, f"context.{name}") or ()
-            )
-            return Verdict(Outcome.DENIED, message, category, scopes=scopes)
-        if not body:
-            return None
-        if reply.status == 401:
-            return Verdict(Outcome.REAUTH, message, category)
-        if reply.status == 404:
-            return Verdict(Outcome.GONE, message, category)
-        if reply.status < 500:
-            return Verdict(Outcome.REJECTED, message, category)
-        return None
+        """By HubSpot's status, category and policy; see `verdicts`."""
+        return verdicts.judge(reply)
 
     def remaining(self, call: Call, reply: Reply) -> tuple[Allowance, ...]:
         """The X-HubSpot-RateLimit headers; search answers carry none of them."""
-        found = []
-        limit = reply.number("x-hubspot-ratelimit-max")
-        if limit is not None:
-            found.append(Allowance("burst", limit, reply.number("x-hubspot-ratelimit-remaining")))
-        daily = reply.number("x-hubspot-ratelimit-daily")
-        if daily is not None:
-            left = reply.number("x-hubspot-ratelimit-daily-remaining")
-            found.append(Allowance("daily", daily, left))
-        return tuple(found)
+        return verdicts.remaining(reply)
 
     def probe(self, send: Send, credential: Credential) -> Identity:
         """The account's details, and the token's scopes where HubSpot tells them."""
@@ -241,31 +209,8 @@ class HubSpot(Provider):
         """The mapped properties that exist, and the custom ones that are wanted."""
         if resource not in OBJECTS:
             return None
-        reply = send(
-            Call(
-                "GET",
-                f"/crm/v3/properties/{resource.name}",
-                params={"archived": "false"},
-                cache_for=METADATA_SECONDS,
-            )
-        )
-        wanted = {c.path.removeprefix("properties."): c for c in self._mapped(resource)}
         chosen = {str(name) for name in self.options.get("custom_properties") or ["all"]}
-        found = []
-        for item in reply.json()["results"]:
-            name = str(item["name"])
-            custom = not item.get("hubspotDefined", False)
-            column = wanted.get(name)
-            if column is None:
-                if not custom or not (chosen == {"all"} or name in chosen):
-                    continue
-                kind = KINDS.get(str(item["type"]), "text")
-                column = Column(name, f"properties.{name}", kind)  # type: ignore[arg-type]
-            found.append(
-                Property(name, str(item["type"]), column, custom, str(item.get("label") or name))
-            )
-        order = {name: i for i, name in enumerate(wanted)}
-        return tuple(sorted(found, key=lambda p: (order.get(p.name, len(order)), p.name)))
+        return described(definitions(resource.name, send), self._mapped(resource), chosen)
 
     def _mapped(self, resource: Resource) -> tuple[Column, ...]:
         """The declared columns and those that the operator added."""
@@ -402,7 +347,14 @@ class HubSpot(Provider):
 
     def write(self, resource: Resource, changes: Sequence[Change], send: Send) -> Iterator[Receipt]:
         """Apply changes of one action in batches of 100; one receipt a change."""
-        return write_all(self._objects(resource.name), changes, send)
+        known = {}
+        if changes[0].action != "archive":
+            known = targets(definitions(resource.name, send), self._mapped(resource))
+        yield from write_all(self._objects(resource.name), changes, known, send)
+
+    def shown(self, column: Column, value: Json) -> Json:
+        """All of HubSpot's values are texts."""
+        return as_text(column.kind, value)
 
 
 def _bound(field: str, operator: str, value: datetime) -> dict[str, str]:

@@ -6,28 +6,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lumio_cli.providers.base import (
-    Call,
-    Column,
-    Cursor,
-    Record,
-    Reply,
-    Resource,
-    Writes,
-    dig,
-)
+from lumio_cli.providers.base import Call, Column, Cursor, Record, Reply, Resource, dig
 from lumio_cli.providers.paging import Above, Parents, Single, Token
+from lumio_cli.providers.writing import Writes
 
 BATCH = 100
-WRITES = Writes(create=BATCH, update=BATCH, upsert=BATCH, archive=BATCH)
+WRITES = Writes(create=BATCH, update=BATCH, upsert=BATCH, archive=BATCH, at_once=BATCH)
+BY_EMAIL = replace(WRITES, upsert_key="email", unique=("email",))
+"""Contacts: HubSpot's guide to contacts calls `email` their unique identifier, and a second one
+with the same address is refused (409 CONFLICT)."""
 
-KINDS = {
-    "number": "number",
-    "bool": "boolean",
-    "datetime": "datetime",
-    "date": "datetime",
-}
-"""HubSpot's property types that are more than text. Their values arrive as strings all the same."""
+READ_ONLY = frozenset(
+    {
+        "createdate", "lastmodifieddate", "hs_lastmodifieddate", "hs_merged_object_ids",
+        "hs_is_closed", "hs_is_closed_won",
+    }
+)  # fmt: skip
+"""Properties that HubSpot sets itself, whether it is asked for their description or not."""
+FOLDED = frozenset({"email", "domain"})
+"""Properties that HubSpot keeps in lower case."""
 
 PAIRS = (
     ("contacts", "companies"),
@@ -44,7 +41,15 @@ def _columns(listed: str) -> tuple[Column, ...]:
     columns = []
     for item in listed.split():
         name, _, kind = item.partition(":")
-        columns.append(Column(name, f"properties.{name}", kind or "text"))  # type: ignore[arg-type]
+        columns.append(
+            Column(
+                name,
+                f"properties.{name}",
+                kind or "text",  # type: ignore[arg-type]
+                read_only=name in READ_ONLY,
+                same="folded" if name in FOLDED else "exact",
+            )
+        )
     return tuple(columns)
 
 
@@ -96,7 +101,7 @@ def _crm(name: str, title: str, scope: str, columns: str, **more: Any) -> Resour
         deletes=("tombstones", "sweep"),
         scopes=(stem if plain else f"{stem}.read",),
         write_scopes=(stem if plain else f"{stem}.write",),
-        writes=WRITES,
+        writes=BY_EMAIL if name == "contacts" else WRITES,
         **more,
     )
 

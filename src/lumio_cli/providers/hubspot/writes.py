@@ -1,45 +1,162 @@
-"""Writing to HubSpot: batches of 100, settled item by item."""
+"""Writing to HubSpot: batches of 100, settled item by item.
+
+Sources: HubSpot's descriptions of the batch endpoints (207 with `results` and `errors`) and its
+guide to errors ("multi-status errors": where every input of a batch create has its own
+`objectWriteTraceId`, each succeeds or fails alone). An update with an invalid value is refused
+whole, with 400; its `errors` may name the inputs, and the message has the values.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lumio_cli.errors import RejectedError
-from lumio_cli.providers.base import Call, Change, Receipt, Send
+from lumio_cli.errors import (
+    OUTCOME_UNKNOWN,
+    CircuitOpenError,
+    DeniedError,
+    QuotaError,
+    RejectedError,
+    UnavailableError,
+)
+from lumio_cli.providers.base import Call, Send
+from lumio_cli.providers.hubspot.properties import Target, written
 from lumio_cli.providers.hubspot.resources import BATCH
+from lumio_cli.providers.hubspot.verdicts import REFUSED
+from lumio_cli.providers.writing import Change, Receipt
+
+KINDS = {
+    "OBJECT_NOT_FOUND": "gone",
+    "CONFLICT": "conflict",
+    "OBJECT_ALREADY_EXISTS": "conflict",
+    "MISSING_SCOPES": "permission",
+    "FORBIDDEN": "permission",
+    "RATE_LIMITS": "transient",
+    "INTERNAL_ERROR": "transient",
+}
+"""HubSpot's categories by what they mean; all others are about the values."""
+_WHOLE = "HubSpot's answer does not say what became of this item"
+_DETAILS = "Property values were not valid: "
+
+Pair = tuple[Change, dict[str, Any]]
+"""A change and its input of a batch."""
 
 
-def write_all(path: str, changes: Sequence[Change], send: Send) -> Iterator[Receipt]:
+def write_all(
+    path: str, changes: Sequence[Change], known: Mapping[str, Target], send: Send
+) -> Iterator[Receipt]:
     """Apply changes of one action in batches of 100; one receipt a change.
 
-    A batch that is refused whole (400 for one bad value, 409 for one known e-mail) is cut in
-    two until the bad item stands alone.
+    `known` are the properties by the names of columns. Of a batch that is refused whole, those
+    that the answer names are taken out and the rest is sent again; where it names none, the batch
+    is cut in two until the bad item stands alone.
     """
-    for start in range(0, len(changes), BATCH):
-        yield from _write_batch(path, changes[start : start + BATCH], send)
+    pairs: list[Pair] = []
+    for change in changes:
+        try:
+            pairs.append((change, _input(change, known)))
+        except ValueError as error:
+            yield _failed(change, "validation", str(error))
+    # Last in, first out: what is left of a batch comes before the next one.
+    waiting = [pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH)][::-1]
+    while waiting:
+        batch = waiting.pop()
+        try:
+            receipts, again = _write(path, batch, send)
+        except DeniedError as error:
+            # So it would be with all others: they are not worth a request each.
+            yield from _denied((pair for part in (batch, *waiting[::-1]) for pair in part), error)
+            return
+        yield from receipts
+        waiting.extend(reversed([part for part in again if part]))
 
 
-def _write_batch(path: str, changes: Sequence[Change], send: Send) -> Iterator[Receipt]:
+def _denied(pairs: Iterator[Pair], error: DeniedError) -> Iterator[Receipt]:
+    missing = f"; missing scope: {', '.join(error.scopes)}" if error.scopes else ""
+    for change, _ in pairs:
+        yield _failed(change, "permission", f"{error.message}{missing}")
+
+
+def _write(path: str, batch: list[Pair], send: Send) -> tuple[list[Receipt], list[list[Pair]]]:
+    """Receipts for what is settled, and the batches to send next.
+
+    Raises `LumioError` where nothing of the batch was applied.
+    """
+    changes = [change for change, _ in batch]
     action = changes[0].action
-    body = {"inputs": [_input(change) for change in changes]}
+    body = {"inputs": [item for _, item in batch]}
     # Only a create would do harm if it were repeated: the others say what shall be true.
     call = Call("POST", f"{path}/batch/{action}", json=body, safe=action != "create")
     try:
         reply = send(call)
     except RejectedError as error:
-        if len(changes) > 1:
-            middle = len(changes) // 2
-            yield from _write_batch(path, changes[:middle], send)
-            yield from _write_batch(path, changes[middle:], send)
-            return
-        kind = (error.category or "rejected").lower()
-        yield Receipt(changes[0].trace, "failed", changes[0].id, None, kind, error.message)
-        return
+        told = {"message": error.message, "category": error.category}
+        return _halved(batch, told)
+    except (QuotaError, CircuitOpenError):
+        raise
+    except UnavailableError as error:
+        if error.code != OUTCOME_UNKNOWN and action == "create":
+            raise
+        return [_unsettled(change, error.message) for change in changes], []
+    if reply.status in REFUSED:
+        return _without_the_named(batch, reply.document())
     if reply.status == 204:  # archive: nothing is said of each, all are gone
-        yield from (Receipt(change.trace, "done", change.id) for change in changes)
-        return
-    yield from _settle(changes, reply.json())
+        return [Receipt(change.trace, "done", change.id) for change in changes], []
+    return list(_settle(changes, reply.document())), []
+
+
+def _halved(batch: list[Pair], error: Mapping[str, Any]) -> tuple[list[Receipt], list[list[Pair]]]:
+    if len(batch) == 1:
+        return [_refusal(batch[0][0], error)], []
+    middle = len(batch) // 2
+    return [], [batch[:middle], batch[middle:]]
+
+
+def _without_the_named(
+    batch: list[Pair], body: Mapping[str, Any]
+) -> tuple[list[Receipt], list[list[Pair]]]:
+    """What to do about a batch that was refused whole, by what the answer says of its items.
+
+    Items that it names by trace or index are refused. Those that have a value which it names are
+    refused where there is only one; more of them are asked about apart, since a value can be
+    invalid in one record and valid in another.
+    """
+    named = _named(batch, body)
+    if named:
+        rest = [pair for pair in batch if pair[0].trace not in named]
+        return [_refusal(c, named[c.trace]) for c, _ in batch if c.trace in named], [rest]
+    suspects = [pair for pair in batch if _is_suspect(pair, body)]
+    if not suspects or len(suspects) == len(batch):
+        return _halved(batch, body)
+    rest = [pair for pair in batch if pair not in suspects]
+    if len(suspects) == 1:
+        return [_refusal(suspects[0][0], body)], [rest]
+    return [], [rest, suspects]
+
+
+def _named(batch: list[Pair], body: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The errors by the traces of the items that they name."""
+    traces = {change.trace for change, _ in batch}
+    found: dict[str, Mapping[str, Any]] = {}
+    for error in _errors(body):
+        context = _dict(error.get("context"))
+        named = [str(trace) for trace in _list(context.get("objectWriteTraceId"))]
+        indexes = [int(i) for i in map(str, _list(context.get("index"))) if i.isdecimal()]
+        named += [batch[index][0].trace for index in indexes if index < len(batch)]
+        for trace in named:
+            if trace in traces:
+                found.setdefault(trace, {"category": body.get("category"), **error})
+    return found
+
+
+def _is_suspect(pair: Pair, body: Mapping[str, Any]) -> bool:
+    """Whether the item has a value that the message of a refusal names."""
+    sent = _dict(pair[1].get("properties"))
+    return any(
+        "propertyValue" in item and sent.get(str(item.get("name"))) == item["propertyValue"]
+        for item in _details(str(body.get("message")))
+    )
 
 
 def _settle(changes: Sequence[Change], body: Mapping[str, Any]) -> Iterator[Receipt]:
@@ -48,41 +165,101 @@ def _settle(changes: Sequence[Change], body: Mapping[str, Any]) -> Iterator[Rece
     Results and errors name their input by `objectWriteTraceId` and, but for creates, by the
     record's id; what neither of them names was not settled.
     """
-    by_trace = {change.trace: change for change in changes}
+    left = {change.trace: change for change in changes}
     by_id = {change.id: change.trace for change in changes if change.id}
-    settled: set[str] = set()
-    for record in body.get("results") or ():
-        trace = str(record.get("objectWriteTraceId") or by_id.get(str(record["id"])) or "")
-        if trace in by_trace:
-            settled.add(trace)
-            yield Receipt(trace, "done", str(record["id"]), record)
-    for error in body.get("errors") or ():
-        context = error.get("context") or {}
-        named = [*(context.get("objectWriteTraceId") or ())]
-        named += [by_id[i] for i in map(str, context.get("ids") or ()) if i in by_id]
-        for trace in named:
-            if trace in by_trace and trace not in settled:
-                settled.add(trace)
-                kind = str(error.get("category") or "rejected").lower()
-                yield Receipt(
-                    trace, "failed", by_trace[trace].id, None, kind, str(error.get("message"))
-                )
-    for trace, change in by_trace.items():
-        if trace not in settled:
-            message = "HubSpot's answer does not say what became of this item"
-            yield Receipt(trace, "unknown", change.id, None, "unsettled", message)
+    for record in map(_dict, _list(body.get("results"))):
+        id_ = str(record.get("id") or "")
+        change = left.pop(str(record.get("objectWriteTraceId") or by_id.get(id_)), None)
+        if change is not None and id_:
+            shown = {k: v for k, v in record.items() if k not in ("objectWriteTraceId", "new")}
+            yield Receipt(change.trace, "done", id_, shown)
+        elif change is not None:
+            left[change.trace] = change
+    for error in map(_dict, _list(body.get("errors"))):
+        context = _dict(error.get("context"))
+        traces = [str(trace) for trace in _list(context.get("objectWriteTraceId"))]
+        traces += [by_id[i] for i in map(str, _list(context.get("ids"))) if i in by_id]
+        for trace in traces:
+            if trace in left:
+                yield _refusal(left.pop(trace), error)
+    yield from (_unsettled(change, _WHOLE) for change in left.values())
 
 
-def _input(change: Change) -> dict[str, Any]:
-    """One input of a batch, as its action wants it."""
+def _refusal(change: Change, error: Mapping[str, Any]) -> Receipt:
+    """The receipt of an item that HubSpot refuses, with its own reasons."""
+    category, message = str(error.get("category") or ""), _reason(error)
+    kind = KINDS.get(category, "validation")
+    if "already has that value" in message or "already exists" in message:
+        kind = "conflict"
+    if kind == "gone" and change.action == "archive":
+        return Receipt(change.trace, "done", change.id)
+    return _receipt(change, "retry" if kind == "transient" else "failed", kind, message)
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    """HubSpot's own words, each with its code; without the JSON that it packs into messages."""
+    message = str(error.get("message") or "HubSpot gives no reason")
+    packed = _details(message)
+    single = [{"message": error.get("message"), "code": error["code"]}] if "code" in error else []
+    parts = single or [_dict(part) for part in _list(error.get("errors"))] or packed
+    told = []
+    for part in parts:
+        text, code = part.get("message"), part.get("code") or part.get("error")
+        if text:
+            told.append(f"{text} ({code})" if code else str(text))
+    if told:
+        return "; ".join(told)
+    category = error.get("category")
+    return f"{message} ({category})" if category and str(category) not in message else message
+
+
+def _details(message: str) -> list[dict[str, Any]]:
+    """The list of refused values that HubSpot writes into a message, if there is one."""
+    _, found, packed = message.partition(_DETAILS)
+    try:
+        return [_dict(item) for item in _list(json.loads(packed))] if found else []
+    except ValueError:
+        return []
+
+
+def _errors(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [body, *(_dict(error) for error in _list(body.get("errors")))]
+
+
+def _unsettled(change: Change, message: str) -> Receipt:
+    """Nobody can say; but only a create would do harm if it were sent again."""
+    if change.action == "create":
+        return _receipt(change, "unknown", "unsettled", message)
+    return _receipt(change, "retry", "transient", message)
+
+
+def _failed(change: Change, kind: str, message: str) -> Receipt:
+    return _receipt(change, "failed", kind, message)
+
+
+def _receipt(change: Change, status: Any, kind: str, message: str) -> Receipt:
+    return Receipt(change.trace, status, change.id, None, kind, message)
+
+
+def _input(change: Change, known: Mapping[str, Target]) -> dict[str, Any]:
+    """One input of a batch, as its action wants it. Raises `ValueError`."""
     if change.action == "archive":
         return {"id": change.id}
-    # HubSpot clears a property by an empty string; null is refused.
-    properties = {name: "" if v is None else v for name, v in change.values.items()}
+    properties = written(change.values, known)
     found: dict[str, Any] = {"objectWriteTraceId": change.trace, "properties": properties}
     if change.action == "create":
+        found["properties"] = {name: text for name, text in properties.items() if text}
         return {**found, "associations": []}
     found["id"] = change.id
     if change.key:
-        found["idProperty"] = change.key
+        target = known.get(change.key)
+        found["idProperty"] = target.name if target else change.key
     return found
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -37,15 +37,11 @@ from lumio_cli.errors import DeniedError, RejectedError
 from lumio_cli.providers.auth import Credential, OAuth, read_tokens, token_call
 from lumio_cli.providers.base import (
     Call,
-    Change,
     Field,
     Identity,
     Kind,
-    Message,
-    Past,
     Provider,
     Quota,
-    Receipt,
     Record,
     Reply,
     Resource,
@@ -73,7 +69,9 @@ from lumio_cli.providers.linkedin.resources import (
     organization,
 )
 from lumio_cli.providers.linkedin.restli import MARK, call, escape, urn
+from lumio_cli.providers.messages import Message, Past
 from lumio_cli.providers.paging import Each, Paging
+from lumio_cli.providers.writing import Change, Receipt
 
 ORGANIC = ("COMPANY", "EVENT", "ORGANIZATION_PRODUCT")
 """The kinds of leads that a page owns; SPONSORED ones belong to an ad account."""

@@ -21,20 +21,10 @@ from lumio_cli.errors import (
     UnavailableError,
     UsageError,
 )
-from lumio_cli.providers.base import (
-    Call,
-    Change,
-    Field,
-    Json,
-    Message,
-    MessageKind,
-    Receipt,
-    Record,
-    Reply,
-    Send,
-    dig,
-)
+from lumio_cli.providers.base import Call, Field, Json, Record, Reply, Send, dig
 from lumio_cli.providers.linkedin.restli import call, escape, little_text, organization_of
+from lumio_cli.providers.messages import Message, MessageKind
+from lumio_cli.providers.writing import Change, Receipt
 
 LONGEST = 3_000
 """Characters of a post's text."""

@@ -7,19 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from lumio_cli.providers.base import (
-    Call,
-    Column,
-    Cursor,
-    Kind,
-    Record,
-    Resource,
-    Writes,
-    dig,
-)
+from lumio_cli.providers.base import Call, Column, Cursor, Kind, Record, Resource, dig
 from lumio_cli.providers.linkedin.pages import Pages, Statistics
 from lumio_cli.providers.linkedin.restli import MARK, escape, urn
 from lumio_cli.providers.paging import Each
+from lumio_cli.providers.writing import Writes
 
 PAGES = "rw_organization_admin"
 READ = "r_organization_social"

@@ -31,17 +31,13 @@ from lumio_cli.errors import BadReplyError, CredentialError
 from lumio_cli.providers.auth import Credential, OAuth
 from lumio_cli.providers.base import (
     Call,
-    Change,
     Field,
     Identity,
     Kind,
-    Message,
     Outcome,
-    Past,
     Property,
     Provider,
     Quota,
-    Receipt,
     Record,
     Reply,
     Resource,
@@ -65,7 +61,9 @@ from lumio_cli.providers.mailchimp.resources import (
     member,
 )
 from lumio_cli.providers.mailchimp.writes import Writer
+from lumio_cli.providers.messages import Message, Past
 from lumio_cli.providers.paging import with_params
+from lumio_cli.providers.writing import Change, Receipt
 
 LOGIN = "https://login.mailchimp.com"
 METADATA = "/oauth2/metadata"

@@ -21,7 +21,7 @@ from lumio_cli.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Call, Receipt, Reply, Send, dig
+from lumio_cli.providers.base import Call, Reply, Send, dig
 from lumio_cli.providers.mailchimp.operations import (
     Operation,
     of_error,
@@ -29,6 +29,7 @@ from lumio_cli.providers.mailchimp.operations import (
     unknown,
 )
 from lumio_cli.providers.paging import JobState
+from lumio_cli.providers.writing import Receipt
 
 MOST = 1000
 """Operations a batch. Mailchimp names no limit; each waits for the slowest."""

@@ -17,9 +17,10 @@ from lumio_cli.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Call, Change, Receipt
+from lumio_cli.providers.base import Call
 from lumio_cli.providers.mailchimp.fields import WrongValueError
 from lumio_cli.providers.mailchimp.resources import member
+from lumio_cli.providers.writing import Change, Receipt
 
 EXISTS = "Member Exists"
 ROUTE = "/3.0/lists/{list_id}/members/{member}"

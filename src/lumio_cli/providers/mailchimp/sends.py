@@ -20,16 +20,10 @@ from lumio_cli.errors import (
     UnavailableError,
     UsageError,
 )
-from lumio_cli.providers.base import (
-    Call,
-    Field,
-    Message,
-    MessageKind,
-    Past,
-    Receipt,
-    Send,
-)
+from lumio_cli.providers.base import Call, Field, Send
 from lumio_cli.providers.mailchimp.resources import title_of
+from lumio_cli.providers.messages import Message, MessageKind, Past
+from lumio_cli.providers.writing import Receipt
 
 ROUTE = "/3.0/campaigns/{campaign_id}"
 GOING = ("sending", "sent")

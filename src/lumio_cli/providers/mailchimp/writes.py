@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lumio_cli.errors import GoneError, LumioError, RejectedError, UnavailableError
-from lumio_cli.providers.base import Call, Change, Receipt, Send
+from lumio_cli.providers.base import Call, Send
 from lumio_cli.providers.mailchimp import batches
 from lumio_cli.providers.mailchimp.fields import (
     METADATA_SECONDS,
@@ -34,6 +34,7 @@ from lumio_cli.providers.mailchimp.operations import (
     unknown,
 )
 from lumio_cli.providers.mailchimp.resources import BATCH
+from lumio_cli.providers.writing import Change, Receipt
 
 
 class Writer:

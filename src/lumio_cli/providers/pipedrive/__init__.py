@@ -44,14 +44,12 @@ from lumio_cli.providers.auth import Credential, OAuth, read_tokens
 from lumio_cli.providers.base import (
     Allowance,
     Call,
-    Change,
     Field,
     Identity,
     Outcome,
     Property,
     Provider,
     Quota,
-    Receipt,
     Record,
     Reply,
     Resource,
@@ -81,6 +79,7 @@ from lumio_cli.providers.pipedrive.resources import (
     list_cost,
 )
 from lumio_cli.providers.pipedrive.writes import known_fields, write_all
+from lumio_cli.providers.writing import Change, Receipt
 
 PLANS = {"lite": (20, 1), "growth": (40, 2), "premium": (100, 5), "ultimate": (120, 7)}
 """Requests in two seconds with a user's token, and the factor of the daily budget, by plan."""

@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lumio_cli.providers.base import (
-    Call,
-    Column,
-    Cursor,
-    Kind,
-    Place,
-    Record,
-    Reply,
-    Resource,
-    Writes,
-    dig,
-)
+from lumio_cli.providers.base import Call, Column, Cursor, Kind, Place, Record, Reply, Resource, dig
 from lumio_cli.providers.paging import Paging, Single, Token
+from lumio_cli.providers.writing import Writes
 
 NEXT = "additional_data.next_cursor"
 PAGE = 500

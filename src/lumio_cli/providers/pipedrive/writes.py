@@ -19,9 +19,10 @@ from lumio_cli.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Call, Change, Property, Receipt, Resource, Send, dig
+from lumio_cli.providers.base import Call, Property, Resource, Send, dig
 from lumio_cli.providers.pipedrive.fields import ROOT, Definition
 from lumio_cli.providers.pipedrive.resources import ACTIVITIES, COSTS, PRODUCTS
+from lumio_cli.providers.writing import Change, Receipt
 
 _OBJECTS = ("monetary", "daterange", "time", "timerange", "address")
 _NUMBERS = ("double", "monetary")

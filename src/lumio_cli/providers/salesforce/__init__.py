@@ -36,24 +36,24 @@ sObjects (v59); clients that are widely used (simple-salesforce 1.12, jsforce). 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from lumio_cli.clock import format_time
 from lumio_cli.errors import BadReplyError, DeniedError, GoneError, RejectedError
 from lumio_cli.providers.auth import Credential
 from lumio_cli.providers.base import (
     Allowance,
     Call,
-    Change,
     Column,
     Field,
     Identity,
+    Json,
     Kind,
     Property,
     Provider,
     Quota,
-    Receipt,
     Record,
     Reply,
     Resource,
@@ -65,15 +65,15 @@ from lumio_cli.providers.base import (
 from lumio_cli.providers.paging import Paging
 from lumio_cli.providers.salesforce import access, verdicts
 from lumio_cli.providers.salesforce.bulk import JOBS, job_call, read_rows, retyped
+from lumio_cli.providers.salesforce.fields import described, targets, whole_seconds
 from lumio_cli.providers.salesforce.ingest import ingest_all
 from lumio_cli.providers.salesforce.resources import (
-    KINDS,
     RESOURCES,
-    column_name,
     more_resources,
 )
 from lumio_cli.providers.salesforce.soql import columns, moment, select, unwrap
 from lumio_cli.providers.salesforce.writes import write_all
+from lumio_cli.providers.writing import Change, Receipt
 
 METADATA_SECONDS = 1800.0
 """How long a description of a type may be served from the cache."""
@@ -82,10 +82,6 @@ BULK_FROM = 20_000
 BULK_WRITE_FROM = 2_000
 BULK_PAGE = 2_000
 """Rows of a bulk result that are read at once: wide ones take some tens of megabytes."""
-UNREAD = frozenset({"address", "location", "base64", "complexvalue"})
-"""Types of fields that are not asked for."""
-VOLATILE = frozenset({"LastViewedDate", "LastReferencedDate"})
-"""Fields that say when the very user who reads has looked at a record."""
 DATA = "/services/data/{version}"
 
 
@@ -250,20 +246,8 @@ class Salesforce(Provider):
                 f"Salesforce has no type {resource.path}, or this user may not see it",
                 hint="check the API name, and the user's permission to read it",
             ) from error
-        mapped = {column.path: column for column in self._mapped(resource)}
         wished = {str(name) for name in self.options.get("read_fields") or ["all"]}
-        found = []
-        for item in told:
-            name, kind = str(item["name"]), str(item["type"])
-            known = mapped.get(name)
-            wanted = known is not None or "all" in wished or name in wished
-            if kind in UNREAD or name in VOLATILE or name == "Id" or not wanted:
-                continue
-            column = known or Column(column_name(name), name, KINDS.get(kind, "text"))  # type: ignore[arg-type]
-            custom = bool(item.get("custom"))
-            found.append(Property(name, kind, column, custom, str(item.get("label") or name)))
-        order = {name: number for number, name in enumerate(mapped)}
-        return tuple(sorted(found, key=lambda p: (order.get(p.name, len(order)), p.name)))
+        return described(told, self._mapped(resource), wished)
 
     def _mapped(self, resource: Resource) -> tuple[Column, ...]:
         """The declared columns and those that the operator added."""
@@ -338,11 +322,24 @@ class Salesforce(Provider):
 
     # -- writing
 
-    def write(self, resource: Resource, changes: Sequence[Change], send: Send) -> Iterable[Receipt]:
+    def write(self, resource: Resource, changes: Sequence[Change], send: Send) -> Iterator[Receipt]:
         """Apply changes of one action, in collections of 200, or in bulk jobs where they are many;
         one receipt a change."""
-        types = {} if changes[0].action == "archive" else self._types(resource, send)
+        known = {}
+        if changes[0].action != "archive":
+            told = send(self._describe(resource)).json()["fields"]
+            known = targets(told, self._mapped(resource))
         least = int(self.options.get("bulk_write_from", BULK_WRITE_FROM))
         many = bool(least) and len(changes) >= least
         apply = ingest_all if many else write_all
-        return apply(self._data(), resource.path, changes, types, send)
+        yield from apply(self._data(), resource.path, changes, known, send)
+
+    def shown(self, column: Column, value: Json) -> Json:
+        """As JSON has it, moments in whole seconds: Salesforce keeps no more of them."""
+        found = super().shown(column, value)
+        if column.kind != "datetime" or not isinstance(found, str):
+            return found
+        try:
+            return format_time(whole_seconds(found))
+        except ValueError:
+            return found  # a day

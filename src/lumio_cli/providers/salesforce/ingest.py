@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
 
-from lumio_cli.errors import RejectedError, UnavailableError
-from lumio_cli.providers.base import Call, Change, Receipt, Reply, Send
+from lumio_cli.errors import (
+    CircuitOpenError,
+    DeniedError,
+    LumioError,
+    QuotaError,
+    RejectedError,
+    UnavailableError,
+)
+from lumio_cli.providers.base import Call, Reply, Send
 from lumio_cli.providers.salesforce.bulk import LEAST_WAIT, LONGEST_WAIT
-from lumio_cli.providers.salesforce.writes import Types, receipt_of, sorted_out, write_all
+from lumio_cli.providers.salesforce.fields import Targets
+from lumio_cli.providers.salesforce.resources import JOB
+from lumio_cli.providers.salesforce.writes import (
+    Pair,
+    denied,
+    key_of,
+    receipt_of,
+    sorted_out,
+    unsettled,
+    write_pairs,
+)
+from lumio_cli.providers.writing import Change, Receipt
 
-ROWS = 10_000
-"""Records a job: Salesforce works through them in portions of as many, and a file stays far below
-its 100 MB."""
 NOTHING = "#N/A"
 """Clears a field. An empty cell leaves it as it is."""
 QUESTIONS = 500
 """How often a job is asked about: some four hours."""
 OPERATIONS = {"create": "insert", "update": "update", "upsert": "upsert", "archive": "delete"}
 ENDED = ("JobComplete", "Failed", "Aborted")
-
-Pair = tuple[Change, dict[str, Any]]
 
 
 @dataclass
@@ -52,7 +64,7 @@ class Upload:
             self.waiting.setdefault(self._mark(row), []).append(change)
         return out.getvalue().encode()
 
-    def _cell(self, change: Change, values: dict[str, Any], name: str) -> str:
+    def _cell(self, change: Change, values: Mapping[str, object], name: str) -> str:
         if name == self.key:
             return change.id
         if name not in values:
@@ -79,48 +91,76 @@ class Upload:
 
 
 def ingest_all(
-    data: str, type_: str, changes: Sequence[Change], types: Types, send: Send
+    data: str, type_: str, changes: Sequence[Change], known: Targets, send: Send
 ) -> Iterator[Receipt]:
-    """Apply changes of one action in jobs of 10,000; one receipt a change."""
-    good, bad = sorted_out(changes, types)
+    """Apply changes of one action in jobs of 10,000; one receipt a change.
+
+    Raises `LumioError` as `Writing.write` does.
+    """
+    good, bad = sorted_out(changes, known)
     yield from bad
-    for _, group in groupby(good, key=lambda pair: pair[0].key):
+    # A file has no other way to say nothing: who means these letters must not be sent by file.
+    literal = [pair for pair in good if NOTHING in pair[1].values()]
+    yield from write_pairs(data, type_, literal, known, send)
+    rest = [pair for pair in good if NOTHING not in pair[1].values()]
+    for _, group in groupby(rest, key=lambda pair: pair[0].key):
         pairs = list(group)
-        for start in range(0, len(pairs), ROWS):
-            yield from _ingest(data, type_, pairs[start : start + ROWS], types, send)
+        for start in range(0, len(pairs), JOB):
+            yield from _ingest(data, type_, pairs[start : start + JOB], known, send)
 
 
 def _ingest(
-    data: str, type_: str, pairs: Sequence[Pair], types: Types, send: Send
+    data: str, type_: str, pairs: Sequence[Pair], known: Targets, send: Send
 ) -> Iterator[Receipt]:
-    action = pairs[0][0].action
-    key = {"create": "", "upsert": pairs[0][0].key or "Id"}.get(action, "Id")
-    upload = Upload(action, key, pairs)
+    first = pairs[0][0]
+    key = {"create": "", "upsert": key_of(first, known)}.get(first.action, "Id")
+    upload = Upload(first.action, key, pairs)
     path, route = f"{data}/jobs/ingest", "/services/data/{version}/jobs/ingest"
     try:
-        job = str(send(_create(path, route, type_, upload)).json()["id"])
-        send(_put(path, route, job, upload))
+        job = _uploaded(path, route, type_, upload, send)
+    except DeniedError as error:
+        yield from denied(pairs, error)
+        return
     except RejectedError:
         # Not every type can be written in bulk.
-        yield from write_all(data, type_, [change for change, _ in pairs], types, send)
+        yield from write_pairs(data, type_, pairs, known, send)
         return
+    except (QuotaError, CircuitOpenError):
+        raise
     except UnavailableError as error:
         # A job that was not closed does nothing.
         for change, _ in pairs:
             yield Receipt(change.trace, "retry", change.id, None, "transient", error.message)
         return
-    # Closed already, by a request whose answer was lost: how the job stands says the rest.
-    with suppress(RejectedError):
-        send(_close(path, route, job))
-    state = _wait(path, route, job, send)
-    yield from _settled(path, route, job, upload, send)
+    try:
+        # Closed already, by a request whose answer was lost: how the job stands says the rest.
+        with suppress(RejectedError):
+            send(_close(path, route, job))
+        state, why = _wait(path, route, job, send)
+        if state in ENDED:
+            yield from _settled(path, route, job, upload, send)
+    except LumioError as error:
+        # The job goes on without anybody who asks about it.
+        yield from (unsettled(change, error.message) for change in upload.left())
+        raise
     for change in upload.left():
         if state in ("Failed", "Aborted"):
-            message = f"the bulk job {job} ended as {state} before this record"
+            message = f"the bulk job {job} ended as {state} before this record{why}"
             yield Receipt(change.trace, "retry", change.id, None, "transient", message)
-        else:
+        elif state in ENDED:
             message = f"the results of the bulk job {job} do not name this record"
-            yield Receipt(change.trace, "unknown", change.id, None, "unsettled", message)
+            yield unsettled(change, message)
+        else:
+            yield unsettled(change, f"the bulk job {job} has not ended: it is {state or 'unknown'}")
+
+
+def _uploaded(path: str, route: str, type_: str, upload: Upload, send: Send) -> str:
+    """A job with its file, not closed yet; its id."""
+    job = send(_create(path, route, type_, upload)).document().get("id")
+    if not job:
+        raise UnavailableError("Salesforce's answer names no bulk job")
+    send(_put(path, route, str(job), upload))
+    return str(job)
 
 
 def _create(path: str, route: str, type_: str, upload: Upload) -> Call:
@@ -152,28 +192,32 @@ def _close(path: str, route: str, job: str) -> Call:
     return Call("PATCH", f"{path}/{job}", route=f"{route}/{{job}}", json=body, safe=True)
 
 
-def _wait(path: str, route: str, job: str, send: Send) -> str:
-    """Ask about the job, less and less often, until it has ended; its state."""
-    pause, state = LEAST_WAIT, ""
+def _wait(path: str, route: str, job: str, send: Send) -> tuple[str, str]:
+    """Ask about the job, less and less often, until it has ended; its state, and why it failed."""
+    pause, state, why = LEAST_WAIT, "", ""
     for _ in range(QUESTIONS):
         call = Call("GET", f"{path}/{job}", route=f"{route}/{{job}}", delay=pause)
-        state = str(send(call).json().get("state"))
+        told = send(call).document()
+        state, why = str(told.get("state") or ""), str(told.get("errorMessage") or "")
         if state in ENDED:
             break
         pause = min(LONGEST_WAIT, pause * 1.5)
-    return state
+    return state, f": {why}" if why else ""
 
 
 def _settled(path: str, route: str, job: str, upload: Upload, send: Send) -> Iterator[Receipt]:
     for row in _sheet(path, route, job, "successfulResults", send):
         change = upload.take(row)
         if change is not None:
-            yield Receipt(change.trace, "done", row.get("sf__Id") or change.id)
+            record_id = row.get("sf__Id") or change.id
+            yield Receipt(change.trace, "done", record_id, {"Id": record_id})
     for row in _sheet(path, route, job, "failedResults", send):
         change = upload.take(row)
         if change is not None:
-            code, _, message = row.get("sf__Error", "").partition(":")
-            yield receipt_of(change, code, message)
+            code, _, told = row.get("sf__Error", "").partition(":")
+            message, _, names = told.rpartition(":")
+            fields = [name for name in names.split() if name != "--"]
+            yield receipt_of(change, code, message or told, fields)
 
 
 def _sheet(path: str, route: str, job: str, what: str, send: Send) -> Iterator[dict[str, str]]:

@@ -6,16 +6,37 @@ import re
 from collections.abc import Sequence
 
 from lumio_cli.errors import ConfigError
-from lumio_cli.providers.base import Column, Cursor, Resource, Writes
+from lumio_cli.providers.base import Column, Cursor, Resource
 from lumio_cli.providers.salesforce.soql import CHANGES, EVERYTHING
+from lumio_cli.providers.writing import Writes
 
 PAGE = 500
 """Records a query asks for: a quarter of what it may answer, as they are wide."""
 COLLECTION = 200
 """Records that one request may write."""
+JOB = 10_000
+"""Records a bulk job: Salesforce works through them in portions of as many, and a file stays far
+below its 100 MB."""
 WRITES = Writes(
-    create=COLLECTION, update=COLLECTION, upsert=COLLECTION, archive=COLLECTION, upsert_key="Id"
+    create=COLLECTION,
+    update=COLLECTION,
+    upsert=COLLECTION,
+    archive=COLLECTION,
+    upsert_key="Id",
+    at_once=JOB,
 )
+"""No field of the four is unique by itself: what is a duplicate, each org's own rules say."""
+READ_ONLY = frozenset(
+    {
+        "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp",
+        "LastActivityDate", "MasterRecordId", "IsConverted", "ConvertedDate",
+        "ConvertedAccountId", "ConvertedContactId", "ConvertedOpportunityId", "ExpectedRevenue",
+        "IsClosed", "IsWon", "ForecastCategory", "FiscalYear", "FiscalQuarter",
+        "HasOpportunityLineItem",
+    }
+)  # fmt: skip
+"""Fields without Create and Update among their properties in the Object Reference. So is Name
+where it is made of FirstName and LastName."""
 NO_BIN = frozenset({"User", "Profile", "UserRole", "Organization", "RecordType", "Group"})
 """Types that have no IsDeleted: what is gone is seen by a full sync only."""
 
@@ -47,9 +68,18 @@ def column_name(field: str) -> str:
 def _columns(listed: str) -> tuple[Column, ...]:
     """Columns from `Field` or `Field:kind`."""
     found = []
+    fixed = READ_ONLY | {"Name"} if "FirstName" in listed.split() else READ_ONLY
     for item in listed.split():
         field, _, kind = item.partition(":")
-        found.append(Column(column_name(field), field, kind or "text"))  # type: ignore[arg-type]
+        found.append(
+            Column(
+                column_name(field),
+                field,
+                kind or "text",  # type: ignore[arg-type]
+                read_only=field in fixed,
+                same="folded" if field == "Email" else "exact",
+            )
+        )
     return tuple(found)
 
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
-from lumio_cli.errors import DeniedError, RejectedError
-from lumio_cli.providers.base import Call, Change, Receipt, Send
+from lumio_cli.errors import (
+    OUTCOME_UNKNOWN,
+    CircuitOpenError,
+    DeniedError,
+    QuotaError,
+    RejectedError,
+    UnavailableError,
+)
+from lumio_cli.providers.base import Call, Send
+from lumio_cli.providers.salesforce.fields import Targets, typed, value_of
 from lumio_cli.providers.salesforce.resources import COLLECTION
+from lumio_cli.providers.writing import Change, Receipt
 
 KINDS = {
-    "gone": ("ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "NOT_FOUND", "MALFORMED_ID"),
+    "gone": ("ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "NOT_FOUND"),
     "conflict": ("DUPLICATE_VALUE", "DUPLICATES_DETECTED", "DUPLICATE_EXTERNAL_ID"),
-    "permission": (
-        "INSUFFICIENT_ACCESS", "INVALID_FIELD_FOR_INSERT_UPDATE", "FIELD_NOT_UPDATABLE",
-        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
-    ),
+    "permission": ("INSUFFICIENT_ACCESS", "INVALID_FIELD_FOR_INSERT_UPDATE", "FIELD_NOT_UPDATABLE"),
     "transient": (
         "UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "QUERY_TIMEOUT",
         "UNKNOWN_EXCEPTION",
@@ -25,134 +31,146 @@ KINDS = {
 }  # fmt: skip
 """Salesforce's codes, or how they begin, by what they mean; all others are about the values."""
 
-Types = Mapping[str, str]
-"""The types of fields by their API names."""
+Pair = tuple[Change, dict[str, Any]]
+"""A change and its values by the names of fields, as JSON has them."""
 
 
-def kind_of(code: str) -> str:
-    """What an error code is about."""
+def kind_of(code: str, fields: Sequence[str] = ()) -> str:
+    """What an error code is about. An error in `fields` is never about the record itself: one
+    that is gone is another one then, to which they refer."""
     for kind, starts in KINDS.items():
         if code.startswith(starts):
-            return kind
+            return "validation" if kind == "gone" and fields else kind
     return "validation"
 
 
-def receipt_of(change: Change, code: str, message: str) -> Receipt:
+def receipt_of(change: Change, code: str, message: str, fields: Sequence[str] = ()) -> Receipt:
     """The receipt for a record that was refused.
 
     One that is to be deleted and is gone already is what was wanted.
     """
-    kind = kind_of(code)
-    if change.action == "archive" and code == "ENTITY_IS_DELETED":
+    kind = kind_of(code, fields)
+    if change.action == "archive" and kind == "gone":
         return Receipt(change.trace, "done", change.id)
-    text = f"{message} ({code})"
-    if kind == "transient":
-        return Receipt(change.trace, "retry", change.id, None, kind, text)
-    return Receipt(change.trace, "failed", change.id, None, kind, text)
+    status: Literal["retry", "failed"] = "retry" if kind == "transient" else "failed"
+    return Receipt(change.trace, status, change.id, None, kind, f"{message} ({code})")
 
 
-def sorted_out(
-    changes: Sequence[Change], types: Types
-) -> tuple[list[tuple[Change, dict[str, Any]]], list[Receipt]]:
-    """Changes with their values as JSON has them, and receipts for those that no type fits."""
+def unsettled(change: Change, message: str) -> Receipt:
+    """Nobody can say; but only a create would do harm if it were sent again."""
+    if change.action == "create":
+        return Receipt(change.trace, "unknown", change.id, None, "unsettled", message)
+    return Receipt(change.trace, "retry", change.id, None, "transient", message)
+
+
+def denied(pairs: Iterable[Pair], error: DeniedError) -> Iterator[Receipt]:
+    """Receipts for what the user or the session may not do at all."""
+    missing = f"; missing scope: {', '.join(error.scopes)}" if error.scopes else ""
+    for change, _ in pairs:
+        message = f"{error.message}{missing}"
+        yield Receipt(change.trace, "failed", change.id, None, "permission", message)
+
+
+def sorted_out(changes: Sequence[Change], known: Targets) -> tuple[list[Pair], list[Receipt]]:
+    """Changes with their values as JSON has them, and receipts for those that no field takes."""
     good, bad = [], []
     for change in changes:
         try:
-            good.append((change, typed(change.values, types)))
+            values = typed(change.action, change.values, known)
+            if change.action == "upsert" and change.key in known:
+                target = known[change.key]
+                values[target.name] = value_of(target.type, change.id)
+            good.append((change, values))
         except ValueError as error:
             bad.append(Receipt(change.trace, "failed", change.id, None, "validation", str(error)))
     return good, bad
 
 
-def typed(values: Mapping[str, str | None], types: Types) -> dict[str, Any]:
-    """Values by the types of their fields: Salesforce takes no number and no boolean as text.
-    Raises `ValueError`."""
-    found: dict[str, Any] = {}
-    for name, text in values.items():
-        kind = types.get(name, "")
-        try:
-            found[name] = _value(kind, text)
-        except (KeyError, ValueError):
-            raise ValueError(f"{name} is of type {kind}, and {text!r} is not") from None
-    return found
-
-
-def _value(kind: str, text: str | None) -> Any:
-    if text is None or text == "":
-        return None
-    if kind == "boolean":
-        return {"true": True, "1": True, "false": False, "0": False}[text.lower()]
-    if kind in ("int", "long"):
-        return int(text)
-    return float(text) if kind in ("double", "currency", "percent") else text
+def key_of(change: Change, known: Targets) -> str:
+    """The field that an upsert finds its record by."""
+    target = known.get(change.key)
+    return target.name if target else change.key or "Id"
 
 
 def write_all(
-    data: str, type_: str, changes: Sequence[Change], types: Types, send: Send
+    data: str, type_: str, changes: Sequence[Change], known: Targets, send: Send
 ) -> Iterator[Receipt]:
     """Apply changes of one action, 200 a request; one receipt a change.
 
-    `data` is the path of the API's version. A request that is refused whole is cut in two until
-    the bad record stands alone.
+    `data` is the path of the API's version, `known` the fields by the names of columns. A request
+    that is refused whole is cut in two until the bad record stands alone.
     """
-    good, bad = sorted_out(changes, types)
+    good, bad = sorted_out(changes, known)
     yield from bad
+    yield from write_pairs(data, type_, good, known, send)
+
+
+def write_pairs(
+    data: str, type_: str, good: Sequence[Pair], known: Targets, send: Send
+) -> Iterator[Receipt]:
+    """As `write_all`, of changes whose values are sorted out."""
+    waiting: list[list[Pair]] = []
     for _, group in groupby(good, key=lambda pair: pair[0].key):
         pairs = list(group)
-        for start in range(0, len(pairs), COLLECTION):
-            yield from _write(data, type_, pairs[start : start + COLLECTION], send)
-
-
-def _write(
-    data: str, type_: str, pairs: Sequence[tuple[Change, dict[str, Any]]], send: Send
-) -> Iterator[Receipt]:
-    changes = [change for change, _ in pairs]
-    try:
-        results = send(_call(data, type_, pairs)).json()
-    except DeniedError as error:
-        for change in changes:
-            yield Receipt(change.trace, "failed", change.id, None, "permission", error.message)
-        return
-    except RejectedError as error:
-        if len(pairs) > 1:
-            middle = len(pairs) // 2
-            yield from _write(data, type_, pairs[:middle], send)
-            yield from _write(data, type_, pairs[middle:], send)
+        waiting += [pairs[at : at + COLLECTION] for at in range(0, len(pairs), COLLECTION)]
+    # Last in, first out: the halves of a collection come before the next one.
+    waiting.reverse()
+    while waiting:
+        pairs = waiting.pop()
+        changes = [change for change, _ in pairs]
+        try:
+            results = send(_call(data, type_, pairs, known)).json()
+        except DeniedError as error:
+            # So it would be with all others: they are not worth a request each.
+            yield from denied([pair for part in (pairs, *waiting[::-1]) for pair in part], error)
             return
-        yield receipt_of(changes[0], error.category or "rejected", error.message)
-        return
-    told = results if isinstance(results, list) else []
-    for number, change in enumerate(changes):
-        result = told[number] if number < len(told) else None
-        yield _settle(change, result)
+        except RejectedError as error:
+            if len(pairs) > 1:
+                middle = len(pairs) // 2
+                waiting += [pairs[middle:], pairs[:middle]]
+            else:
+                yield receipt_of(changes[0], error.category or "rejected", error.message)
+            continue
+        except (QuotaError, CircuitOpenError):
+            raise
+        except UnavailableError as error:
+            if error.code != OUTCOME_UNKNOWN and changes[0].action == "create":
+                raise
+            yield from (unsettled(change, error.message) for change in changes)
+            continue
+        told = results if isinstance(results, list) else []
+        for number, change in enumerate(changes):
+            yield _settle(change, told[number] if number < len(told) else None)
 
 
 def _settle(change: Change, result: Any) -> Receipt:
     """Results come in the order of the records."""
     if isinstance(result, dict) and result.get("success") is True:
-        return Receipt(change.trace, "done", str(result.get("id") or change.id))
+        record_id = str(result.get("id") or change.id)
+        return Receipt(change.trace, "done", record_id, {"Id": record_id})
     errors = result.get("errors") if isinstance(result, dict) else None
     if not isinstance(errors, list) or not errors or not isinstance(errors[0], dict):
-        message = "Salesforce's answer does not say what became of this record"
-        return Receipt(change.trace, "unknown", change.id, None, "unsettled", message)
-    return receipt_of(change, str(errors[0].get("statusCode")), str(errors[0].get("message")))
+        return unsettled(change, "Salesforce's answer does not say what became of this record")
+    first = errors[0]
+    message = "; ".join(str(e.get("message")) for e in errors if isinstance(e, dict))
+    return receipt_of(change, str(first.get("statusCode")), message, first.get("fields") or ())
 
 
-def _call(data: str, type_: str, pairs: Sequence[tuple[Change, dict[str, Any]]]) -> Call:
+def _call(data: str, type_: str, pairs: Sequence[Pair], known: Targets) -> Call:
     """The request for one collection. Only a create would do harm if it were repeated."""
     first = pairs[0][0]
     path, route = f"{data}/composite/sobjects", "/services/data/{version}/composite/sobjects"
     if first.action == "archive":
         params = {"ids": ",".join(change.id for change, _ in pairs), "allOrNone": "false"}
         return Call("DELETE", path, route=route, params=params, safe=True)
-    key = first.key or "Id"
+    key = key_of(first, known)
     records = []
     for change, values in pairs:
         record: dict[str, Any] = {"attributes": {"type": type_}, **values}
         if change.action == "update":
             record["id"] = change.id
         elif change.action == "upsert":
-            record[key] = change.id
+            record.setdefault(key, change.id)
         records.append(record)
     body = {"allOrNone": False, "records": records}
     if first.action == "create":

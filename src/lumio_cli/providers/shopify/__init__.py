@@ -38,13 +38,11 @@ from lumio_cli.providers.auth import Credential, OAuth, Way, refresh_call, token
 from lumio_cli.providers.base import (
     Allowance,
     Call,
-    Change,
     Field,
     Identity,
     Kind,
     Provider,
     Quota,
-    Receipt,
     Record,
     Reply,
     Resource,
@@ -72,6 +70,7 @@ from lumio_cli.providers.shopify.resources import (
     owners,
 )
 from lumio_cli.providers.shopify.writes import write_all
+from lumio_cli.providers.writing import Change, Receipt
 
 
 class Shopify(Provider):

@@ -7,21 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import (
-    Call,
-    Column,
-    Cursor,
-    Kind,
-    Place,
-    Record,
-    Reply,
-    Resource,
-    Writes,
-    dig,
-)
+from lumio_cli.providers.base import Call, Column, Cursor, Kind, Place, Record, Reply, Resource, dig
 from lumio_cli.providers.paging import Each, Paging, Parents, Token
 from lumio_cli.providers.shopify import documents as ask
 from lumio_cli.providers.shopify import graph
+from lumio_cli.providers.writing import Writes
 
 LOOKBACK = 300.0
 """Seconds that windows reach back: searches are answered from an index that lags behind."""

@@ -15,9 +15,10 @@ from lumio_cli.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Call, Change, Column, Receipt, Resource, Send, dig
+from lumio_cli.providers.base import Call, Column, Resource, Send, dig
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.resources import INVENTORY_LEVELS
+from lumio_cli.providers.writing import Change, Receipt
 
 BATCH = 250
 """Quantities a call: Shopify takes no longer array."""

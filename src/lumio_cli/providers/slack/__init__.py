@@ -39,10 +39,7 @@ from lumio_cli.providers.base import (
     Field,
     Identity,
     Kind,
-    Message,
-    Past,
     Provider,
-    Receipt,
     Record,
     Reply,
     Resource,
@@ -51,6 +48,7 @@ from lumio_cli.providers.base import (
     Walk,
     dig,
 )
+from lumio_cli.providers.messages import Message, Past
 from lumio_cli.providers.paging import Paging
 from lumio_cli.providers.slack.limits import APP_KINDS, quotas_of
 from lumio_cli.providers.slack.resources import (
@@ -76,6 +74,7 @@ from lumio_cli.providers.slack.walks import (
 )
 from lumio_cli.providers.slack.words import explain
 from lumio_cli.providers.slack.words import judge as judge_words
+from lumio_cli.providers.writing import Receipt
 
 CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{8,}")
 HOUR = 3600.0

@@ -12,17 +12,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lumio_cli.errors import BadReplyError, DeniedError, RejectedError, UsageError
-from lumio_cli.providers.base import (
-    Call,
-    Field,
-    Message,
-    MessageKind,
-    Receipt,
-    Send,
-    dig,
-)
+from lumio_cli.providers.base import Call, Field, Send, dig
+from lumio_cli.providers.messages import Message, MessageKind
 from lumio_cli.providers.paging import with_params
 from lumio_cli.providers.slack.walks import find_call, named, no_channel, scopes_call, types_of
+from lumio_cli.providers.writing import Receipt
 
 TEXT_MAX = 40_000
 """Characters of a text; Slack cuts longer ones off."""

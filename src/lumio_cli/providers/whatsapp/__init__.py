@@ -41,11 +41,8 @@ from lumio_cli.providers.base import (
     Field,
     Identity,
     Kind,
-    Message,
-    Past,
     Provider,
     Quota,
-    Receipt,
     Record,
     Reply,
     Resource,
@@ -54,6 +51,7 @@ from lumio_cli.providers.base import (
     Walk,
     dig,
 )
+from lumio_cli.providers.messages import Message, Past
 from lumio_cli.providers.paging import Paging, with_params
 from lumio_cli.providers.whatsapp import compose, errors, files, probing
 from lumio_cli.providers.whatsapp.days import Days, TemplateDays
@@ -76,6 +74,7 @@ from lumio_cli.providers.whatsapp.resources import (
     field_with_filters,
     point,
 )
+from lumio_cli.providers.writing import Receipt
 
 WINDOW = 86_400.0
 """Seconds after a user's last message in which anything may be sent."""

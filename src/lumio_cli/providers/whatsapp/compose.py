@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lumio_cli.errors import UsageError
-from lumio_cli.providers.base import Message
+from lumio_cli.providers.messages import Message
 from lumio_cli.providers.whatsapp import files
 from lumio_cli.providers.whatsapp.kinds import BY_NAME, CAPTIONED, MEDIA
 

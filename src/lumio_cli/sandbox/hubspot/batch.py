@@ -131,7 +131,9 @@ def update(hub: HubSpot, request: Request, type: str) -> Response:
     store = hub.store(type)
     checked = []
     missing = []
-    for item in inputs_of(request):
+    inputs = inputs_of(request)
+    _refuse_twins(store, [item.get("properties") or {} for item in inputs])
+    for item in inputs:
         index = hub.resolve(store, str(item.get("id")), item.get("idProperty"))
         if index is None:
             missing.append(str(item.get("id")))

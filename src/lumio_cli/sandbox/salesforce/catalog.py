@@ -19,12 +19,15 @@ COMPOUND = frozenset({"address", "location"})
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """A field. `parts` are the fields of a compound one; `writable` by users of the API."""
+    """A field. `parts` are the fields of a compound one; `writable` by users of the API, and
+    `lasting` if it can be set in a new record alone.
+    """
 
     name: str
     type: str
     length: int = 0
     writable: bool = True
+    lasting: bool = False
     required: bool = False
     external: bool = False
     calculated: bool = False
@@ -77,7 +80,7 @@ class FieldInfo:
             "scale": 2 if precision else 0, "searchPrefilterable": False,
             "soapType": SOAP.get(kind, "xsd:string"),
             "sortable": kind not in ("textarea", *COMPOUND), "type": kind,
-            "unique": self.external, "updateable": self.writable,
+            "unique": self.external, "updateable": self.writable and not self.lasting,
             "writeRequiresMasterRead": False,
         }  # fmt: skip
 
@@ -103,7 +106,9 @@ class TypeInfo:
 
 
 def _fields(declared: str) -> dict[str, FieldInfo]:
-    """Fields from `Name:type/flag/flag`: ro, req, ext, calc, a length, >Type, ^Compound, =a|b."""
+    """Fields from `Name:type/flag/flag`: ro, new, req, ext, calc, a length, >Type, ^Compound,
+    =a|b.
+    """
     found = {}
     for item in declared.split():
         name, _, rest = item.partition(":")
@@ -124,7 +129,10 @@ def _fields(declared: str) -> dict[str, FieldInfo]:
             elif flag[0] == "=":
                 values["values"] = tuple(flag[1:].split("|"))
             else:
-                key = {"ro": "writable", "req": "required", "ext": "external", "calc": "calculated"}
+                key = {
+                    "ro": "writable", "new": "lasting", "req": "required", "ext": "external",
+                    "calc": "calculated",
+                }  # fmt: skip
                 values[key[flag]] = flag != "ro"
         if values.get("calculated"):
             values["writable"] = False
@@ -188,7 +196,7 @@ _OPPORTUNITY = (
     " ExpectedRevenue:currency/ro TotalOpportunityQuantity:double CloseDate:date/req Type:picklist"
     " NextStep:string LeadSource:picklist IsClosed:boolean/ro IsWon:boolean/ro"
     " ForecastCategory:picklist/ro ForecastCategoryName:picklist CampaignId:reference"
-    " HasOpportunityLineItem:boolean/ro Pricebook2Id:reference ContactId:reference/>Contact"
+    " HasOpportunityLineItem:boolean/ro Pricebook2Id:reference ContactId:reference/>Contact/new"
     f" FiscalQuarter:int/ro FiscalYear:int/ro Fiscal:string/6/ro LastActivityDate:date/ro {_TAIL}"
     " External_Key__c:string/60/ext"
 )

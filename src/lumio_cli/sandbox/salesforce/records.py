@@ -183,7 +183,7 @@ class Records:
             if item is None:
                 message = f"No such column '{name}' on sobject of type {kind.name}"
                 raise Invalid("INVALID_FIELD", message)
-            if not item.writable or kind.readonly:
+            if not item.writable or kind.readonly or (item.lasting and record_id is not None):
                 message = (
                     f"Unable to create/update fields: {item.name}. Please check the security "
                     "settings of this field and verify that it is read/write for your profile or "
@@ -220,6 +220,8 @@ class Records:
         if kind == "email" and not _MAIL.fullmatch(value):
             message = f"{item.label}: invalid email address: {value}"
             raise Invalid("INVALID_EMAIL_ADDRESS", message, [item.name])
+        if kind == "email":
+            return value.lower()
         if item.custom and item.values and value not in item.values:
             message = f"{item.label}: bad value for restricted picklist field: {value}"
             raise Invalid("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, [item.name])

@@ -14,7 +14,7 @@ from lumio_cli.hub import sends
 from lumio_cli.hub.state import read_account
 from lumio_cli.locks import FileLock
 from lumio_cli.progress import NoProgress, Progress
-from lumio_cli.providers.base import Finds, Sends
+from lumio_cli.providers.messages import Finds, Sends
 from lumio_cli.services import accounts
 from lumio_cli.services.runlog import LoggedProgress
 from lumio_cli.services.send.compose import Composer, Given

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from lumio_cli.errors import UsageError
-from lumio_cli.providers.base import Field, Message, MessageKind, suggest
+from lumio_cli.providers.base import Field, suggest
+from lumio_cli.providers.messages import Message, MessageKind
 
 MAX_FILE = 100 * 1024 * 1024
 """Bytes of an attachment: more than any provider takes, and less than what fills the memory."""

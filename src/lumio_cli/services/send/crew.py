@@ -17,14 +17,17 @@ from lumio_cli.errors import (
     QuotaError,
     StoppedError,
 )
-from lumio_cli.providers.base import Message, Receipt, Reply
+from lumio_cli.providers.base import Reply
+from lumio_cli.providers.messages import Message
+from lumio_cli.providers.writing import Receipt
 from lumio_cli.services.send.marks import FREE, LEAVING, LEFT, TAKEN, Marks
 from lumio_cli.transport.observe import Tally
 
 if TYPE_CHECKING:
     from lumio_cli.clock import Clock
     from lumio_cli.progress import Progress
-    from lumio_cli.providers.base import Call, Past, Provider
+    from lumio_cli.providers.base import Call, Provider
+    from lumio_cli.providers.messages import Past
     from lumio_cli.transport.session import Session
 
 HALTING = (QuotaError, CircuitOpenError, CredentialError, ConfigError)

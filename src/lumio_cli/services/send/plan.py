@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from lumio_cli.hub.sends import Entry, SendRow
-    from lumio_cli.providers.base import Message, Sends
+    from lumio_cli.providers.messages import Message, Sends
     from lumio_cli.services.send.past import HubPast
 
     T = TypeVar("T")

@@ -1,0 +1,143 @@
+"""Values of records on their three ways: as a view shows them, as an adapter is given them, and as
+the provider's own JSON has them; and when two of them mean the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from lumio_cli.clock import format_time, parse_time
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?")
+_TRUE, _FALSE = ("1", "true", "t", "yes"), ("0", "false", "f", "no")
+
+
+def as_text(kind: str, value: Any) -> str | None:
+    """A view's value as `writing.Change` has it; None is nothing. What does not fit the kind stays
+    as it is: the provider says what is wrong with it.
+    """
+    if value is None or value == "":
+        return None
+    text = str(value)
+    if kind == "boolean":
+        low = text.strip().lower()
+        return "true" if low in _TRUE else "false" if low in _FALSE else text
+    if kind in ("integer", "number"):
+        return _number_text(text)
+    if kind in ("datetime", "epoch", "epoch_ms"):
+        found = _moment(text)
+        return text if found is None or _DAY.fullmatch(text) else format_time(found)
+    return text
+
+
+def shown(kind: str, value: Any) -> Any:
+    """A view's value as JSON would have it in a record, for providers that write JSON plainly."""
+    text = as_text(kind, value)
+    if text is None:
+        return None
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(text, text)
+    if kind in ("integer", "number"):
+        return _number(text)
+    if kind in ("epoch", "epoch_ms"):
+        found = _moment(text)
+        if found is None:
+            return text
+        seconds = found.timestamp()
+        return round(seconds * 1000) if kind == "epoch_ms" else round(seconds)
+    if kind == "json":
+        return _decoded(text)
+    return text
+
+
+def meaning(kind: str, same: str, value: Any) -> Any:
+    """What a view's value means to the provider: equal for two values that it would not tell apart.
+
+    `kind` and `same` as in `base.Column`. Nothing and an empty text are both None.
+    """
+    text = as_text(kind, value)
+    if text is None:
+        return None
+    if kind in ("integer", "number"):
+        return _number(text)
+    if kind in ("datetime", "epoch", "epoch_ms"):
+        found = _moment(text)
+        # The hub shows milliseconds: a provider that has more of them does not mean another time.
+        return text if found is None else int(found.timestamp() * 1000)
+    if kind == "json" or same == "set":
+        return _comparable(_decoded(text), same)
+    return text.casefold() if same == "folded" else text
+
+
+def put(record: dict[str, Any], path: str, value: Any) -> None:
+    """Set what lies at a dotted `path` of a record, making objects on the way."""
+    *parents, last = path.split(".")
+    for part in parents:
+        inner = record.get(part)
+        if not isinstance(inner, dict):
+            inner = record[part] = {}
+        record = inner
+    record[last] = value
+
+
+def merged(record: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with what `part` tells of it: objects are merged, all else is replaced."""
+    found = dict(record)
+    for name, value in part.items():
+        old = found.get(name)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        found[name] = merged(old, value) if both else value  # type: ignore[arg-type]
+    return found
+
+
+def _number(text: str) -> Any:
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if re.fullmatch(r"-?\d+", text):
+        return int(text)
+    return int(number) if number.is_integer() and abs(number) < 1 << 53 else number
+
+
+def _number_text(text: str) -> str:
+    number = _number(text)
+    return text if isinstance(number, str) else str(number)
+
+
+def _moment(text: str) -> datetime | None:
+    """A moment: RFC 3339, a day (its midnight in UTC), or milliseconds since 1970.
+
+    A time without a zone is in UTC: so are those of SQLite's functions.
+    """
+    try:
+        if re.fullmatch(r"-?\d{11,}", text):
+            return datetime.fromtimestamp(int(text) / 1000, UTC)
+        if _DAY.fullmatch(text):
+            return datetime.fromisoformat(text).replace(tzinfo=UTC)
+        return parse_time(f"{text}Z" if _NO_ZONE.fullmatch(text) else text.replace(" ", "T", 1))
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _comparable(value: Any, same: str) -> Any:
+    """JSON in a form that compares by meaning."""
+    if same == "set":
+        items = value if isinstance(value, list) else re.split("[,;]", str(value))
+        names = (i.get("name") if isinstance(i, dict) else i for i in items)
+        # A set of nothing is nothing: one provider shows `[]` for it, and another leaves it out.
+        found = {str(name).strip() for name in names if name not in (None, "")}
+        return tuple(sorted(found)) or None
+    return json.dumps(value, sort_keys=True)

@@ -1,0 +1,99 @@
+"""Values mean the same where the provider would not tell them apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lumio_cli.providers.values import as_text, meaning, merged, put, shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "same", "one", "other"),
+    [
+        ("text", "exact", None, ""),
+        ("integer", "exact", 5, "5"),
+        ("number", "exact", "1.50", 1.5),
+        ("number", "exact", "7", 7.0),
+        ("boolean", "exact", 1, "true"),
+        ("boolean", "exact", "No", 0),
+        ("datetime", "exact", "2026-01-31T10:00:00Z", "2026-01-31T11:00:00+01:00"),
+        ("datetime", "exact", "2026-01-31", "2026-01-31T00:00:00.000Z"),
+        ("datetime", "exact", "2026-01-31 10:00:00", "2026-01-31T10:00:00Z"),
+        ("datetime", "exact", "1769853600000", "2026-01-31T10:00:00Z"),
+        ("epoch_ms", "exact", "2026-01-31 10:00:00Z", "2026-01-31T10:00:00.000Z"),
+        ("text", "folded", "Ana@Example.com", "ana@example.COM"),
+        ("json", "exact", '{"a": 1, "b": [2]}', '{"b":[2],"a":1}'),
+        ("json", "set", '["vip", "new"]', '[{"name": "new"}, {"name": "vip"}]'),
+        ("text", "set", "vip, new", "new;vip"),
+    ],
+)
+def test_values_that_mean_the_same(kind: str, same: str, one: Any, other: Any) -> None:
+    assert meaning(kind, same, one) == meaning(kind, same, other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "same", "one", "other"),
+    [
+        ("text", "exact", "a", "A"),
+        ("text", "exact", "5", "5.0"),
+        ("text", "exact", "x", None),
+        ("integer", "exact", 9007199254740993, 9007199254740992),
+        ("boolean", "exact", 0, None),
+        ("datetime", "exact", "2026-01-31T10:00:00.001Z", "2026-01-31T10:00:00Z"),
+        ("datetime", "exact", "soon", None),
+        ("json", "exact", "[1, 2]", "[2, 1]"),
+        ("json", "set", '["vip"]', "[]"),
+    ],
+)
+def test_values_that_differ(kind: str, same: str, one: Any, other: Any) -> None:
+    assert meaning(kind, same, one) != meaning(kind, same, other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        ("text", "", None),
+        ("boolean", 1, "true"),
+        ("boolean", "perhaps", "perhaps"),
+        ("integer", "007", "7"),
+        ("number", 2.0, "2"),
+        ("number", "a lot", "a lot"),
+        ("datetime", "2026-01-31", "2026-01-31"),
+        ("epoch", "2026-01-31T10:00:00+01:00", "2026-01-31T09:00:00Z"),
+        ("datetime", "tomorrow", "tomorrow"),
+    ],
+)
+def test_a_change_has_texts_of_one_form(kind: str, value: Any, text: str | None) -> None:
+    assert as_text(kind, value) == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "json"),
+    [
+        ("boolean", 1, True),
+        ("integer", "12", 12),
+        ("number", "1.5", 1.5),
+        ("epoch", "2026-01-31T10:00:00Z", 1769853600),
+        ("epoch_ms", "2026-01-31T10:00:00Z", 1769853600000),
+        ("json", '["a"]', ["a"]),
+        ("text", "", None),
+    ],
+)
+def test_a_record_has_them_as_json(kind: str, value: Any, json: Any) -> None:
+    assert shown(kind, value) == json
+
+
+def test_a_value_is_put_at_its_path_and_objects_are_made_on_the_way() -> None:
+    record: dict[str, Any] = {"a": None, "b": {"kept": 1}}
+    put(record, "a.x.y", 5)
+    put(record, "b.new", 2)
+    assert record == {"a": {"x": {"y": 5}}, "b": {"kept": 1, "new": 2}}
+
+
+def test_what_an_answer_tells_replaces_all_but_objects() -> None:
+    old = {"id": "1", "tags": ["a"], "properties": {"city": "Natal", "zip": "1"}}
+    new = merged(old, {"tags": [], "properties": {"city": None}})
+    assert new == {"id": "1", "tags": [], "properties": {"city": None, "zip": "1"}}
+    assert old["tags"] == ["a"]
