@@ -15,6 +15,7 @@ from typing import Any
 from urllib.request import urlopen
 
 from bench.data import CUSTOM, MAPPED, PAGE
+from bench.edits import edits
 from bench.measure import (
     TOKEN,
     UNLIMITED,
@@ -352,6 +353,7 @@ CASES: dict[str, Case] = {
     "quota": quota,
     "eight": eight,
     "bulk": bulk,
+    "edits": edits,
 }
 
 
@@ -366,7 +368,7 @@ def measure(bench: Bench, only: str | None) -> Iterator[tuple[str, Row]]:
 
 def records_needed(quick: bool, only: str | None) -> int:
     """How many contacts the server must have."""
-    if quick or only in ("start", "micro", "quota", "eight", "bulk"):
+    if quick or only in ("start", "micro", "quota", "eight", "bulk", "edits"):
         return 5_000
     return 100_000 if only in ("server", "full") else 20_000 if only == "incremental" else 200_000
 

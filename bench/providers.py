@@ -29,9 +29,9 @@ def eight(bench: Bench) -> Iterator[Row]:
     with ExitStack() as stack:
         # A process each: one that serves all of them would be what is measured.
         ready = {
-            name: stack.enter_context(child(_look_alike(name, records, LATENCY))) for name in EIGHT
+            name: stack.enter_context(child(look_alike(name, records, LATENCY))) for name in EIGHT
         }
-        env = {k: v for name in EIGHT for k, v in _variables(name, ready[name]).items()}
+        env = {k: v for name in EIGHT for k, v in variables(name, ready[name]).items()}
         alone = {name: _sync(bench, env, [name])[0] for name in EIGHT}
         together, rows = _sync(bench, env, [])
     slowest = max(alone, key=lambda name: alone[name].wall)
@@ -66,8 +66,8 @@ def bulk(bench: Bench) -> Iterator[Row]:
 
 
 def _export(bench: Bench, name: str, targets: Sequence[str], records: int) -> Row:
-    with child(_look_alike(name, records, 0)) as ready:
-        sample, rows = _sync(bench, _variables(name, ready), targets)
+    with child(look_alike(name, records, 0)) as ready:
+        sample, rows = _sync(bench, variables(name, ready), targets)
     bench.keep(f"bulk_{name}", rows=rows, wall=sample.wall, cpu=sample.cpu, mib=sample.rss)
     return Row(
         f"{targets[0]}, {rows:,} records by export",
@@ -78,14 +78,14 @@ def _export(bench: Bench, name: str, targets: Sequence[str], records: int) -> Ro
     )
 
 
-def _look_alike(name: str, records: int, latency: int) -> list[str]:
+def look_alike(name: str, records: int, latency: int) -> list[str]:
     return [
         "lumio_cli.sandbox", f"--provider={name}", f"--records={records}",
         f"--latency={latency}", "--quota=none", "--until-eof",
     ]  # fmt: skip
 
 
-def _variables(name: str, ready: Mapping[str, Any]) -> dict[str, str]:
+def variables(name: str, ready: Mapping[str, Any]) -> dict[str, str]:
     """The environment in which lumio talks to a look-alike, without quotas of its own."""
     told, prefix = ready["providers"][name], name.upper()
     shown = run([*lumio(), "providers", "show", name, "-o", "json"], environment())

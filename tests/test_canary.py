@@ -245,7 +245,7 @@ def test_no_canary_where_everything_crashes(lab: Lab, monkeypatch: pytest.Monkey
     def crash(*_: Any, **__: Any) -> None:
         raise RuntimeError(f"cannot send Authorization: Bearer {TOKEN} to {TOKEN}")
 
-    monkeypatch.setattr(service, "run_pull", crash)
+    monkeypatch.setattr(service, "run", crash)
     outcomes = [
         lab.lumio("sync", "-vv", "-o", output, environ={"LUMIO_TRACEBACK": "1"})
         for output in ("json", "table")

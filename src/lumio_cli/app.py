@@ -213,6 +213,11 @@ def _explain(runtime: Runtime, error: Exception) -> LumioError:
             from lumio_cli.hub.db import explain
 
             return explain(error, runtime.hub_path)
+        if isinstance(error, UnicodeDecodeError) and _is_of_hub(error):
+            # Names of columns, where pages of the schema were overwritten.
+            from lumio_cli.hub.db import explain
+
+            return explain(sqlite3.DatabaseError(f"malformed: {error.reason}"), runtime.hub_path)
     if isinstance(error, typer.Abort):
         return StoppedError("stopped: Ctrl-C")
     if isinstance(error, typer.TyperException):
@@ -287,6 +292,14 @@ def _crash(runtime: Runtime, error: Exception) -> LumioError:
     text = str(error).strip().splitlines()
     about = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
     return LumioError(f"unexpected error: {about}", code="internal", hint=f"{where}; please report")
+
+
+def _is_of_hub(error: Exception) -> bool:
+    """Whether it was raised where the hub is read."""
+    import traceback
+
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and frames[-1].f_globals["__name__"].startswith("lumio_cli.hub.")
 
 
 def _trace(runtime: Runtime, error: Exception) -> None:

@@ -124,6 +124,10 @@ class SyncSettings(Section):
     )
     max_record: Bytes = Field(default=8 << 20, description="Largest record that is stored.")
     lock_wait: Seconds = Field(default=0.0, description="How long to wait for another run's lock.")
+    conflicts: Literal["provider", "local", "newest", "ask"] = Field(
+        default="ask",
+        description="Whose value counts where the hub and a provider changed the same field.",
+    )
 
 
 class CacheSettings(Section):
@@ -147,6 +151,9 @@ class HubSettings(Section):
 
     path: str = Field(default="", description="Another place for lumio.db.")
     busy_timeout: Seconds = Field(default=30.0, description="Longest wait for another writer.")
+    history: float = Field(
+        default=90.0, ge=1, description="Days that the changes of records are remembered."
+    )
 
 
 class ProviderSettings(Section):
@@ -177,6 +184,12 @@ class ProviderSettings(Section):
     columns: Annotated[dict[str, dict[str, str]], BeforeValidator(_decoded)] = Field(
         default_factory=dict,
         description="More view columns: {resource: {column: path in the record}}.",
+    )
+    conflicts: Annotated[
+        dict[str, Literal["provider", "local", "newest", "ask"]], BeforeValidator(_decoded)
+    ] = Field(
+        default_factory=dict,
+        description="Whose value counts in conflicts, where not sync.conflicts: {resource: word}.",
     )
     priority: Literal["auto", "interactive", "incremental", "backfill"] = Field(
         default="auto", description="Place in the queue for quota; auto: by the kind of work."

@@ -24,7 +24,6 @@ from support.trials import both, contents
         (("sync", "--mode", "ful"), "'ful'", ""),
         (("sync", "--max-duration"), "--max-duration", ""),
         (("sync", "--records", "7"), "--records", ""),
-        (("sync", "--direction", "push"), "--direction push", "pull"),
         (("preview", "--limit", "many"), "--limit should be a valid integer", ""),
         (("--profile", "../../etc", "sync"), "'../../etc'", ""),
         (("sync", "--output", "jsno"), "--output cannot be 'jsno': it is one of table", "'json'"),

@@ -100,10 +100,38 @@ def _m003_sends(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def _m004_two_ways(db: sqlite3.Connection) -> None:
+    for statement in (
+        """CREATE TABLE lumio_outbox (
+            provider TEXT NOT NULL, resource TEXT NOT NULL, record TEXT NOT NULL,
+            action TEXT NOT NULL, edits TEXT NOT NULL DEFAULT '{}',
+            base TEXT NOT NULL DEFAULT '{}', status TEXT NOT NULL DEFAULT 'pending',
+            version INTEGER NOT NULL DEFAULT 1,
+            key TEXT NOT NULL DEFAULT (lower(hex(randomblob(8)))), conflict TEXT, kind TEXT,
+            message TEXT, run_id TEXT, attempts INTEGER NOT NULL DEFAULT 0, attempted_at TEXT,
+            attempt_rid INTEGER,
+            edited_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ', 'now')),
+            PRIMARY KEY (provider, resource, record)) STRICT, WITHOUT ROWID""",
+        """CREATE TABLE lumio_history (
+            id INTEGER PRIMARY KEY, provider TEXT NOT NULL, resource TEXT NOT NULL,
+            record TEXT NOT NULL, at TEXT NOT NULL, run_id TEXT NOT NULL, origin TEXT NOT NULL,
+            action TEXT NOT NULL, fields TEXT NOT NULL, edited_at TEXT) STRICT""",
+        "CREATE INDEX lumio_history_record ON lumio_history (provider, resource, record)",
+        "CREATE INDEX lumio_history_run ON lumio_history (run_id) WHERE origin = 'push'",
+        "ALTER TABLE lumio_fields ADD COLUMN read_only INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE lumio_fields ADD COLUMN same TEXT NOT NULL DEFAULT 'exact'",
+        "ALTER TABLE lumio_resources ADD COLUMN abilities TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE lumio_run_resources ADD COLUMN sent INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE lumio_run_resources ADD COLUMN conflicts INTEGER NOT NULL DEFAULT 0",
+    ):
+        db.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m001_initial,
     _m002_accounts_and_slices,
     _m003_sends,
+    _m004_two_ways,
 )
 LATEST = len(MIGRATIONS)
 

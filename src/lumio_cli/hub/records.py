@@ -230,6 +230,49 @@ def payload_of(db: sqlite3.Connection, table: str, record_id: str) -> str | None
     return None if row is None else str(row[0])
 
 
+class Held(NamedTuple):
+    """A record as the hub holds it. `gone`: the provider has deleted it; the payload is its last.
+    `seq` is the number of the page that it came with."""
+
+    payload: str
+    updated_at: str | None
+    gone: bool
+    seq: int
+
+
+def held(db: sqlite3.Connection, table: str, ids: Sequence[str]) -> dict[str, Held]:
+    """Records by id, those that are deleted, too."""
+    found: dict[str, Held] = {}
+    for part in _chunks(ids):
+        for row in db.execute(
+            "SELECT id, payload, updated_at, deleted_at IS NOT NULL, seq"
+            f" FROM {table} WHERE id IN ({_marks(len(part))})",
+            part,
+        ):
+            found[row[0]] = Held(row[1], row[2], bool(row[3]), row[4])
+    return found
+
+
+def last_rid(db: sqlite3.Connection, table: str) -> int:
+    """The row number of the record that came last into the hub; 0 where there is none."""
+    return int(db.execute(f"SELECT coalesce(max(rid), 0) FROM {table}").fetchone()[0])
+
+
+def came_after(
+    db: sqlite3.Connection, table: str, rid: int, after: int, limit: int
+) -> list[tuple[int, str, str]]:
+    """Live records that came into the hub after row number `rid`: number, id and payload, in
+    their order, `limit` at a time; `after` is the last number that was read before."""
+    return [
+        (int(row[0]), str(row[1]), str(row[2]))
+        for row in db.execute(
+            f"SELECT rid, id, payload FROM {table} WHERE rid > ? AND deleted_at IS NULL"
+            " ORDER BY rid LIMIT ?",
+            [max(rid, after), limit],
+        )
+    ]
+
+
 def count_live(db: sqlite3.Connection, table: str) -> int:
     """How many live records there are, counted one by one."""
     return int(db.execute(f"SELECT count(*) FROM {table} WHERE deleted_at IS NULL").fetchone()[0])

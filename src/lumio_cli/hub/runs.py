@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-COUNTS = ("read", "created", "updated", "unchanged", "deleted", "failed", "requests", "retries")
+COUNTS = (
+    "read", "sent", "created", "updated", "unchanged", "deleted", "conflicts", "failed",
+    "requests", "retries",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -157,10 +160,15 @@ def run_resources(db: sqlite3.Connection, run_id: str) -> list[dict[str, Any]]:
 def last_run_of(db: sqlite3.Connection, provider: str, resource: str) -> dict[str, Any] | None:
     """What the newest run did to a resource. One that found it held by another did nothing."""
     row = db.execute(
-        "SELECT * FROM lumio_run_resources WHERE provider = ? AND resource = ?"
+        "WITH took AS (SELECT *, rowid AS number FROM lumio_run_resources"
+        " WHERE provider = ? AND resource = ?"
         " AND NOT (status = 'skipped' AND error IS NULL)"
         " AND coalesce(json_extract(error, '$.code'), '') <> 'target_busy'"
-        " ORDER BY started_at DESC, rowid DESC LIMIT 1",
+        " ORDER BY started_at DESC, rowid DESC LIMIT 2)"
+        # A run may have gone both ways: what it has to say is of the one that went worse.
+        " SELECT * FROM took WHERE run_id = (SELECT run_id FROM took"
+        " ORDER BY started_at DESC, number DESC LIMIT 1)"
+        " ORDER BY status = 'running' DESC, status = 'succeeded', number DESC LIMIT 1",
         [provider, resource],
     ).fetchone()
     return _decoded(row) if row else None
@@ -219,6 +227,23 @@ def resolve_stored(
         " WHERE provider = ? AND resource = ? AND direction = 'pull' AND record_id = ?"
         " AND resolved_at IS NULL",
         ((now, provider, resource, record_id) for record_id in ids),
+    )
+
+
+def resolve_push(
+    db: sqlite3.Connection,
+    provider: str,
+    resource: str,
+    ids: Sequence[str],
+    resolution: str,
+    now: str,
+) -> None:
+    """Close the dead letters of changes that have been sent since, or are not to be."""
+    db.executemany(
+        "UPDATE lumio_dead_letters SET resolved_at = ?, resolution = ?"
+        " WHERE provider = ? AND resource = ? AND direction = 'push' AND record_id = ?"
+        " AND resolved_at IS NULL",
+        ((now, resolution, provider, resource, record_id) for record_id in ids),
     )
 
 

@@ -54,6 +54,8 @@ class KnownField:
     column_name: str
     path: str
     kind: str
+    read_only: bool = True
+    same: str = "exact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +165,8 @@ def read_fields(db: sqlite3.Connection, provider: str, resource: str) -> list[Kn
             row["column_name"],
             row["path"],
             row["kind"],
+            bool(row["read_only"]),
+            row["same"],
         )
         for row in db.execute(
             "SELECT * FROM lumio_fields WHERE provider = ? AND resource = ?"
@@ -216,11 +220,12 @@ def store_fields(
             drift.append(Drift(new.name, "retyped", old.type, new.type))
         if old != new:
             db.execute(
-                "INSERT INTO lumio_fields VALUES (?,?,?,?,?,?,?,?,?,?,NULL)"
+                "INSERT INTO lumio_fields VALUES (?,?,?,?,?,?,?,?,?,?,NULL,?,?)"
                 " ON CONFLICT (provider, resource, name) DO UPDATE SET type = excluded.type,"
                 " label = excluded.label, custom = excluded.custom,"
                 " column_name = excluded.column_name, path = excluded.path,"
-                " kind = excluded.kind, vanished_at = NULL",
+                " kind = excluded.kind, vanished_at = NULL, read_only = excluded.read_only,"
+                " same = excluded.same",
                 [
                     provider,
                     resource,
@@ -232,6 +237,8 @@ def store_fields(
                     new.path,
                     new.kind,
                     now,
+                    int(new.read_only),
+                    new.same,
                 ],
             )
     for change in drift:

@@ -6,9 +6,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple
-
-from lumio_cli.hub.records import raw_table
+from typing import Any, NamedTuple
 
 RESERVED = ("id", "_updated_at", "_synced_at", "_payload")
 MAX_COLUMNS = 1900
@@ -16,11 +14,41 @@ MAX_COLUMNS = 1900
 
 
 class ViewColumn(NamedTuple):
-    """A column: `path` is dotted, into the payload; `kind` as in `providers.base.Column`."""
+    """A column: `path` is dotted, into the payload; `kind` and `same` as in
+    `providers.base.Column`. `field` is the name by which the provider's module knows it, where
+    that differs from the column's.
+    """
 
     name: str
     path: str
     kind: str
+    read_only: bool = True
+    same: str = "exact"
+    field: str = ""
+
+    @property
+    def known_as(self) -> str:
+        """The name by which the provider's module knows it."""
+        return self.field or self.name
+
+
+class Abilities(NamedTuple):
+    """What may be done to the records of a resource."""
+
+    create: bool = False
+    update: bool = False
+    delete: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Abilities:
+        """From words, as they are stored."""
+        return cls(*(name in text.split() for name in cls._fields))
+
+    def __str__(self) -> str:
+        return " ".join(name for name in self._fields if getattr(self, name))
+
+
+READ_ONLY = Abilities()
 
 
 def view_name(provider: str, resource: str) -> str:
@@ -28,7 +56,8 @@ def view_name(provider: str, resource: str) -> str:
     return f"{provider}_{resource}"
 
 
-def _quote(name: str) -> str:
+def quote(name: str) -> str:
+    """A name as SQL writes it."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -37,8 +66,9 @@ def _json_path(path: str) -> str:
     return "'$." + ".".join(parts).replace("'", "''") + "'"
 
 
-def _expression(column: ViewColumn) -> str:
-    value = f"json_extract(payload, {_json_path(column.path)})"
+def expression(column: ViewColumn, payload: str = "payload") -> str:
+    """SQL that reads the column's value out of the expression `payload`."""
+    value = f"json_extract({payload}, {_json_path(column.path)})"
     if column.kind == "integer":
         # By way of a number, since '1e3' as an integer would be 1.
         return f"CAST(CAST(NULLIF({value}, '') AS NUMERIC) AS INTEGER)"
@@ -75,36 +105,41 @@ def unique_columns(columns: Sequence[ViewColumn]) -> list[ViewColumn]:
             number += 1
             name = f"{base}_{number}"
         taken.add(name.lower())
-        result.append(column._replace(name=name))
+        # Neither can be part of a JSON path, by which an edit would be kept.
+        hard = '"' in name or "\\" in name
+        field = "" if name == column.name else column.name
+        result.append(column._replace(name=name, field=field, read_only=column.read_only or hard))
     return result
 
 
 def rebuild_view(
-    db: sqlite3.Connection, provider: str, resource: str, columns: Sequence[ViewColumn]
+    db: sqlite3.Connection,
+    provider: str,
+    resource: str,
+    columns: Sequence[ViewColumn],
+    abilities: Abilities = READ_ONLY,
 ) -> bool:
-    """Make the view show `columns`; True if it changed. Touches no data.
+    """Make the view show `columns` and take the edits that `abilities` allow; True if it changed.
+    Touches no data.
 
     To be called inside a transaction.
     """
+    from lumio_cli.hub.triggers import statements
+
     wanted = unique_columns(columns)
     spec = json.dumps([list(column) for column in wanted])
     row = db.execute(
-        "SELECT columns FROM lumio_resources WHERE provider = ? AND resource = ?",
+        "SELECT columns, abilities FROM lumio_resources WHERE provider = ? AND resource = ?",
         [provider, resource],
     ).fetchone()
-    if row is not None and row[0] == spec:
+    if row is not None and tuple(row) == (spec, str(abilities)):
         return False
-    name = _quote(view_name(provider, resource))
-    listed = "".join(f", {_expression(c)} AS {_quote(c.name)}" for c in wanted)
-    db.execute(f"DROP VIEW IF EXISTS {name}")
+    db.execute(f"DROP VIEW IF EXISTS {quote(view_name(provider, resource))}")
+    for statement in statements(provider, resource, wanted, abilities):
+        db.execute(statement)
     db.execute(
-        f"CREATE VIEW {name} AS SELECT id{listed}, updated_at AS _updated_at,"
-        f" synced_at AS _synced_at, payload AS _payload"
-        f" FROM {raw_table(provider, resource)} WHERE deleted_at IS NULL"
-    )
-    db.execute(
-        "UPDATE lumio_resources SET columns = ? WHERE provider = ? AND resource = ?",
-        [spec, provider, resource],
+        "UPDATE lumio_resources SET columns = ?, abilities = ? WHERE provider = ? AND resource = ?",
+        [spec, str(abilities), provider, resource],
     )
     return True
 
@@ -118,3 +153,23 @@ def read_columns(db: sqlite3.Connection, provider: str, resource: str) -> list[V
     if row is None or row[0] is None:
         return []
     return [ViewColumn(*column) for column in json.loads(row[0])]
+
+
+def read_abilities(db: sqlite3.Connection, provider: str, resource: str) -> Abilities:
+    """What the view lets one do."""
+    row = db.execute(
+        "SELECT abilities FROM lumio_resources WHERE provider = ? AND resource = ?",
+        [provider, resource],
+    ).fetchone()
+    return Abilities.parse(row[0]) if row else Abilities()
+
+
+def values_of(
+    db: sqlite3.Connection, columns: Sequence[ViewColumn], payload: str
+) -> dict[str, Any]:
+    """What the view shows of a payload in these columns, by name."""
+    if not columns:
+        return {}
+    listed = ", ".join(expression(c, "?1") for c in columns)
+    found = db.execute(f"SELECT {listed}", [payload]).fetchone()
+    return dict(zip((c.name for c in columns), found, strict=True))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumio_cli.providers.base import Provider, Quota, Resource
 from lumio_cli.providers.registry import provider_class, provider_names
-from lumio_cli.sync.model import DIRECTIONS
+from lumio_cli.sync.fields import abilities_of
 from lumio_cli.units import format_duration, grouped
 
 if TYPE_CHECKING:
@@ -29,7 +29,11 @@ def summary(cls: type[Provider]) -> dict[str, Any]:
         "category": cls.category,
         "auth": auth_ways(cls),
         "resources": [resource.name for resource in cls.resources],
-        "directions": [*DIRECTIONS, *(["send"] if cls.messages else [])],
+        "directions": [
+            "pull",
+            *(["push"] if any(any(abilities_of(cls, r)) for r in cls.resources) else []),
+            *(["send"] if cls.messages else []),
+        ],
         "realtime": cls.realtime,
         "limits": [quota_text(quota) for quota in cls.quotas],
     }
@@ -45,7 +49,7 @@ def describe(name: str) -> dict[str, Any]:
         "guide": list(cls.guide),
         "notes": list(cls.notes),
         "scopes": scopes(cls),
-        "resources": [_resource(resource) for resource in cls.resources],
+        "resources": [_resource(cls, resource) for resource in cls.resources],
         "messages": [
             {
                 "kind": kind.name,
@@ -95,18 +99,21 @@ def quota_text(quota: Quota) -> str:
             return f"{quota.name}: {count} in {per}"
 
 
-def _resource(resource: Resource) -> dict[str, Any]:
+def _resource(cls: type[Provider], resource: Resource) -> dict[str, Any]:
+    able = abilities_of(cls, resource)
     incremental = resource.cursor is not None or bool(resource.parents)
     return {
         "resource": resource.name,
         "title": resource.title,
-        "directions": list(DIRECTIONS),
+        "directions": ["pull", *(["push"] if any(able) else [])],
+        "writes": str(able).split(),
         "incremental": incremental,
         "finds": "webhooks" if not resource.paging else "changes" if incremental else "full walks",
         "deletes": list(resource.deletes),
         "scopes": list(resource.scopes),
         "write_scopes": list(resource.write_scopes),
         "columns": [column.name for column in resource.columns],
+        "read_only": [c.name for c in resource.columns if c.read_only or not any(able)],
         "note": resource.note,
     }
 

@@ -98,12 +98,14 @@ def _provider(runtime: Runtime, name: str, only: set[str], check: bool) -> dict[
 
 
 def _resource(runtime: Runtime, row: sqlite3.Row) -> dict[str, Any]:
+    from lumio_cli.hub import outbox
     from lumio_cli.hub.runs import count_dead_letters, last_run_of
 
     reader = runtime.hub_reader
     assert reader is not None  # noqa: S101 the row came from it
     provider, resource = row["provider"], row["resource"]
     last = last_run_of(reader.connection, provider, resource)
+    edits = outbox.count(reader.connection, provider, resource)
     progress = None
     if last is not None and last["status"] == "running":
         if _is_alive(runtime, last["run_id"]):
@@ -123,7 +125,8 @@ def _resource(runtime: Runtime, row: sqlite3.Row) -> dict[str, Any]:
             "error": last["error"],
         },
         "cursor": row["cursor"],
-        "pending_push": 0,
+        "pending_push": sum(n for s, n in edits.items() if s != "failed"),
+        "conflicts": edits.get("conflict", 0),
         "dead_letters": count_dead_letters(reader.connection, provider, resource),
         "progress": progress,
         "warning": row["warning"],
@@ -136,6 +139,19 @@ def _resource(runtime: Runtime, row: sqlite3.Row) -> dict[str, Any]:
 def _progress(runtime: Runtime, run: Mapping[str, Any]) -> dict[str, Any]:
     """How far a running pull is. The time of arrival assumes that it goes on as it went."""
     total, now = run["total"], utc(runtime.clock.time())
+    if run["direction"] == "push":
+        (waiting,) = _rows(
+            runtime,
+            "SELECT count(*) FROM lumio_outbox WHERE provider = ? AND resource = ?"
+            " AND status IN ('pending', 'sending')",
+            [run["provider"], run["resource"]],
+        )[0]
+        return {
+            "current": run["sent"],
+            "total": run["sent"] + waiting,
+            "percentage": round(100.0 * run["sent"] / max(1, run["sent"] + waiting), 1),
+            "eta": None,
+        }
     # The checkpoints are written with each page, the run's own counts only now and then.
     (walked,) = _rows(
         runtime,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -17,35 +17,54 @@ from lumio_cli.services import accounts
 from lumio_cli.services.runlocks import RunLocks, bury_dead_runs, busy_error
 from lumio_cli.services.runlog import LoggedProgress
 from lumio_cli.services.targets import Selection, select
-from lumio_cli.sync.engine import Skip, new_run_id, run_pull
-from lumio_cli.sync.model import DIRECTIONS, Counter, Job, Link, Mode, Options, RunResult
+from lumio_cli.sync.engine import Skip, new_run_id, run
+from lumio_cli.sync.fields import abilities_of
+from lumio_cli.sync.model import Counter, Direction, Job, Link, Mode, Options, RunResult
 
 if TYPE_CHECKING:
-    from lumio_cli.providers.base import Provider
+    from lumio_cli.locks import Holder
+    from lumio_cli.providers.base import Provider, Resource
     from lumio_cli.runtime import Runtime
+    from lumio_cli.sync.merge import Policy
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What an operator asks for. Durations in seconds; None: as the settings say."""
+    """What an operator asks for. Durations in seconds; None: as the settings say.
+
+    `only`, by target, limits what is pushed to some records and the traces of their changes.
+    """
 
     targets: Sequence[str] = ()
     mode: Mode = "incremental"
-    direction: Literal["pull", "push", "both"] = "pull"
+    direction: Direction = "pull"
+    conflicts: Policy | None = None
+    only: Mapping[str, Mapping[str, str]] | None = None
     wait: float | None = None
     if_running: Literal["fail", "skip"] = "fail"
     max_duration: float | None = None
 
 
-def sync(runtime: Runtime, request: Request, progress: Progress | None = None) -> RunResult:
-    """Pull the targets into the hub.
+Gate = Callable[[], Mapping[str, Mapping[str, str]]]
+"""Asked once all targets are locked: what to push, as in `Request.only`. Raises `LumioError` where
+nothing must be done."""
+
+
+def sync(
+    runtime: Runtime,
+    request: Request,
+    progress: Progress | None = None,
+    gate: Gate | None = None,
+) -> RunResult:
+    """Bring the hub up to date, the providers, or both. With a `gate`, all of it or nothing: a
+    target that another run holds raises `BusyError`.
 
     What goes wrong with one resource or provider is in the result; raised is only what leaves
     nothing to do: `UsageError`, `ConfigError`, `CredentialError` where nothing is connected,
     `HubError`.
     """
-    _check_direction(request)
     selections = select(runtime, request.targets)
+    _check_direction(selections, request)
     if request.max_duration is not None:
         runtime.stop.limit(request.max_duration)
     hub, clock = runtime.hub, runtime.clock
@@ -64,6 +83,10 @@ def sync(runtime: Runtime, request: Request, progress: Progress | None = None) -
             s.provider.name: locks.take(s.provider.name, sorted(r.name for r in s.resources), wait)
             for s in sorted(selections, key=lambda s: s.provider.name)
         }
+        if gate is not None:
+            _all_free(taken)
+            request = replace(request, only=gate())
+            runtime.start_log(run_id=run_id)
         for selection in selections:
             name = selection.provider.name
             busy = taken[name]
@@ -74,12 +97,11 @@ def sync(runtime: Runtime, request: Request, progress: Progress | None = None) -
                 selection.provider, tuple(r for r in selection.resources if r.name not in busy)
             )
             if free.resources:
-                found, failed = _connect(runtime, free, request.mode, run_id, write=True)
+                found, failed = _connect(runtime, free, request, run_id, write=True)
                 jobs += found
                 skips += failed
         targets = list(request.targets) or [s.provider.name for s in selections]
-        run = _Run(run_id, started_at, request.mode, targets)
-        return _pull(runtime, hub, run, jobs, skips, progress)
+        return _run(runtime, hub, _Run(run_id, started_at, request, targets), jobs, skips, progress)
     finally:
         locks.release()
 
@@ -90,8 +112,8 @@ def preview(
     """What `sync` would do now, at most `limit` changes of it in full. Writes nothing, locks
     nothing. Raises as `sync` does.
     """
-    _check_direction(request)
     selections = select(runtime, request.targets)
+    _check_direction(selections, request)
     if request.max_duration is not None:
         runtime.stop.limit(request.max_duration)
     hub = runtime.hub_reader or Hub.in_memory()
@@ -100,11 +122,18 @@ def preview(
     jobs: list[Job] = []
     skips: list[Skip] = []
     for selection in selections:
-        found, failed = _connect(runtime, selection, request.mode, run_id, write=False)
+        found, failed = _connect(runtime, selection, request, run_id, write=False)
         jobs += found
         skips += failed
-    run = _Run(run_id, started_at, request.mode, list(request.targets))
-    return _pull(runtime, hub, run, jobs, skips, progress, preview_limit=limit)
+    asked = _Run(run_id, started_at, request, list(request.targets))
+    return _run(runtime, hub, asked, jobs, skips, progress, preview_limit=limit)
+
+
+def _all_free(taken: Mapping[str, Mapping[str, Holder | None]]) -> None:
+    """Raises `BusyError` where another run holds a target."""
+    for name, busy in taken.items():
+        for resource, holder in busy.items():
+            raise busy_error(f"{name}/{resource}", holder)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +142,14 @@ class _Run:
 
     run_id: str
     started_at: datetime
-    mode: Mode
+    request: Request
     targets: Sequence[str]
 
 
-def _pull(
+def _run(
     runtime: Runtime,
     hub: Hub,
-    run: _Run,
+    asked: _Run,
     jobs: Sequence[Job],
     skips: Sequence[Skip],
     progress: Progress | None,
@@ -128,16 +157,16 @@ def _pull(
 ) -> RunResult:
     """Hand a run over to the engine, as the settings want it."""
     share_heaps()
-    return run_pull(
+    return run(
         hub,
         jobs,
-        _options(runtime, run.mode),
-        run_id=run.run_id,
-        started_at=run.started_at,
+        _options(runtime, asked.request),
+        run_id=asked.run_id,
+        started_at=asked.started_at,
         clock=runtime.clock,
         stop=runtime.stop,
         progress=LoggedProgress(progress or NoProgress()),
-        targets=run.targets,
+        targets=asked.targets,
         skips=skips,
         concurrency=runtime.settings.sync.concurrency,
         preview_limit=preview_limit,
@@ -145,7 +174,7 @@ def _pull(
 
 
 def _connect(
-    runtime: Runtime, selection: Selection, mode: Mode, run_id: str, *, write: bool
+    runtime: Runtime, selection: Selection, request: Request, run_id: str, *, write: bool
 ) -> tuple[list[Job], list[Skip]]:
     """Jobs for a provider that has a credential; else why each of its resources is left out.
 
@@ -158,7 +187,7 @@ def _connect(
         def open_link(provider: Provider) -> Link:
             session = runtime.session(
                 provider,
-                priority="backfill" if mode == "full" else "incremental",
+                priority="backfill" if request.mode == "full" else "incremental",
                 run_id=run_id,
                 read_only=not write,
             )
@@ -193,7 +222,19 @@ def _connect(
         if error.code == "interrupted" or _is_only(error):
             raise
         return [], [Skip(provider.name, r.name, error) for r in selection.resources]
-    return [Job(link, resource) for resource in selection.resources], []
+    pull = request.direction != "push"
+    return [
+        Job(link, resource, pull, _is_pushed(provider, resource, request))
+        for resource in selection.resources
+    ], []
+
+
+def _is_pushed(provider: Provider, resource: Resource, request: Request) -> bool:
+    """Whether the operator wants it pushed, and not only read for another's sake."""
+    if request.direction == "pull" or not any(abilities_of(provider, resource)):
+        return False
+    named = (provider.name, f"{provider.name}/{resource.name}")
+    return not request.targets or any(name in request.targets for name in named)
 
 
 def _is_only(error: LumioError) -> bool:
@@ -207,21 +248,49 @@ def _new_tally(on_wait: Callable[[float, str], None]) -> Counter:
     return cast(Counter, Tally(on_wait))
 
 
-def _options(runtime: Runtime, mode: Mode) -> Options:
-    chosen = runtime.settings.sync
+def _options(runtime: Runtime, request: Request) -> Options:
+    chosen, hub = runtime.settings.sync, runtime.settings.hub
+    policies: dict[str, Policy] = {}
+    if request.conflicts is None:
+        policies = conflict_policies(runtime)
     return Options(
-        mode=mode,
+        mode=request.mode,
+        direction=request.direction,
         max_delete=chosen.max_delete,
         max_record=chosen.max_record,
         prefetch=chosen.prefetch,
         slices=chosen.concurrency,
+        policy=request.conflicts or chosen.conflicts,
+        policies=policies,
+        only=request.only,
+        history=hub.history,
     )
 
 
-def _check_direction(request: Request) -> None:
-    """Pushing is not part of this version: say so instead of doing half of what was asked."""
-    if request.direction not in DIRECTIONS:
-        raise UsageError(
-            f"--direction {request.direction} is not supported by this version of lumio",
-            hint="--direction pull brings the hub up to date",
-        )
+def conflict_policies(runtime: Runtime) -> dict[str, Policy]:
+    """By target, whose value counts in conflicts, where that is not what `sync.conflicts` says."""
+    from lumio_cli.providers.registry import provider_names
+
+    return {
+        f"{name}/{resource}": policy
+        for name in provider_names()
+        for resource, policy in runtime.settings.configured(name).conflicts.items()
+    }
+
+
+def _check_direction(selections: Sequence[Selection], request: Request) -> None:
+    """Raises `UsageError` for a target that is to be pushed and cannot be."""
+    if request.direction != "push":
+        return
+    for selection in selections:
+        provider = selection.provider
+        named = [r for r in selection.resources if f"{provider.name}/{r.name}" in request.targets]
+        wanted = selection.resources if provider.name in request.targets else named
+        able = [r for r in wanted if any(abilities_of(provider, r))]
+        target = named[0].name if named and provider.name not in request.targets else ""
+        if wanted and not able:
+            name = f"{provider.name}/{target}" if target else provider.name
+            raise UsageError(
+                f"{name} cannot be pushed: lumio has no way to write it",
+                hint=f"lumio providers show {provider.name} lists what can be written",
+            )

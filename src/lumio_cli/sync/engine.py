@@ -10,17 +10,19 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from lumio_cli import __version__
 from lumio_cli.clock import Clock, format_timestamp, utc
 from lumio_cli.errors import DeniedError, LumioError, StoppedError
-from lumio_cli.hub import runs
+from lumio_cli.hub import changes, runs
 from lumio_cli.hub.db import Hub
 from lumio_cli.progress import Progress
 from lumio_cli.stop import Stop
 from lumio_cli.sync.model import Job, Mode, Options, ResourceResult, RunResult
 from lumio_cli.sync.preview import PreviewStore
 from lumio_cli.sync.pull import Pull
+from lumio_cli.sync.push import Push, push_all
 from lumio_cli.sync.store import Store
 from lumio_cli.sync.walk import Engine, understood
 from lumio_cli.sync.writer import Writer
@@ -45,7 +47,7 @@ class Skip:
     error: LumioError | None
 
 
-def run_pull(
+def run(
     hub: Hub,
     jobs: Sequence[Job],
     options: Options,
@@ -60,7 +62,7 @@ def run_pull(
     concurrency: int = 8,
     preview_limit: int | None = None,
 ) -> RunResult:
-    """Pull `jobs` into the hub and say how it went; with `preview_limit` only say what would be.
+    """Carry out `jobs` and say how it went; with `preview_limit` only say what would be.
 
     `started_at` is when the command began, which may have waited for locks since.
 
@@ -72,27 +74,33 @@ def run_pull(
     store = preview or Store(run_id, clock)
     writer = Writer(hub, commit=preview is None)
     engine = Engine(store, writer, progress, clock, stop, options)
-    pulls = [
-        Pull(engine, job, ResourceResult(job.provider, job.resource.name, _mode(job, options)))
-        for job in jobs
+    pulls = [Pull(engine, job, _result(job, options)) for job in jobs]
+    pushes = [
+        Push(engine, job, _result(job, options, push=True), pull)
+        for job, pull in zip(jobs, pulls, strict=True)
+        if job.push
     ]
-    outcome.resources = [pull.result for pull in pulls]
+    done: list[Pull | Push] = [*(pull for pull in pulls if not pull.result.hidden), *pushes]
+    outcome.resources = [work.result for work in done]
     outcome.resources += [_skipped(skip, options) for skip in skips]
     if preview is None:
         with hub.transaction() as db:
             runs.start_run(db, _row(outcome, options, targets))
-            for skipped in outcome.resources[len(pulls) :]:
-                store.start_resource(db, skipped.provider, skipped.resource, skipped.mode)
+            for skipped in outcome.resources[len(done) :]:
+                store.start_resource(db, skipped)
                 store.finish_resource(db, skipped)
     crashed: list[BaseException] = []
     conductor = threading.Thread(
-        target=_conduct, args=(pulls, concurrency, writer, crashed), name="lumio-run", daemon=True
+        target=_conduct,
+        args=(pulls, pushes, concurrency, writer, crashed),
+        name="lumio-run",
+        daemon=True,
     )
     conductor.start()
     if writer.serve(stop, PATIENCE):
         conductor.join()
     else:
-        _abandon(hub, store, pulls, stop)
+        _abandon(hub, store, done, stop)
     outcome.finished_at = utc(clock.time())
     _conclude(outcome, stop)
     if crashed and outcome.status != "interrupted":
@@ -109,6 +117,7 @@ def run_pull(
                 exit_code=outcome.exit_code,
             )
             runs.prune_runs(db)
+            changes.prune(db, format_timestamp(clock.time() - options.history * 86400.0))
     if crashed:
         raise crashed[0]
     return outcome
@@ -121,17 +130,25 @@ def _mode(job: Job, options: Options) -> Mode:
 
 
 def _conduct(
-    pulls: Sequence[Pull], concurrency: int, writer: Writer, crashed: list[BaseException]
+    pulls: Sequence[Pull],
+    pushes: Sequence[Push],
+    concurrency: int,
+    writer: Writer,
+    crashed: list[BaseException],
 ) -> None:
-    """Run the pulls, all providers at once, and let the writer go when all are done."""
+    """Run the work, all providers at once, and let the writer go when all is done."""
     try:
-        providers = {pull.job.provider for pull in pulls}
         threads = []
-        for name in sorted(providers):
-            mine = [pull for pull in pulls if pull.job.provider == name]
+        for name in sorted({pull.job.provider for pull in pulls}):
             thread = threading.Thread(
                 target=_conduct_provider,
-                args=(mine, concurrency, writer, crashed),
+                args=(
+                    [pull for pull in pulls if pull.job.provider == name],
+                    [push for push in pushes if push.job.provider == name],
+                    concurrency,
+                    writer,
+                    crashed,
+                ),
                 name=f"lumio-{name}",
             )
             thread.start()
@@ -143,15 +160,39 @@ def _conduct(
 
 
 def _conduct_provider(
-    pulls: Sequence[Pull], concurrency: int, writer: Writer, crashed: list[BaseException]
+    pulls: Sequence[Pull],
+    pushes: Sequence[Push],
+    concurrency: int,
+    writer: Writer,
+    crashed: list[BaseException],
 ) -> None:
-    """One provider's resources: first those that stand alone, then those that others drive."""
+    """One provider's resources: first those that stand alone, then those that others drive; then
+    what is to be pushed."""
     try:
-        if not _proven(pulls, writer):
-            return
+        for push in pushes:
+            push.start()
+        idle = [push for push in pushes if push.look.result.hidden and not push.wanted()]
+        for push in idle:
+            push.finish()
+        busy = [push for push in pushes if push not in idle]
+        chosen = _worth_pulling(pulls, busy)
+        if chosen and _proven(chosen, busy, writer):
+            _pull_all(chosen, concurrency, crashed)
+            if not crashed:
+                push_all(busy)
     except BaseException as error:  # noqa: BLE001 a thread: it is raised where the run ends
         crashed.append(error)
-        return
+
+
+def _worth_pulling(pulls: Sequence[Pull], pushes: Sequence[Push]) -> list[Pull]:
+    """All that were asked for, and those that have to be looked at before a push; with them go
+    the resources that drive them."""
+    looked = {push.look.resource.name for push in pushes}
+    looked |= {parent for push in pushes for parent in push.look.resource.parents}
+    return [pull for pull in pulls if not pull.result.hidden or pull.resource.name in looked]
+
+
+def _pull_all(pulls: Sequence[Pull], concurrency: int, crashed: list[BaseException]) -> None:
     results = {pull.resource.name: pull.result for pull in pulls}
     for driven in (False, True):
         chosen = [pull for pull in pulls if bool(pull.resource.parents) is driven]
@@ -162,20 +203,21 @@ def _conduct_provider(
         crashed.extend(e for f in futures if (e := f.exception()) is not None)
 
 
-def _proven(pulls: Sequence[Pull], writer: Writer) -> bool:
-    """Whether the provider may be pulled at all; where it may not, its pulls have failed."""
+def _proven(pulls: Sequence[Pull], pushes: Sequence[Push], writer: Writer) -> bool:
+    """Whether the provider may be asked at all; where it may not, all its work has failed."""
     prove = pulls[0].job.link.prove
     if prove is None:
         return True
+    work: list[Pull | Push] = [*pulls, *pushes]
     try:
         with understood(pulls[0].job.provider):
             link = prove(writer.call)
     except LumioError as error:
-        for pull in pulls:
-            pull.fail(error)
+        for piece in work:
+            piece.fail(error)
         return False
-    for pull in pulls:
-        pull.relink(link)
+    for piece in work:
+        piece.relink(link)
     return True
 
 
@@ -188,24 +230,35 @@ def _run_one(pull: Pull, results: dict[str, ResourceResult]) -> None:
     pull.run()
 
 
-def _abandon(hub: Hub, store: Store, pulls: Sequence[Pull], stop: Stop) -> None:
-    """Close the books of pulls whose requests hang: nobody waits for them any longer."""
-    for pull in pulls:
-        if pull.done:
+def _abandon(hub: Hub, store: Store, pieces: Sequence[Pull | Push], stop: Stop) -> None:
+    """Close the books of work whose requests hang: nobody waits for it any longer."""
+    for piece in pieces:
+        if piece.done:
             continue
-        pull.result.status = "partial"
+        piece.result.status = "partial"
         try:
             stop.check()
         except StoppedError as error:
-            pull.result.error = error
+            piece.result.error = error
         if not isinstance(store, PreviewStore):
             with hub.transaction() as db:
-                store.finish_resource(db, pull.result)
+                store.finish_resource(db, piece.result)
+
+
+def _result(job: Job, options: Options, *, push: bool = False) -> ResourceResult:
+    return ResourceResult(
+        job.provider,
+        job.resource.name,
+        _mode(job, options),
+        "push" if push else "pull",
+        hidden=not push and not job.pull,
+    )
 
 
 def _skipped(skip: Skip, options: Options) -> ResourceResult:
     status = "skipped" if skip.error is None else "failed"
-    result = ResourceResult(skip.provider, skip.resource, options.mode, error=skip.error)
+    way: Literal["pull", "push"] = "push" if options.direction == "push" else "pull"
+    result = ResourceResult(skip.provider, skip.resource, options.mode, way, error=skip.error)
     result.status = status  # type: ignore[assignment]
     return result
 
@@ -220,7 +273,7 @@ def _row(outcome: RunResult, options: Options, targets: Sequence[str]) -> runs.R
         pid=os.getpid(),
         host=socket.gethostname(),
         mode=options.mode,
-        direction="pull",
+        direction=options.direction,
         targets=list(targets),
         version=__version__,
     )

@@ -10,11 +10,13 @@ from typing import Any, Literal, Protocol
 
 from lumio_cli.clock import format_time
 from lumio_cli.errors import LumioError
+from lumio_cli.hub.runs import COUNTS
 from lumio_cli.providers.base import Call, Provider, Reply, Resource
+from lumio_cli.sync.merge import Policy
 
 Mode = Literal["incremental", "full"]
-DIRECTIONS = ("pull",)
-"""Which ways the engine can carry changes."""
+Direction = Literal["pull", "push", "both"]
+Action = Literal["create", "update", "delete", "conflict"]
 Status = Literal["succeeded", "partial", "failed", "skipped"]
 
 
@@ -52,10 +54,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One resource to pull."""
+    """One resource to pull, to push, or both. One that is only pushed is pulled before, too, if
+    there is anything to push: what changed there meanwhile is not overwritten.
+    """
 
     link: Link
     resource: Resource
+    pull: bool = True
+    push: bool = False
 
     @property
     def provider(self) -> str:
@@ -77,30 +83,55 @@ class Options:
     prefetch      pages fetched ahead of the one that is being written, for each slice
     slices        slices of one walk that are pulled side by side
     stale_after   seconds after which an interrupted full walk is begun anew
+    policy        who is right where both sides have changed a field; `policies` by target, where
+                  that is another one
+    only          by target, the records to push and the traces of their changes; None: all
+    writers       batches of one resource that are pushed side by side
+    history       days that changes of records are remembered
     """
 
     mode: Mode = "incremental"
+    direction: Direction = "pull"
     max_delete: float = 10.0
     max_record: int = 16 * 1024 * 1024
     prefetch: int = 1
     slices: int = 4
     stale_after: float = 7 * 86400.0
+    policy: Policy = "ask"
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+    only: Mapping[str, Mapping[str, str]] | None = None
+    writers: int = 4
+    history: float = 90.0
+
+    def policy_of(self, target: str) -> Policy:
+        """Who is right in conflicts of PROVIDER/RESOURCE."""
+        return self.policies.get(target, self.policy)
+
+
+COUNTED = {
+    "pull": ("read", "created", "updated", "unchanged", "deleted", "failed"),
+    "push": ("sent", "created", "updated", "deleted", "conflicts", "failed"),
+}
+"""What is counted, by direction."""
 
 
 @dataclass(slots=True)
 class ResourceResult:
-    """What a run did to one resource."""
+    """What a run did to one resource, one way. `hidden`: only a look before a push, of which
+    nobody asked to be told."""
 
     provider: str
     resource: str
     mode: Mode
-    direction: str = "pull"
+    direction: Literal["pull", "push"] = "pull"
     status: Status = "succeeded"
     read: int = 0
+    sent: int = 0
     created: int = 0
     updated: int = 0
     unchanged: int = 0
     deleted: int = 0
+    conflicts: int = 0
     failed: int = 0
     requests: int = 0
     retries: int = 0
@@ -110,6 +141,7 @@ class ResourceResult:
     warnings: list[str] = field(default_factory=list)
     drift: list[dict[str, Any]] = field(default_factory=list)
     optional: bool = False
+    hidden: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The resource's entry in the document of `sync`."""
@@ -119,12 +151,7 @@ class ResourceResult:
             "direction": self.direction,
             "mode": self.mode,
             "status": self.status,
-            "read": self.read,
-            "created": self.created,
-            "updated": self.updated,
-            "unchanged": self.unchanged,
-            "deleted": self.deleted,
-            "failed": self.failed,
+            **{name: getattr(self, name) for name in COUNTED[self.direction]},
             "requests": self.requests,
             "retries": self.retries,
             "waited_s": round(self.waited_s, 3),
@@ -146,18 +173,23 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class RecordChange:
-    """What a pull would do to one record."""
+    """What a run would do to one record. Of a conflict, `before` is what the provider has and
+    `after` what the hub has. `trace` names the change, of a push; `conflict` is the kind of one:
+    edit (both sides changed a field), changed (deleted here, edited there), deleted (the reverse).
+    """
 
     provider: str
     resource: str
     id: str
-    action: Literal["create", "update", "delete", "conflict"]
+    action: Action
     fields: tuple[FieldChange, ...] = ()
-    direction: str = "pull"
+    direction: Literal["pull", "push"] = "pull"
+    trace: str = ""
+    conflict: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The change's entry in the document of `preview`."""
-        return {
+        document: dict[str, Any] = {
             "provider": self.provider,
             "resource": self.resource,
             "direction": self.direction,
@@ -165,6 +197,7 @@ class RecordChange:
             "action": self.action,
             "fields": [{"name": f.name, "before": f.before, "after": f.after} for f in self.fields],
         }
+        return {**document, "conflict": self.conflict} if self.conflict else document
 
 
 @dataclass(slots=True)
@@ -210,14 +243,12 @@ def error_json(error: LumioError | None) -> Mapping[str, Any] | None:
     }
 
 
-TOTALS = ("read", "created", "updated", "unchanged", "deleted", "failed", "requests", "retries")
-
-
-def totals(result: RunResult) -> dict[str, int]:
-    """The run's counts, summed over its resources."""
-    return {name: sum(getattr(r, name) for r in result.resources) for name in TOTALS}
+def totals(result: RunResult, direction: Literal["pull", "push"] | None = None) -> dict[str, int]:
+    """The run's counts, summed over its resources; of one direction, where that is given."""
+    chosen = [r for r in result.resources if direction in (None, r.direction)]
+    return {name: sum(getattr(r, name) for r in chosen) for name in COUNTS}
 
 
 def has_changes(result: RunResult) -> bool:
     """Whether a preview found anything to do."""
-    return any(r.created or r.updated or r.deleted for r in result.resources)
+    return any(r.created or r.updated or r.deleted or r.conflicts for r in result.resources)

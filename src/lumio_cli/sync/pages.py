@@ -28,6 +28,7 @@ class Page:
     seen     whether unchanged records are to be remembered, for the sweep
     cursor   where the cursor may move with this page; None: not yet
     total    how many records the walk is expected to have
+    volatile paths whose changes are not worth a line of a record's history
     """
 
     provider: str
@@ -41,6 +42,7 @@ class Page:
     seen: bool = False
     cursor: str | None = None
     total: int | None = None
+    volatile: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)

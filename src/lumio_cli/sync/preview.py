@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lumio_cli.clock import Clock
-from lumio_cli.hub import records, state
-from lumio_cli.hub.records import Row, raw_table
+from lumio_cli.hub import outbox, records, state, views
+from lumio_cli.hub.outbox import Edit
+from lumio_cli.hub.records import Held, Row, raw_table
 from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
-from lumio_cli.hub.views import ViewColumn
+from lumio_cli.hub.views import READ_ONLY, Abilities, ViewColumn
 from lumio_cli.providers.base import dig
-from lumio_cli.sync.model import FieldChange, RecordChange, ResourceResult
+from lumio_cli.sync import pending
+from lumio_cli.sync.merge import Policy
+from lumio_cli.sync.model import Action, FieldChange, RecordChange, ResourceResult
 from lumio_cli.sync.pages import Page
 from lumio_cli.sync.store import Store, Stored
 
@@ -27,18 +30,35 @@ class PreviewStore(Store):
     def __init__(self, run_id: str, clock: Clock, limit: int) -> None:
         super().__init__(run_id, clock)
         self.limit = limit
-        self.changes: list[RecordChange] = []
-        self._columns: dict[tuple[str, str], Sequence[ViewColumn]] = {}
+        self._noted: dict[str, list[RecordChange]] = {"pull": [], "push": []}
+        self._looks: set[tuple[str, str]] = set()
+        self._given_up: dict[tuple[str, str], int] = {}
+        self._edited: dict[tuple[str, str], frozenset[str]] = {}
+        self._met: dict[tuple[str, str, str], Held] = {}
+        self._gone_ids: set[tuple[str, str, str]] = set()
         self._seen = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._seen.execute(
             "CREATE TABLE seen (provider TEXT, resource TEXT, id TEXT,"
             " PRIMARY KEY (provider, resource, id)) WITHOUT ROWID"
         )
 
+    @property
+    def changes(self) -> list[RecordChange]:
+        """What was noted, at most `limit` of it."""
+        return first(self._noted["pull"] + self._noted["push"], self.limit)
+
     def prepare(
-        self, db: sqlite3.Connection, provider: str, resource: str, columns: Sequence[ViewColumn]
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        columns: Sequence[ViewColumn],
+        abilities: Abilities = READ_ONLY,
     ) -> ResourceState:
-        self._columns[provider, resource] = columns
+        self._columns[provider, resource] = views.unique_columns(columns)
+        self._edited[provider, resource] = frozenset(
+            edit.record for edit in outbox.walk(db, provider, resource)
+        )
         return state.read_state(db, provider, resource)
 
     def describe(
@@ -48,8 +68,9 @@ class PreviewStore(Store):
         resource: str,
         fields: Sequence[KnownField],
         columns: Sequence[ViewColumn],
+        abilities: Abilities = READ_ONLY,
     ) -> list[Drift]:
-        self._columns[provider, resource] = columns
+        self._columns[provider, resource] = views.unique_columns(columns)
         return []
 
     def begin_walk(
@@ -76,6 +97,11 @@ class PreviewStore(Store):
             self._note(db, page, row, "create")
         for row in found.updated:
             self._note(db, page, row, "update")
+        edited = self._edited.get((provider, resource), frozenset())
+        for row in (*found.created, *found.updated):
+            if row.id in edited:
+                met = Held(row.payload, row.updated_at, False, 0)
+                self._met[provider, resource, row.id] = met
         deleted = self._note_deleted(provider, resource, self._gone(db, table, page))
         unchanged = len(found.unchanged) + repeated
         return Stored(len(found.created), len(found.updated), unchanged, deleted)
@@ -106,10 +132,86 @@ class PreviewStore(Store):
     ) -> None:
         pass
 
-    def start_resource(
-        self, db: sqlite3.Connection, provider: str, resource: str, mode: str
-    ) -> None:
-        pass
+    def reconcile(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        policy: Policy,
+        after: str,
+        since: int,
+    ) -> str | None:
+        return None
+
+    def plan(
+        self,
+        db: sqlite3.Connection,
+        result: ResourceResult,
+        policy: Policy,
+        only: Mapping[str, str] | None,
+        after: str,
+    ) -> str | None:
+        """Note what a push would do with the next edits; where to go on, None at the end."""
+        name = result.provider, result.resource
+        columns = self._columns.get(name) or views.read_columns(db, *name)
+        part = pending.chunk(
+            db, *name, columns, policy, after=after, overlay=self._overlay, only=only
+        )
+        for _, merged in part.merged:
+            left = merged.edit
+            if merged.given_up:
+                self._given_up[name] = self._given_up.get(name, 0) + 1
+            if left is None or left.status == "failed":
+                continue
+            self._plan_one(result, pending.as_if_stopped(left))
+        if part.after is None and (count := self._given_up.get(name)):
+            edits = "1 edit gives" if count == 1 else f"{count:,} edits give"
+            result.warnings.append(f"{edits} way to the provider's values, by the policy")
+        return part.after
+
+    def _plan_one(self, result: ResourceResult, edit: Edit) -> None:
+        kind = ""
+        if edit.status == "conflict":
+            result.conflicts += 1
+            kind = str((edit.conflict or {}).get("kind", "edit"))
+            theirs = (edit.conflict or {}).get("fields") or edit.edits
+            gone = kind == "deleted"
+            fields = [
+                FieldChange(name, None if gone else theirs[name], edit.edits.get(name))
+                for name in theirs
+            ]
+            action: Action = "conflict"
+        else:
+            action = edit.action
+            fields = [
+                FieldChange(name, edit.base.get(name), value) for name, value in edit.edits.items()
+            ]
+            count = f"{action}d"
+            setattr(result, count, getattr(result, count) + 1)
+        self._add(
+            RecordChange(
+                result.provider,
+                result.resource,
+                edit.record,
+                action,
+                () if action == "delete" else tuple(fields),
+                "push",
+                edit.trace,
+                kind,
+            )
+        )
+
+    def _overlay(self, edit: Edit, held: Held | None) -> Held | None:
+        met = self._met.get((edit.provider, edit.resource, edit.record))
+        if met is not None:
+            return met
+        if held is not None and (edit.provider, edit.resource, edit.record) in self._gone_ids:
+            return held._replace(gone=True)
+        return held
+
+    def start_resource(self, db: sqlite3.Connection, result: ResourceResult) -> None:
+        if result.hidden:
+            self._looks.add((result.provider, result.resource))
 
     def finish_resource(self, db: sqlite3.Connection, result: ResourceResult) -> None:
         pass
@@ -138,18 +240,21 @@ class PreviewStore(Store):
         self._seen.executemany(
             "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", ((provider, resource, i) for i in fresh)
         )
+        edited = self._edited.get((provider, resource), frozenset())
+        self._gone_ids.update((provider, resource, i) for i in fresh if i in edited)
         for record_id in fresh:
             self._add(RecordChange(provider, resource, record_id, "delete"))
         return len(fresh)
 
     def _note(self, db: sqlite3.Connection, page: Page, row: Row, action: str) -> None:
-        if len(self.changes) >= self.limit:
+        name = page.provider, page.resource
+        if name in self._looks or len(self._noted["pull"]) >= self.limit:
             return
-        columns = self._columns.get((page.provider, page.resource), ())
+        columns = self._columns.get(name, ())
         after = json.loads(row.payload)
         before: dict[str, Any] = {}
         if action == "update":
-            stored = records.payload_of(db, raw_table(page.provider, page.resource), row.id)
+            stored = records.payload_of(db, raw_table(*name), row.id)
             before = json.loads(stored) if stored else {}
         fields = tuple(
             FieldChange(c.name, dig(before, c.path), dig(after, c.path))
@@ -167,5 +272,15 @@ class PreviewStore(Store):
         )
 
     def _add(self, change: RecordChange) -> None:
-        if len(self.changes) < self.limit:
-            self.changes.append(change)
+        name, noted = (change.provider, change.resource), self._noted[change.direction]
+        # What a look before a push has met is nothing that the operator asked to be told.
+        if len(noted) < self.limit and not (change.direction == "pull" and name in self._looks):
+            noted.append(change)
+
+
+def first(changes: Sequence[RecordChange], limit: int) -> list[RecordChange]:
+    """At most `limit` of the changes; pulls do not crowd out what would be pushed."""
+    pushes = [change for change in changes if change.direction == "push"]
+    pulls = [change for change in changes if change.direction == "pull"]
+    pulls = pulls[: max(limit - len(pushes), (limit + 1) // 2)]
+    return [*pulls, *pushes[: limit - len(pulls)]]

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from lumio_cli.clock import format_time, format_timestamp, parse_time
@@ -21,9 +21,10 @@ from lumio_cli.errors import (
     UnavailableError,
 )
 from lumio_cli.hub import runs, state
-from lumio_cli.hub.state import Checkpoint, KnownField, ResourceState
-from lumio_cli.hub.views import ViewColumn
-from lumio_cli.providers.base import Call, Column, Kind, Property, Reply, Resource, Walk, Window
+from lumio_cli.hub.state import Checkpoint, ResourceState
+from lumio_cli.providers.base import Call, Kind, Property, Reply, Resource, Walk, Window
+from lumio_cli.sync.cursors import SEQ, later, order, time_of
+from lumio_cli.sync.fields import abilities_of, as_known, as_property, columns_of
 from lumio_cli.sync.model import Job, Link, ResourceResult
 from lumio_cli.sync.store import Store
 from lumio_cli.sync.walk import Engine, Walker, understood
@@ -43,6 +44,8 @@ class Pull:
         result.optional = job.resource.metadata
         self.tally = job.link.new_tally(self._waiting)
         self.done = False
+        self.seen_until: float | None = None
+        """Seconds since 1970: whatever was created before is in the hub now; None: nobody knows."""
         self._lock = threading.Lock()
         self._properties: tuple[Property, ...] = ()
         self._state = ResourceState()
@@ -56,7 +59,7 @@ class Pull:
     def run(self) -> None:
         """Pull, and say in `result` how it went. Raises only what no run can go on after."""
         result = self.result
-        self._call(lambda db, store: store.start_resource(db, *self._name, result.mode))
+        self._call(lambda db, store: store.start_resource(db, result))
         try:
             self._pull()
             if result.failed and result.status == "succeeded":
@@ -69,7 +72,8 @@ class Pull:
         finally:
             result.requests, result.retries = self.tally.requests, self.tally.retries
             result.waited_s = self.tally.waited
-        self.engine.progress.finish(self.job.target, result.as_json())
+        if not result.hidden:
+            self.engine.progress.finish(self.job.target, result.as_json())
         self._call(lambda db, store: store.finish_resource(db, result))
         self.done = True
 
@@ -77,7 +81,7 @@ class Pull:
         """Do not pull at all: what this resource hangs on has failed with `error`."""
         result = self.result
         result.status, result.error = "failed", error
-        self._call(lambda db, store: store.start_resource(db, *self._name, result.mode))
+        self._call(lambda db, store: store.start_resource(db, result))
         self._call(lambda db, store: store.finish_resource(db, result))
         self.done = True
 
@@ -85,13 +89,30 @@ class Pull:
 
     def _pull(self) -> None:
         fields = self._read(state.read_fields)
-        self._properties = tuple(_as_property(f) for f in fields)
-        columns = self._columns()
-        self._state = self._call(lambda db, store: store.prepare(db, *self._name, columns))
+        self._properties = tuple(as_property(f) for f in fields)
+        columns = columns_of(self.provider, self.resource, self._properties)
+        able = abilities_of(self.provider, self.resource)
+        self._state = self._call(lambda db, store: store.prepare(db, *self._name, columns, able))
         self.result.cursor = self._state.cursor
         if not self.resource.paging:
             # It comes by webhook: there is nothing to ask for, but its view is there to be read.
             return
+        before = self._call(lambda db, store: store.sequence(db))
+        self._read_all()
+        if any(able):
+            self._reconcile(before)
+
+    def _reconcile(self, before: int) -> None:
+        """Edits of records that this pull has changed: what is left of them, and which conflict."""
+        policy = self.engine.options.policy_of(self.job.target)
+        after: str | None = ""
+        while after is not None:
+            here = after
+            after = self._call(
+                lambda db, store: store.reconcile(db, *self._name, policy, here, before)  # noqa: B023
+            )
+
+    def _read_all(self) -> None:
         unfinished = self._unfinished("full")
         if self.result.mode == "full" or unfinished or self.result.cursor is None:
             self.result.mode = "full"
@@ -240,7 +261,7 @@ class Pull:
                     kind,
                     slice=point.slice,
                     options=point.options,
-                    window=Window(_time(point.floor), _time(point.ceiling)),
+                    window=Window(time_of(point.floor), time_of(point.ceiling)),
                     properties=names,
                 ),
                 point,
@@ -324,9 +345,11 @@ class Pull:
     def _finish(self, kind: Kind, walkers: Sequence[Walker], **values: str) -> None:
         """The walk is complete: the cursor moves to its ceiling, and never back."""
         cursor = self.result.cursor
+        if not any(w.stale for w in walkers):
+            self._note_seen(kind, walkers)
         ceilings = [w.point.ceiling for w in walkers if w.point.ceiling]
         if ceilings and len(ceilings) == len(walkers):
-            cursor = _later(cursor, min(ceilings, key=_order))
+            cursor = later(cursor, min(ceilings, key=order))
         self.result.cursor = cursor
         if self.resource.cursor is not None:
             values["slices"] = json.dumps({w.point.slice: w.parent for w in walkers})
@@ -335,6 +358,15 @@ class Pull:
         self._call(
             lambda db, store: store.finish_walk(db, *self._name, kind, cursor=cursor, **values)
         )
+
+    def _note_seen(self, kind: Kind, walkers: Sequence[Walker]) -> None:
+        if kind == "full":
+            begun = [parse_time(w.point.started_at).timestamp() for w in walkers]
+        else:
+            ends = [time_of(w.point.ceiling) for w in walkers]
+            begun = [end.timestamp() for end in ends if end is not None]
+        if begun and len(begun) == len(walkers):
+            self.seen_until = max(self.seen_until or 0.0, min(begun))
 
     def _unfinished(self, kind: Kind) -> list[Checkpoint]:
         """The checkpoints of a walk that was interrupted and is worth going on with."""
@@ -356,14 +388,10 @@ class Pull:
         if described is None:
             return
         self._properties = described
-        fields = [
-            KnownField(
-                p.name, p.type, p.label, p.custom, p.column.name, p.column.path, p.column.kind
-            )
-            for p in described
-        ]
-        columns = self._columns()
-        drift = self._call(lambda db, store: store.describe(db, *self._name, fields, columns))
+        fields = [as_known(p) for p in described]
+        columns = columns_of(self.provider, self.resource, self._properties)
+        able = abilities_of(self.provider, self.resource)
+        drift = self._call(lambda db, store: store.describe(db, *self._name, fields, columns, able))
         for change in drift:
             self.result.drift.append(
                 {
@@ -388,19 +416,6 @@ class Pull:
         self._describe()
         after = tuple(p.name for p in self._properties)
         return after if set(after) != set(before) else None
-
-    def _columns(self) -> list[ViewColumn]:
-        """The view's columns: those declared, those added by the operator, then custom ones."""
-        columns = {c.name: ViewColumn(c.name, c.path, c.kind) for c in self.resource.columns}
-        added = (self.provider.options.get("columns") or {}).get(self.resource.name) or {}
-        for name, path in added.items():
-            columns[name] = ViewColumn(name, path, "text")
-        # In one order, whether they were just described or are remembered: the view is rebuilt
-        # where it differs.
-        for prop in sorted(self._properties, key=lambda p: p.name):
-            c = prop.column
-            columns.setdefault(c.name, ViewColumn(c.name, c.path, c.kind))
-        return list(columns.values())
 
     # -- small things
 
@@ -431,26 +446,3 @@ class Pull:
 
 DELETES_EVERY = 3600.0
 """Seconds between two walks through a list of deleted records that is longer than a page."""
-
-SEQ = "seq:"
-"""Marks a cursor that is a number of the hub's change counter and not a time."""
-
-
-def _time(text: str | None) -> datetime | None:
-    return parse_time(text) if text and not text.startswith(SEQ) else None
-
-
-def _order(cursor: str) -> float:
-    if cursor.startswith(SEQ):
-        return float(cursor.removeprefix(SEQ))
-    return parse_time(cursor).timestamp()
-
-
-def _later(old: str | None, new: str) -> str:
-    """The later of two cursors: one never moves back."""
-    return new if old is None or _order(new) >= _order(old) else old
-
-
-def _as_property(field: KnownField) -> Property:
-    column = Column(field.column_name, field.path, field.kind)  # type: ignore[arg-type]
-    return Property(field.name, field.type, column, field.custom, field.label)

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from math import ceil
 
 from lumio_cli.clock import Clock, format_timestamp
-from lumio_cli.hub import records, runs, state, views
+from lumio_cli.hub import changes, outbox, records, runs, state, views
+from lumio_cli.hub.changes import Changed
 from lumio_cli.hub.records import Sorted, raw_table
 from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
-from lumio_cli.hub.views import ViewColumn
+from lumio_cli.hub.views import READ_ONLY, Abilities, ViewColumn
+from lumio_cli.sync import pending
+from lumio_cli.sync.merge import Policy
 from lumio_cli.sync.model import ResourceResult
 from lumio_cli.sync.pages import Page
 
@@ -50,6 +53,7 @@ class Store:
         self.clock = clock
         self._told: dict[tuple[str, str], float] = {}
         self._failing: dict[tuple[str, str], bool] = {}
+        self._columns: dict[tuple[str, str], Sequence[ViewColumn]] = {}
 
     def now(self) -> str:
         """The time as the hub stores it."""
@@ -58,11 +62,23 @@ class Store:
     # -- where a resource stands
 
     def prepare(
-        self, db: sqlite3.Connection, provider: str, resource: str, columns: Sequence[ViewColumn]
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        columns: Sequence[ViewColumn],
+        abilities: Abilities = READ_ONLY,
     ) -> ResourceState:
-        """Make sure that the resource has its table and view; returns where it stands."""
+        """Make sure that the resource has its table and view; returns where it stands.
+
+        What an earlier run was sending when it was killed is sorted out.
+        """
         records.ensure_table(db, provider, resource)
-        views.rebuild_view(db, provider, resource, columns)
+        views.rebuild_view(db, provider, resource, columns, abilities)
+        self._columns[provider, resource] = views.read_columns(db, provider, resource)
+        if abilities != READ_ONLY:
+            rid = records.last_rid(db, raw_table(provider, resource))
+            outbox.recover(db, provider, resource, rid)
         return state.read_state(db, provider, resource)
 
     def describe(
@@ -72,12 +88,14 @@ class Store:
         resource: str,
         fields: Sequence[KnownField],
         columns: Sequence[ViewColumn],
+        abilities: Abilities = READ_ONLY,
     ) -> list[Drift]:
         """Take note of the fields as described now; the view follows them."""
         drift = state.store_fields(
             db, provider, resource, fields, run_id=self.run_id, now=self.now()
         )
-        views.rebuild_view(db, provider, resource, columns)
+        views.rebuild_view(db, provider, resource, columns, abilities)
+        self._columns[provider, resource] = views.read_columns(db, provider, resource)
         return drift
 
     def begin_walk(
@@ -107,6 +125,7 @@ class Store:
         found = Sorted([], [], [])
         if page.kind != "tombstones":
             found = records.compare(db, table, page.rows)
+            self._note_history(db, page, found, now)
             changed = [*found.created, *found.updated]
             if changed:
                 records.upsert(db, table, changed, seq, now)
@@ -114,6 +133,7 @@ class Store:
                 records.mark_seen(db, provider, resource, found.unchanged)
         gone = self._gone(db, table, page)
         deleted = records.mark_deleted(db, table, gone, seq, now) if gone else 0
+        self._note_deletions(db, (provider, resource), gone, now)
         if page.letters:
             runs.add_dead_letters(db, page.letters, self.run_id, now)
             self._failing[provider, resource] = True
@@ -126,6 +146,28 @@ class Store:
         stored = Stored(len(found.created), len(found.updated), len(found.unchanged), deleted)
         self._progress(db, page, result, stored, now)
         return stored
+
+    def _note_history(self, db: sqlite3.Connection, page: Page, found: Sorted, now: str) -> None:
+        """What the page changes. A first import is no change of anything."""
+        name = page.provider, page.resource
+        noted: list[Changed] = []
+        if page.kind == "changes":
+            noted += (
+                Changed(*name, row.id, now, self.run_id, "pull", "create") for row in found.created
+            )
+        if found.updated:
+            columns = self._columns.get(name, ())
+            held = records.held(db, raw_table(*name), [row.id for row in found.updated])
+            pairs = [(row.id, held[row.id].payload, row.payload) for row in found.updated]
+            noted += pending.history_of(
+                db, name, columns, pairs, page.volatile, run_id=self.run_id, now=now
+            )
+        changes.add(db, noted)
+
+    def _note_deletions(
+        self, db: sqlite3.Connection, name: tuple[str, str], ids: Sequence[str], now: str
+    ) -> None:
+        changes.add(db, (Changed(*name, i, now, self.run_id, "pull", "delete") for i in ids))
 
     def _has_letters(self, db: sqlite3.Connection, provider: str, resource: str) -> bool:
         """Whether any dead letter may have to be closed; asked once a run."""
@@ -201,7 +243,9 @@ class Store:
     ) -> int:
         """Mark records as deleted; returns how many were live."""
         table = raw_table(provider, resource)
-        deleted = records.mark_deleted(db, table, ids, records.next_seq(db), self.now())
+        now = self.now()
+        deleted = records.mark_deleted(db, table, ids, records.next_seq(db), now)
+        self._note_deletions(db, (provider, resource), ids, now)
         records.add_records(db, provider, resource, -deleted)
         return deleted
 
@@ -227,16 +271,49 @@ class Store:
         if values:
             state.update_state(db, provider, resource, **values)
 
+    # -- what is to be sent
+
+    def sequence(self, db: sqlite3.Connection) -> int:
+        """The hub's change counter."""
+        return records.current_seq(db)
+
+    def reconcile(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        policy: Policy,
+        after: str,
+        since: int,
+    ) -> str | None:
+        """Merge the next edits with what has come since; where to go on, None at the end."""
+        return pending.reconcile(
+            db,
+            provider,
+            resource,
+            policy,
+            run_id=self.run_id,
+            now=self.now(),
+            after=after,
+            since=since,
+        )
+
     # -- runs
 
-    def start_resource(
-        self, db: sqlite3.Connection, provider: str, resource: str, mode: str
-    ) -> None:
+    def start_resource(self, db: sqlite3.Connection, result: ResourceResult) -> None:
         """The run takes up a resource."""
-        runs.start_resource(db, self.run_id, provider, resource, mode, self.now())
+        if not result.hidden:
+            name = result.provider, result.resource
+            runs.start_resource(db, self.run_id, *name, result.mode, self.now(), result.direction)
 
     def finish_resource(self, db: sqlite3.Connection, result: ResourceResult) -> None:
         """Store what became of a resource."""
+        if result.direction == "pull" and not (
+            result.error is not None and result.error.code == "target_busy"
+        ):
+            self._note_end(db, result)
+        if result.hidden:
+            return
         values = {name: getattr(result, name) for name in runs.COUNTS}
         runs.update_resource(
             db,
@@ -252,9 +329,8 @@ class Store:
                 "finished_at": self.now(),
                 "error": result.as_json()["error"],
             },
+            result.direction,
         )
-        if result.error is None or result.error.code != "target_busy":
-            self._note_end(db, result)
 
     def _note_end(self, db: sqlite3.Connection, result: ResourceResult) -> None:
         """What the newest run has to say of the resource, for `status`."""

@@ -272,6 +272,7 @@ class Walker:
             seen=walk.kind == "full" and "sweep" in resource.deletes,
             cursor=self._sorted_cursor(filled),
             total=self._total,
+            volatile=resource.volatile,
         )
         result = self.result
         with self._lock:

@@ -1,0 +1,159 @@
+"""What is yet to be sent, merged with what the provider has by now."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lumio_cli.hub import changes, outbox, records, runs, views
+from lumio_cli.hub.changes import Changed
+from lumio_cli.hub.outbox import CHUNK, Edit
+from lumio_cli.hub.records import Held, raw_table
+from lumio_cli.hub.views import ViewColumn
+from lumio_cli.providers.base import dig
+from lumio_cli.sync.merge import Merged, Policy, merge
+
+Overlay = Callable[[Edit, Held | None], Held | None]
+"""The hub's record, or what a preview has seen in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some of a resource's outbox, merged. The next chunk begins behind `after`; None: the end."""
+
+    merged: list[tuple[Edit, Merged]]
+    after: str | None
+
+
+def chunk(
+    db: sqlite3.Connection,
+    provider: str,
+    resource: str,
+    columns: Sequence[ViewColumn],
+    policy: Policy,
+    *,
+    after: str = "",
+    since: int = 0,
+    overlay: Overlay | None = None,
+    only: Collection[str] | None = None,
+) -> Chunk:
+    """Merge the next rows of the outbox; nothing is written.
+
+    `since`: only those whose record has come with a later page of the hub. `only`: those of these
+    records. An edit that has failed is not sent before an operator says so, and only looked at
+    in case it has become needless; one that is under way is left alone.
+    """
+    if only is not None:
+        listed = (outbox.find(db, provider, resource, record) for record in only)
+        edits = [edit for edit in listed if edit is not None]
+    else:
+        edits = outbox.read(db, provider, resource, after=after, since=since)
+    following = edits[-1].record if only is None and len(edits) == CHUNK else None
+    held = records.held(db, raw_table(provider, resource), [e.record for e in edits])
+    named = {c.name: c for c in columns}
+
+    def values(wanted: Sequence[ViewColumn], payload: str) -> Mapping[str, Any]:
+        return views.values_of(db, wanted, payload)
+
+    found = []
+    for edit in edits:
+        theirs = held.get(edit.record)
+        if overlay is not None:
+            theirs = overlay(edit, theirs)
+        if edit.status in ("sending", "unknown"):
+            found.append((edit, Merged(edit)))
+            continue
+        result = merge(edit, theirs, named, values, policy)
+        if edit.status == "failed" and result.edit is not None:
+            result = Merged(edit)
+        found.append((edit, result))
+    return Chunk(found, following)
+
+
+def reconcile(
+    db: sqlite3.Connection,
+    provider: str,
+    resource: str,
+    policy: Policy,
+    *,
+    run_id: str,
+    now: str,
+    after: str = "",
+    since: int = 0,
+    only: Collection[str] | None = None,
+) -> str | None:
+    """Merge the next rows of the outbox and keep what comes of it; where the next chunk begins,
+    or None at the end. Belongs into a transaction.
+    """
+    columns = views.read_columns(db, provider, resource)
+    part = chunk(db, provider, resource, columns, policy, after=after, since=since, only=only)
+    for edit, result in part.merged:
+        if result.edit is not edit:
+            keep(db, edit, result, run_id, now)
+    return part.after
+
+
+def keep(db: sqlite3.Connection, edit: Edit, result: Merged, run_id: str, now: str) -> None:
+    """Store what a merge made of an edit."""
+    if result.edit is None or result.edit.record != edit.record:
+        outbox.drop(db, edit.provider, edit.resource, edit.record)
+        runs.resolve_push(db, edit.provider, edit.resource, [edit.record], "needless", now)
+    if result.edit is not None:
+        outbox.save(db, result.edit)
+    if result.given_up:
+        given_up = Changed(
+            edit.provider,
+            edit.resource,
+            edit.record,
+            now,
+            run_id,
+            "merge",
+            edit.action,
+            result.given_up,
+            edit.edited_at,
+        )
+        changes.add(db, [given_up])
+
+
+def as_if_stopped(edit: Edit) -> Edit:
+    """An edit that a killed run was sending, as the next run will find it."""
+    if edit.status != "sending":
+        return edit
+    return replace(edit, status="unknown" if outbox.is_local(edit.record) else "pending")
+
+
+def fields_changed(
+    db: sqlite3.Connection,
+    columns: Sequence[ViewColumn],
+    before: str,
+    after: str,
+    volatile: frozenset[str] = frozenset(),
+) -> changes.Fields:
+    """What the view shows of two payloads where they differ, but for `volatile` paths."""
+    import orjson
+
+    old, new = orjson.loads(before), orjson.loads(after)
+    differ = [c for c in columns if c.path not in volatile and dig(old, c.path) != dig(new, c.path)]
+    if not differ:
+        return {}
+    one, other = views.values_of(db, differ, before), views.values_of(db, differ, after)
+    return {c.name: (one[c.name], other[c.name]) for c in differ}
+
+
+def history_of(
+    db: sqlite3.Connection,
+    name: tuple[str, str],
+    columns: Sequence[ViewColumn],
+    pairs: Sequence[tuple[str, str, str]],
+    volatile: frozenset[str],
+    *,
+    run_id: str,
+    now: str,
+) -> Iterator[Changed]:
+    """The history of records that a page changes: `pairs` are id, old and new payload."""
+    for record, before, after in pairs:
+        fields = fields_changed(db, columns, before, after, volatile)
+        if fields:
+            yield Changed(*name, record, now, run_id, "pull", "update", fields)

@@ -1,0 +1,269 @@
+"""Pushing one resource: its edits in the provider's batches, each settled by its own receipt."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TypeVar
+
+from lumio_cli.errors import (
+    OUTCOME_UNKNOWN,
+    BadReplyError,
+    GoneError,
+    LumioError,
+    RejectedError,
+    UnavailableError,
+)
+from lumio_cli.hub.outbox import Action, Edit
+from lumio_cli.providers.base import Call, Reply
+from lumio_cli.providers.writing import Receipt, Writing
+from lumio_cli.sync.model import Job, Link, ResourceResult
+from lumio_cli.sync.outgoing import WRITE, Outgoing, Settled
+from lumio_cli.sync.preview import PreviewStore
+from lumio_cli.sync.pull import Pull
+from lumio_cli.sync.walk import Engine, understood
+
+T = TypeVar("T")
+FIRST: tuple[Action, ...] = ("create", "update")
+
+
+class Push:
+    """Pushes one resource. `look` is the pull before it; `result` is filled as it goes."""
+
+    def __init__(self, engine: Engine, job: Job, result: ResourceResult, look: Pull) -> None:
+        self.engine = engine
+        self.job = job
+        self.result = result
+        self.look = look
+        self.provider = job.link.provider
+        self.resource = job.resource
+        self.tally = job.link.new_tally(self._waiting)
+        self.done = False
+        options = engine.options
+        only = None if options.only is None else options.only.get(job.target, {})
+        self.only = only
+        self._out = Outgoing(
+            engine.store,
+            self.provider,
+            self.resource,
+            options.policy_of(job.target),
+            options.max_record,
+            only,
+        )
+        self._lock = threading.Lock()
+        self._error: LumioError | None = None
+        self._unknown = 0
+        self._again = ""
+        self._failed = 0
+
+    def relink(self, link: Link) -> None:
+        """Go another way to the same provider."""
+        self.job = replace(self.job, link=link)
+        self.provider = self._out.provider = link.provider
+        self.tally = link.new_tally(self._waiting)
+
+    def wanted(self) -> bool:
+        """Whether there is anything to push, or to settle."""
+        counts = self.engine.writer.call(self._out.count)
+        return any(count for status, count in counts.items() if status != "failed")
+
+    def start(self) -> None:
+        """Say that the run takes it up."""
+        result = self.result
+        self.engine.writer.call(lambda db: self.engine.store.start_resource(db, result))
+
+    def begin(self) -> bool:
+        """Merge the edits with what the look has brought; whether they may be sent."""
+        error = self.look.result.error
+        if error is not None and error.code != "too_many_deletions":
+            self._error = error
+            return False
+        if isinstance(self.engine.store, PreviewStore):
+            self._plan(self.engine.store)
+            return False
+        policy = self.engine.options.policy_of(self.job.target)
+        name = self.job.provider, self.resource.name
+        store = self.engine.store
+        after: str | None = ""
+        while after is not None:
+            here = after
+            after = self._call(lambda db: store.reconcile(db, *name, policy, here, 0))  # noqa: B023
+        seen = self.look.seen_until
+        self._call(lambda db: self._out.search(db, seen))
+        total = self._call(self._out.count).get("pending", 0)
+        if total:
+            self.engine.progress.start(self.job.target, total, detail="push")
+        return total > 0
+
+    def _plan(self, store: PreviewStore) -> None:
+        policy = self.engine.options.policy_of(self.job.target)
+        after: str | None = ""
+        while after is not None:
+            here = after
+            after = self._call(
+                lambda db: store.plan(db, self.result, policy, self.only, here)  # noqa: B023
+            )
+
+    def send(self, action: Action) -> bool:
+        """Send all edits of one kind; whether there were any."""
+        size = getattr(self.resource.writes, WRITE[action], 0)
+        if not size or self._error is not None:
+            return False
+        self._call(self._out.rewind)
+        before = self.result.sent + self._unknown
+        with ThreadPoolExecutor(
+            self.engine.options.writers, thread_name_prefix=f"{self.job.target}-push"
+        ) as pool:
+            workers = range(self.engine.options.writers)
+            futures = [pool.submit(self._work, action, size) for _ in workers]
+        for future in futures:
+            future.result()
+        return self.result.sent + self._unknown > before
+
+    def finish(self) -> None:
+        """Close the books."""
+        result, engine = self.result, self.engine
+        preview = isinstance(engine.store, PreviewStore)
+        counts = {} if preview else self._call(self._out.count)
+        if not preview:
+            result.conflicts = counts.get("conflict", 0)
+            if waiting := self._call(self._out.waiting):
+                self._warn(f"{waiting:,} changes wait for records that are not created yet")
+                result.status = "partial"
+        unknown = counts.get("unknown", 0)
+        if self._error is None and self._again:
+            self._error = UnavailableError(
+                f"{self.job.target}: some changes were not taken: {self._again}",
+                hint="they stay pending; push again later",
+            )
+        if self._error is None and unknown:
+            self._error = LumioError(
+                f"{self.job.target}: whether {unknown:,} new records were created is not known",
+                code=OUTCOME_UNKNOWN,
+                exit_code=3,
+                hint="the next push looks for them first, and creates none twice",
+            )
+        if self._error is not None:
+            partly = self._error.code == "interrupted" or result.sent > 0 or unknown > 0
+            result.status, result.error = "partial" if partly else "failed", self._error
+        elif not preview and (result.conflicts or result.failed):
+            result.status = "partial"
+        look = self.look
+        result.requests, result.retries = self.tally.requests, self.tally.retries
+        result.waited_s = self.tally.waited
+        if look.result.hidden:
+            result.requests += look.tally.requests
+            result.retries += look.tally.retries
+            result.waited_s += look.tally.waited
+        engine.progress.finish(self.job.target, result.as_json())
+        self._call(lambda db: engine.store.finish_resource(db, result))
+        self.done = True
+
+    def fail(self, error: LumioError) -> None:
+        """Do not push at all: what this resource hangs on has failed with `error`."""
+        self._error = error
+        self.finish()
+
+    # -- the work
+
+    def _work(self, action: Action, size: int) -> None:
+        """Send batch after batch, until there are no more or one must not go on."""
+        limit = max(size, self.resource.writes.at_once if self.resource.writes else size)
+        while self._error is None:
+            try:
+                self.engine.stop.check()
+                batch = self._call(lambda db: self._out.claim(db, action, limit))
+                if not batch:
+                    return
+                self._send_batch(batch, size)
+            except LumioError as error:
+                self._error = self._error or error
+
+    def _send_batch(self, batch: Sequence[Edit], size: int) -> None:
+        provider = self.provider
+        assert isinstance(provider, Writing)  # noqa: S101 only such have writes
+        columns = self._call(self._out.columns)
+        open_edits = {edit.trace: edit for edit in batch}
+        changes = [self._out.change_of(edit, columns) for edit in batch]
+        arrived: list[tuple[Edit, Receipt]] = []
+        try:
+            with understood(self.job.target):
+                for receipt in provider.write(self.resource, changes, self._send):
+                    edit = open_edits.pop(receipt.trace)
+                    arrived.append((edit, receipt))
+                    if len(arrived) >= size:
+                        self._settle(arrived)
+                        arrived = []
+        except LumioError as error:
+            self._settle(arrived)
+            self._settle([(e, _unanswered(e, error)) for e in open_edits.values()])
+            if not isinstance(error, RejectedError):
+                raise
+        else:
+            missing = [
+                (e, Receipt(e.trace, "unknown", message="the adapter gave no receipt"))
+                for e in open_edits.values()
+            ]
+            self._settle([*arrived, *missing])
+
+    def _settle(self, pairs: Sequence[tuple[Edit, Receipt]]) -> None:
+        if not pairs:
+            return
+        settled: Settled = self._call(lambda db: self._out.settle(db, pairs))
+        result = self.result
+        with self._lock:
+            result.sent += settled.sent
+            result.created += settled.created
+            result.updated += settled.updated
+            result.deleted += settled.deleted
+            result.failed += settled.failed
+            self._unknown += settled.unknown
+            self._again = self._again or settled.again
+            result.requests, result.retries = self.tally.requests, self.tally.retries
+        self.engine.progress.advance(self.job.target, len(pairs))
+
+    # -- small things
+
+    def _call(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return self.engine.writer.call(work)
+
+    def _send(self, call: Call) -> Reply:
+        return self.job.link.session.send(call, tally=self.tally)
+
+    def _waiting(self, seconds: float, reason: str) -> None:
+        self.engine.progress.waiting(self.job.target, reason, seconds)
+
+    def _warn(self, message: str) -> None:
+        self.result.warnings.append(message)
+        self.engine.progress.warn(message, self.job.target)
+
+
+def _unanswered(edit: Edit, error: LumioError) -> Receipt:
+    """The receipt of a change that the provider's module gave none for."""
+    if isinstance(error, RejectedError):
+        kind = "gone" if isinstance(error, GoneError) else "validation"
+        return Receipt(edit.trace, "failed", kind=kind, message=error.message)
+    in_doubt = error.code == OUTCOME_UNKNOWN or isinstance(error, BadReplyError)
+    return Receipt(edit.trace, "unknown" if in_doubt else "retry", message=error.message)
+
+
+def push_all(pushes: Sequence[Push]) -> None:
+    """Push a provider's resources: what is new, then what has changed, then what is to go.
+
+    A record that refers to one that was created in this very run is sent in the next round;
+    deletions go from the last resource to the first, since later ones refer to earlier ones.
+    """
+    ready = [push for push in pushes if push.begin()]
+    busy = bool(ready)
+    while busy:
+        busy = False
+        for action in FIRST:
+            for push in ready:
+                busy = push.send(action) or busy
+    for push in reversed(ready):
+        push.send("delete")
+    for push in pushes:
+        push.finish()
