@@ -23,7 +23,10 @@ HEAVY = (
     "lumio_cli.providers.hubspot", "lumio_cli.credentials", "lumio_cli.redact",
 )  # fmt: skip
 
-SHARED = ("__init__", "common", "render", "send_options", "send_render")
+SHARED = (
+    "__init__", "common", "records_io", "records_render", "render", "send_options", "send_render",
+    "two_way",
+)  # fmt: skip
 """What stands beside the commands and is none."""
 
 

@@ -379,8 +379,8 @@ def test_a_diff_for_people() -> None:
         '~ 2\n    age: 1 → (none)\n    stage: "lead" → "[b]customer\\x1b"\n'
         "- 3\n"
         "hubspot/deals (push)\n"
-        f'! 4\n    x: "{"y" * 90}" → "z"\n'
-        "Preview: 1 to create, 1 to update, 1 to delete, 1 to resolve, 4 182 unchanged. "
+        f'! 4\n    x: theirs "{"y" * 90}", ours "z"\n'
+        "Preview: 1 to create, 1 to update, 1 to delete, 1 conflict, 4 182 unchanged. "
         "Nothing was written.\n"
     )
 
@@ -389,7 +389,7 @@ def test_a_diff_on_a_terminal_cuts_long_values_and_keeps_the_sign_first() -> Non
     output, out, _ = make(out_tty=True, encoding="ascii")
     output.result({}, DIFF)
     text = ANSI.sub("", out.getvalue())
-    assert "yyy... -> " in text
+    assert 'yyy..., ours "z"' in text
     assert "\n+ 1\n" in text
 
 

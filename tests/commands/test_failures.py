@@ -80,7 +80,8 @@ def contacts(home: Path) -> tuple[int, int]:
 
 def test_where_there_is_no_hub(tmp_path: Path) -> None:
     assert answer(tmp_path, "list") == {"failures": [], "more": False}
-    assert answer(tmp_path, "retry") == {"stored": [], "failed": [], "left": [], "hints": []}
+    kinds = ("stored", "failed", "left", "pending", "closed", "hints")
+    assert answer(tmp_path, "retry") == {kind: [] for kind in kinds}
     assert "there is no failure 1" in answer(tmp_path, "show", "1", code=2)["error"]["message"]
     assert list(tmp_path.iterdir()) == []
 
@@ -150,7 +151,7 @@ def test_closed_by_hand(home: Path) -> None:
     assert "99" in unknown["error"]["message"]
     assert "deals" in letters(home)
     dropped = answer(home, "drop", number, number, "--yes")
-    assert dropped == {"dropped": [int(number)], "closed_before": []}
+    assert dropped == {"dropped": [int(number)], "closed_before": [], "edits_dropped": []}
     assert "deals" not in letters(home)
     assert letters(home, "--all")["deals"]["resolution"] == "dropped"
     assert answer(home, "drop", number, "--yes")["closed_before"] == [int(number)]

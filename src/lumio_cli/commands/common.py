@@ -133,6 +133,15 @@ SyncMode = Annotated[
     typer.Option(help="incremental reads what changed, full reads everything."),
 ]
 Direction = Annotated[Literal["pull", "push", "both"], typer.Option(help="Which way changes go.")]
+Conflicts = Annotated[
+    Literal["provider", "local", "newest", "ask"] | None,
+    typer.Option(
+        "--conflicts",
+        help="Whose value counts where both sides changed a field; else as the settings say.",
+        show_default=False,
+    ),
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show it, and change nothing.")]
 MaxWait = Annotated[str | None, typer.Option(metavar="SECONDS", help="Longest wait for a quota.")]
 MaxDelete = Annotated[
     str | None, typer.Option(metavar="PERCENT", help="Largest share that a sweep may delete.")
@@ -157,6 +166,15 @@ def seconds(flag: str, text: str | None) -> float | None:
         return None if text is None else parse_duration(text)
     except ValueError as error:
         raise UsageError(f"{flag}: {error}", hint="seconds, or 90s, 5m, 2h") from None
+
+
+def refuse_beside(ctx: typer.Context, flag: str, *names: str) -> None:
+    """Raises `UsageError` where one of these parameters was given, too: `flag` decides it."""
+    for name in names:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            shown = name if name == "targets" else f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag} cannot be combined with {shown}", hint=f"{flag} says it all")
 
 
 @contextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lumio_cli.commands.common import (
+    Conflicts,
     Direction,
     MaxDelete,
     MaxDuration,
@@ -28,6 +30,11 @@ def preview(
     targets: Targets = None,
     mode: SyncMode = "incremental",
     direction: Direction = "pull",
+    conflicts: Conflicts = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Keep it all as a plan, for `lumio sync --plan`."),
+    ] = None,
     limit: Annotated[int, typer.Option(min=0, help="Show at most that many changes.")] = 100,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="End with 10 where there are changes.")
@@ -40,6 +47,7 @@ def preview(
 ) -> int:
     """Show what a sync would create, update and delete. Writes nothing, locks nothing."""
     from lumio_cli.commands.render import preview_result
+    from lumio_cli.services import plan
     from lumio_cli.services import sync as service
     from lumio_cli.sync.model import has_changes
 
@@ -49,11 +57,20 @@ def preview(
         targets=targets or (),
         mode=mode,
         direction=direction,
+        conflicts=conflicts,
         max_duration=seconds("--max-duration", max_duration),
     )
+    output, kept = runtime.output, None
     with in_sandbox(runtime, sandbox, records) as chosen:
-        result = service.preview(chosen, request, limit, runtime.output.progress())
-    preview_result(runtime.output, result)
+        if out is None:
+            result = service.preview(chosen, request, limit, output.progress())
+        else:
+            result, kept = plan.preview_to_file(chosen, request, limit, out, output.progress())
+    preview_result(output, result, None if out is None else {"plan": kept})
+    if kept is not None:
+        output.note(f"the plan is in {kept}; `lumio sync --plan {out}` does it")
+    elif out is not None:
+        output.warn("no plan was written, since the preview is incomplete")
     if result.exit_code == 0 and exit_code and has_changes(result):
         return CHANGES
     return result.exit_code

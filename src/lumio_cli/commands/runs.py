@@ -1,22 +1,25 @@
-"""`lumio runs`: what earlier runs did."""
+"""`lumio runs`: what earlier runs did, and undoing it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from lumio_cli.commands.common import new_app, runtime_of
+from lumio_cli.commands.common import (
+    Conflicts,
+    DryRun,
+    MaxDuration,
+    Yes,
+    new_app,
+    runtime_of,
+    seconds,
+)
 from lumio_cli.output import Col, Table
 
-if TYPE_CHECKING:
-    from lumio_cli.output import Output
+app = new_app("Show earlier runs, and undo what one has pushed.")
 
-app = new_app("Show earlier runs.")
-
-TITLES = {"created": "new", "unchanged": "same", "deleted": "gone"}
-DROP = {"read": 4, "created": 1, "updated": 2, "unchanged": 6, "deleted": 4, "failed": 0}
-"""What a run counts, and which of it is left out first where the terminal is narrow."""
+Run = Annotated[str, typer.Argument(metavar="RUN", help="Its id, or how the id begins.")]
 
 
 @app.command("list")
@@ -25,6 +28,7 @@ def list_runs(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="So many, newest first.")] = 20,
 ) -> None:
     """Show the newest runs."""
+    from lumio_cli.commands.render import RUN_DROP, TITLES
     from lumio_cli.services.history import list_runs as service
 
     found = service(runtime_of(ctx), limit)
@@ -35,7 +39,10 @@ def list_runs(
         Col("duration_s", "took", "duration"),
         Col("mode", drop=3),
         Col("targets", kind="list", drop=2),
-        *(Col(name, TITLES.get(name, ""), "number", drop=drop) for name, drop in DROP.items()),
+        *(
+            Col(name, TITLES.get(name, ""), "number", drop, rare=name in ("sent", "conflicts"))
+            for name, drop in RUN_DROP.items()
+        ),
         Col("exit_code", "exit", "number", drop=5),
     ]
     rows = [{**run, **run["totals"]} for run in found]
@@ -43,38 +50,39 @@ def list_runs(
 
 
 @app.command()
-def show(
-    ctx: typer.Context,
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Its id, or how the id begins.")],
-) -> None:
+def show(ctx: typer.Context, run_id: Run) -> None:
     """Show a run: each resource, its error, and the changes of schemas it met."""
+    from lumio_cli.commands.render import run_result
     from lumio_cli.services.history import show_run
 
-    _show(runtime_of(ctx).output, show_run(runtime_of(ctx), run_id))
+    run_result(runtime_of(ctx).output, show_run(runtime_of(ctx), run_id))
 
 
 @app.command()
 def last(ctx: typer.Context) -> None:
     """Show the newest run."""
+    from lumio_cli.commands.render import run_result
     from lumio_cli.services.history import last_run
 
-    _show(runtime_of(ctx).output, last_run(runtime_of(ctx)))
+    run_result(runtime_of(ctx).output, last_run(runtime_of(ctx)))
 
 
-def _show(output: Output, run: dict[str, Any]) -> None:
-    names = ("run_id", "status", "started_at", "finished_at", "mode", "targets", "exit_code")
-    about = {**run, "targets": ", ".join(run["targets"])}
-    facts = [{"what": name.replace("_", " "), "value": about[name]} for name in names]
-    rows = [{**r, "target": f"{r['provider']}/{r['resource']}"} for r in run["resources"]]
-    shown = [Col("target", kind="id"), Col("status", kind="status"), Col("mode", drop=3)]
-    shown += [Col(name, TITLES.get(name, ""), "number") for name in DROP]
-    shown += [Col("requests", kind="number", drop=1), Col("duration_s", "took", "duration", drop=1)]
-    parts = [Table([Col("what", kind="id"), Col("value")], facts), Table(shown, rows)]
-    if errors := [{**row, **row["error"]} for row in rows if row["error"]]:
-        columns = [Col("target", kind="id"), Col("message", "error"), Col("hint")]
-        parts.append(Table(columns, errors, title="Errors"))
-    if run["drift"]:
-        drift = [Col("resource", kind="id"), Col("field", kind="id"), Col("change")]
-        drift += [Col("before"), Col("after"), Col("at", kind="time")]
-        parts.append(Table(drift, run["drift"], title="Changes of schemas"))
-    output.result(run, *parts)
+@app.command()
+def undo(
+    ctx: typer.Context,
+    run_id: Run,
+    conflicts: Conflicts = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    max_duration: MaxDuration = None,
+) -> int:
+    """Undo what a run has pushed: shows the plan, asks, and pushes the reverse.
+
+    What was edited since is left alone, unless --conflicts says whose value counts.
+    """
+    from lumio_cli.commands import two_way
+    from lumio_cli.services.sync import Request
+
+    limit = seconds("--max-duration", max_duration)
+    request = Request(conflicts=conflicts, max_duration=limit)
+    return two_way.undo(runtime_of(ctx), run_id, request, yes=yes, dry_run=dry_run)

@@ -22,30 +22,33 @@ _LONGEST = 60
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """`changes` as the contract's `preview` document has them; `totals` by action are complete
-    although the changes may be cut off at a limit. `verdict` closes it.
+    """`changes` as the contract's `preview` document has them; `totals` of pulls by action are
+    complete although the changes may be cut off at a limit, as are those of `pushes`. None: that
+    way was not asked for. `verdict` closes it.
     """
 
     changes: Sequence[Mapping[str, Any]]
-    totals: Mapping[str, int]
+    totals: Mapping[str, int] | None
     verdict: str = "Nothing was written."
+    pushes: Mapping[str, int] | None = None
 
 
 def write_diff(diff: Diff, stream: IO[str], look: Look) -> None:
-    """For people: grouped by resource, fields in alphabetical order."""
-    group = None
+    """For people: grouped by resource and direction, fields in alphabetical order."""
+    # Providers are read side by side: their changes come as they come.
+    groups: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for change in diff.changes:
         here = (change["provider"], change["resource"], change.get("direction", "pull"))
-        if here != group:
-            group = here
-            title = f"{here[0]}/{here[1]}" + (" (push)" if here[2] == "push" else "")
-            stream.write(look.paint(title, "strong") + "\n")
-        sign, style = SIGNS[change["action"]]
-        fields = sorted(change.get("fields", ()), key=lambda f: str(f["name"]))
-        head = f"{sign} {printable(str(change['id']))}"
-        stream.write(look.paint(head, style) + "\n")
-        for line in _fields(change["action"], fields, look):
-            stream.write(f"    {line}\n")
+        groups.setdefault(here, []).append(change)
+    for (provider, resource, direction), changes in groups.items():
+        title = f"{provider}/{resource}" + (" (push)" if direction == "push" else "")
+        stream.write(look.paint(title, "strong") + "\n")
+        for change in changes:
+            sign, style = SIGNS[change["action"]]
+            head = look.paint(f"{sign} {printable(str(change['id']))}", style)
+            stream.write(head + _clash(change) + "\n")
+            for line in _fields(change, look):
+                stream.write(f"    {line}\n")
     stream.write(_summary(diff) + "\n")
 
 
@@ -67,16 +70,32 @@ def write_diff_tsv(diff: Diff, stream: IO[str]) -> None:
             stream.write("\t".join(cells) + "\n")
 
 
-def _fields(action: str, fields: Iterable[Mapping[str, Any]], look: Look) -> Iterable[str]:
-    for field in fields:
+def _clash(change: Mapping[str, Any]) -> str:
+    """What kind of conflict it is."""
+    words = {
+        "edit": "changed on both sides",
+        "changed": f"deleted here, changed at {change['provider']}",
+        "deleted": f"changed here, deleted at {change['provider']}",
+    }
+    known = words.get(change.get("conflict", ""))
+    return f"  {known}" if known else ""
+
+
+def _fields(change: Mapping[str, Any], look: Look) -> Iterable[str]:
+    for field in sorted(change.get("fields", ()), key=lambda f: str(f["name"])):
         name = printable(str(field["name"]))
-        if action == "create":
-            yield f"{name}: {_value(field['after'], look)}"
-        elif action == "delete":
-            yield f"{name}: {_value(field['before'], look)}"
-        else:
-            before, after = _value(field["before"], look), _value(field["after"], look)
-            yield f"{name}: {look.paint(before, 'dim')} {look.arrow} {after}"
+        before, after = _value(field["before"], look), _value(field["after"], look)
+        match change["action"], change.get("conflict", ""):
+            case ("create", _) | (_, "deleted"):
+                yield f"{name}: {after}"
+            case ("delete", _):
+                yield f"{name}: {before}"
+            case (_, "changed"):
+                yield f"{name}: theirs {before}"
+            case ("conflict", _):
+                yield f"{name}: theirs {before}, ours {after}"
+            case _:
+                yield f"{name}: {look.paint(before, 'dim')} {look.arrow} {after}"
 
 
 def _value(value: Any, look: Look) -> str:
@@ -92,17 +111,27 @@ def _value(value: Any, look: Look) -> str:
 
 
 def _summary(diff: Diff) -> str:
-    words = {"create": "create", "update": "update", "delete": "delete", "conflict": "resolve"}
-    counted = [
-        f"{grouped(diff.totals.get(action, 0))} to {word}"
-        for action, word in words.items()
-        if action != "conflict" or diff.totals.get(action)
-    ]
-    unchanged = diff.totals.get("unchanged")
-    if unchanged is not None:
-        counted.append(f"{grouped(unchanged)} unchanged")
-    total = sum(diff.totals.get(action, 0) for action in SIGNS)
+    found = [totals for totals in (diff.totals, diff.pushes) if totals is not None]
+    total = sum(totals.get(action, 0) for totals in found for action in SIGNS)
     shown = len(diff.changes)
-    more = f" The first {shown} are shown." if shown < total else ""
-    lead = "Preview: " + ", ".join(counted) + "." if total else "No changes."
-    return f"{lead}{more} {diff.verdict}".rstrip()
+    more = f" The first {grouped(shown)} are shown." if shown < total else ""
+    end = f"{more} {diff.verdict}".rstrip()
+    if not total:
+        return f"No changes.{end}"
+    if diff.pushes is None:
+        return f"Preview: {_counted(diff.totals or {})}.{end}"
+    if diff.totals is None:
+        return f"Plan: {_counted(diff.pushes)}.{end}"
+    pulled, pushed = _counted(diff.totals), _counted(diff.pushes)
+    return f"Plan to pull: {pulled}.\nPlan to push: {pushed}.{end}"
+
+
+def _counted(totals: Mapping[str, int]) -> str:
+    words = [
+        f"{grouped(totals.get(action, 0))} to {action}" for action in ("create", "update", "delete")
+    ]
+    if conflicts := totals.get("conflict"):
+        words.append(f"{grouped(conflicts)} {'conflict' if conflicts == 1 else 'conflicts'}")
+    if (unchanged := totals.get("unchanged")) is not None:
+        words.append(f"{grouped(unchanged)} unchanged")
+    return ", ".join(words)

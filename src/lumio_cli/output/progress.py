@@ -40,12 +40,18 @@ def choose_progress(output: Output) -> Progress:
 
 def summary(target: str, result: Mapping[str, Any]) -> str:
     """`hubspot/contacts: succeeded, 1 250 read, 3 created, 4.2 s`; zeros are left out."""
-    counts = [f"{grouped(result[name])} {name}" for name in _COUNTS if result.get(name)]
+    counts = [
+        f"{grouped(result[name])} {name.removesuffix('s') if result[name] == 1 else name}"
+        for name in _COUNTS
+        if result.get(name)
+    ]
     if not counts and result.get("status") == "succeeded":
-        counts = ["nothing new"]
+        counts = ["nothing to push" if result.get("direction") == "push" else "nothing new"]
     if result.get("duration_s") is not None:
         counts.append(format_duration(float(result["duration_s"])))
     words = ", ".join([str(result.get("status", "done")), *counts])
+    if result.get("direction") == "push":
+        target = f"{target} (push)"
     error = result.get("error")
     if isinstance(error, Mapping):
         error = error.get("message")

@@ -1,24 +1,27 @@
-"""What `lumio failures` does: records that could not be stored, and what becomes of them."""
+"""What `lumio failures` does: records that could not be stored, edits that were refused, and what
+becomes of them.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from lumio_cli.clock import format_timestamp, parse_time
 from lumio_cli.errors import UsageError
-from lumio_cli.hub import records, runs
+from lumio_cli.hub import outbox, records, runs
 from lumio_cli.hub.runs import DeadLetter
-from lumio_cli.services.runlocks import busy_error, target_lock
+from lumio_cli.services.runlocks import hold_target
 from lumio_cli.sync.pages import prepare
 
 if TYPE_CHECKING:
     import sqlite3
 
+    from lumio_cli.hub.outbox import Edit
     from lumio_cli.hub.records import Row
     from lumio_cli.providers.base import Resource
     from lumio_cli.runtime import Runtime
@@ -32,7 +35,7 @@ def list_failures(
     runtime: Runtime, target: str | None = None, *, include_closed: bool = False, limit: int = 100
 ) -> list[Letter]:
     """Dead letters, newest first, without payloads. Raises `UsageError` for an unknown target."""
-    provider, resource = _parse(target)
+    provider, resource = parse_target(target)
     reader = runtime.hub_reader
     if reader is None:
         return []
@@ -57,46 +60,77 @@ def show_failure(runtime: Runtime, letter_id: int) -> Letter:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Ids of the dead letters that are closed now, and of those that were closed before."""
+    """Ids of the dead letters that are closed now, and of those that were closed before; of the
+    first, those whose edits were taken out of the outbox."""
 
     dropped: tuple[int, ...]
     closed_before: tuple[int, ...]
+    edits: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For `--output json`."""
-        return {"dropped": list(self.dropped), "closed_before": list(self.closed_before)}
+        return {
+            "dropped": list(self.dropped),
+            "closed_before": list(self.closed_before),
+            "edits_dropped": list(self.edits),
+        }
 
 
 def drop(runtime: Runtime, ids: Sequence[int], *, yes: bool) -> Dropped:
-    """Close dead letters by hand. Asks unless `yes`.
+    """Close dead letters by hand; edits that were refused are edits no longer. Asks unless `yes`.
 
     Raises `UsageError` for an unknown id (then none is closed) and where it is not confirmed.
     """
     letters = _find(runtime, ids)
-    count = "1 record" if len(letters) == 1 else f"{len(letters)} records"
-    runtime.prompt.confirm(
-        f"lumio will not try {count} again, unless the provider sends them anew.",
-        name="drop",
-        yes=yes,
-    )
+    runtime.prompt.confirm(_warning(letters), name="drop", yes=yes)
     now = format_timestamp(runtime.clock.time())
+    dropped, edits = [], []
     with runtime.hub.transaction() as db:
-        dropped = [
-            x["id"] for x in letters if runs.resolve_dead_letter(db, x["id"], "dropped", now)
-        ]
+        for letter in letters:
+            if not runs.resolve_dead_letter(db, letter["id"], "dropped", now):
+                continue
+            dropped.append(letter["id"])
+            edit = _edit(db, letter)
+            # One that was edited since is another edit, which nobody has refused yet.
+            if edit is not None and edit.status == "failed":
+                outbox.drop(db, edit.provider, edit.resource, edit.record)
+                edits.append(letter["id"])
     before = [x["id"] for x in letters if x["id"] not in dropped]
-    return Dropped(tuple(dropped), tuple(before))
+    return Dropped(tuple(dropped), tuple(before), tuple(edits))
+
+
+def _warning(letters: Sequence[Letter]) -> str:
+    """What dropping these comes to."""
+    pushes = sum(letter["direction"] == "push" for letter in letters)
+    pulls = len(letters) - pushes
+    words = []
+    if pulls:
+        count = "1 record" if pulls == 1 else f"{pulls} records"
+        words.append(f"lumio will not try {count} again, unless the provider sends them anew.")
+    if pushes:
+        count = "1 record" if pushes == 1 else f"{pushes} records"
+        words.append(f"The refused edits of {count} are lost: the hub shows the provider's values.")
+    return " ".join(words)
+
+
+def _edit(db: sqlite3.Connection, letter: Letter) -> Edit | None:
+    """The edit that a dead letter is about, if it is still there."""
+    if letter["direction"] != "push":
+        return None
+    return outbox.find(db, letter["provider"], letter["resource"], letter["record_id"])
 
 
 @dataclass(slots=True)
 class Retried:
     """What became of each dead letter: stored at last, failed again, or left, since the record
-    itself was not kept.
+    itself was not kept; of refused edits: pending again, or closed, since there is none any more.
     """
 
     stored: list[Letter] = field(default_factory=list)
     failed: list[Letter] = field(default_factory=list)
     left: list[Letter] = field(default_factory=list)
+    pending: list[Letter] = field(default_factory=list)
+    closed: list[Letter] = field(default_factory=list)
 
     @property
     def open(self) -> list[Letter]:
@@ -114,12 +148,15 @@ class Retried:
             "stored": [_short(letter) for letter in self.stored],
             "failed": [_short(letter) for letter in self.failed],
             "left": [_short(letter) for letter in self.left],
+            "pending": [_short(letter) for letter in self.pending],
+            "closed": [_short(letter) for letter in self.closed],
             "hints": [f"lumio sync {target} --mode full" for target in self.targets_left],
         }
 
 
 def retry(runtime: Runtime, ids: Sequence[int] = ()) -> Retried:
-    """Process kept records again, with today's settings; no ids: all that are open.
+    """Process kept records again, with today's settings, and let refused edits be pushed again; no
+    ids: all that are open.
 
     One transaction a resource. Raises `UsageError` for an unknown id, `BusyError` where a run
     holds a resource, `HubError`.
@@ -129,10 +166,33 @@ def retry(runtime: Runtime, ids: Sequence[int] = ()) -> Retried:
         letters = [x for x in _find(runtime, ids) if x["resolved_at"] is None]
     else:
         letters = list_failures(runtime, limit=EVERYTHING)
+    _retry_edits(runtime, [x for x in letters if x["direction"] == "push"], done)
+    letters = [x for x in letters if x["direction"] == "pull"]
     letters.sort(key=_target)
     for (provider, resource), group in groupby(letters, key=_target):
         _retry_resource(runtime, runtime.provider(provider).resource(resource), list(group), done)
     return done
+
+
+def _retry_edits(runtime: Runtime, letters: Sequence[Letter], done: Retried) -> None:
+    """Let the next push send them; it opens the letter anew where they are refused again."""
+    if not letters:
+        return
+    now = format_timestamp(runtime.clock.time())
+    with runtime.hub.transaction() as db:
+        for letter in letters:
+            edit = _edit(db, letter)
+            if edit is None:
+                runs.resolve_dead_letter(db, letter["id"], "needless", now)
+                done.closed.append(letter)
+                continue
+            if edit.status == "failed":
+                again = replace(
+                    edit, status="pending", kind=None, message=None, attempts=0, attempt_rid=None
+                )
+                outbox.save(db, again)
+            runs.resolve_dead_letter(db, letter["id"], "pending", now)
+            done.pending.append(letter)
 
 
 def _target(letter: Letter) -> tuple[str, str]:
@@ -144,7 +204,12 @@ def _retry_resource(
 ) -> None:
     provider = letters[0]["provider"]
     limit, now = runtime.settings.sync.max_record, format_timestamp(runtime.clock.time())
-    with _locked(runtime, provider, resource.name), runtime.hub.transaction() as db:
+    locks = runtime.paths.locks
+    with (
+        # No run is at the resource meanwhile: it may be about to store the same records.
+        hold_target(locks, provider, resource.name, "lumio failures retry"),
+        runtime.hub.transaction() as db,
+    ):
         records.ensure_table(db, provider, resource.name)
         for listed in letters:
             # One payload at a time: each may have a quarter of a megabyte.
@@ -164,21 +229,9 @@ def _retry_resource(
                 done.stored.append({**letter, "record_id": row.id})
 
 
-@contextmanager
-def _locked(runtime: Runtime, provider: str, resource: str) -> Iterator[None]:
-    """No run is at the resource meanwhile: it may be about to store the same records."""
-    lock = target_lock(runtime.paths.locks, provider, resource, what="lumio failures retry")
-    if not lock.try_acquire():
-        raise busy_error(f"{provider}/{resource}", lock.holder())
-    try:
-        yield
-    finally:
-        lock.release()
-
-
 def _record(letter: Letter) -> Any:
     """The record as the provider sent it; None where it was not kept, or not whole."""
-    if letter["payload"] is None or letter["direction"] != "pull":
+    if letter["payload"] is None:
         return None
     try:
         return json.loads(letter["payload"])
@@ -226,7 +279,7 @@ def _find(runtime: Runtime, ids: Sequence[int]) -> list[Letter]:
     return list(found.values())
 
 
-def _parse(target: str | None) -> tuple[str | None, str | None]:
+def parse_target(target: str | None) -> tuple[str | None, str | None]:
     """Provider and resource of a target. Raises `UsageError` for names that do not exist."""
     if target is None:
         return None, None

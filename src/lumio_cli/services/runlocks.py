@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from lumio_cli.errors import BusyError
@@ -91,6 +91,18 @@ def busy_error(target: str, holder: Holder | None) -> BusyError:
         f"{target} is being synced by another lumio run{who}",
         hint="--wait SECONDS waits for it, --if-running skip leaves it alone",
     )
+
+
+@contextmanager
+def hold_target(directory: Path, provider: str, resource: str, what: str) -> Iterator[None]:
+    """Keep runs away from a target meanwhile. `what` tells them who does; raises `BusyError`."""
+    lock = target_lock(make_private_dir(directory), provider, resource, what=what)
+    if not lock.try_acquire():
+        raise busy_error(f"{provider}/{resource}", lock.holder())
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def bury_dead_runs(hub: Hub, directory: Path, now: str) -> list[str]:

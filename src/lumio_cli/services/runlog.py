@@ -8,7 +8,10 @@ from typing import Any
 
 from lumio_cli.progress import Progress
 
-_COUNTS = ("read", "created", "updated", "unchanged", "deleted", "failed", "requests", "retries")
+_COUNTS = (
+    "read", "sent", "created", "updated", "unchanged", "deleted", "conflicts", "failed",
+    "requests", "retries",
+)  # fmt: skip
 
 
 class LoggedProgress:

@@ -1,0 +1,277 @@
+"""What `lumio conflicts` does: edits that a provider's own changes have met, and who is right."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from lumio_cli.clock import format_timestamp
+from lumio_cli.errors import UsageError
+from lumio_cli.hub import outbox, records, views
+from lumio_cli.hub.outbox import CHUNK, Edit
+from lumio_cli.hub.records import Held, raw_table
+from lumio_cli.services.failures import parse_target
+from lumio_cli.services.runlocks import hold_target
+from lumio_cli.sync import pending
+from lumio_cli.sync.merge import Merged, Policy, merge
+
+if TYPE_CHECKING:
+    from lumio_cli.runtime import Runtime
+
+BY_HAND = "by hand"
+"""What the history of records calls a decision that no run has made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A field of a conflict: what the edit was made on, what the provider has, what we have."""
+
+    name: str
+    base: Any
+    theirs: Any
+    ours: Any
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--output json`."""
+        return {"name": self.name, "base": self.base, "theirs": self.theirs, "ours": self.ours}
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """An edit that waits for a decision.
+
+    kind         edit: both sides changed `fields` | changed: deleted here, changed there |
+                 deleted: changed here, deleted there
+    others       fields that were edited here, too, and that nobody else has changed
+    edited_at    when it was edited here last; `changed_at` there, as far as that is known
+    """
+
+    provider: str
+    resource: str
+    id: str
+    kind: str
+    fields: Sequence[Side]
+    others: Sequence[Side]
+    edited_at: str
+    changed_at: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--output json`."""
+        return {
+            "provider": self.provider,
+            "resource": self.resource,
+            "id": self.id,
+            "kind": self.kind,
+            "edited_at": self.edited_at,
+            "changed_at": self.changed_at,
+            "fields": [side.as_json() for side in self.fields],
+            "others": [side.as_json() for side in self.others],
+        }
+
+
+def list_conflicts(runtime: Runtime, target: str | None, limit: int) -> list[Conflict]:
+    """At most `limit` conflicts, by target and record. Raises `UsageError` for an unknown one."""
+    wanted = parse_target(target)
+    reader = runtime.hub_reader
+    found: list[Conflict] = []
+    if reader is None:
+        return found
+    for name in _resources(reader.connection, *wanted):
+        for edit in _conflicts(reader.connection, *name):
+            if len(found) == limit:
+                return found
+            found.append(_told(reader.connection, edit))
+    return found
+
+
+def show_conflict(runtime: Runtime, target: str, record: str) -> Conflict:
+    """One conflict. Raises `UsageError` where the record has none."""
+    provider, resource = _one_resource(target)
+    reader = runtime.hub_reader
+    edit = None if reader is None else outbox.find(reader.connection, provider, resource, record)
+    if reader is None or edit is None or edit.status != "conflict":
+        raise UsageError(
+            f"{target} {record} has no conflict", hint="`lumio conflicts list` shows them"
+        )
+    return _told(reader.connection, edit)
+
+
+@dataclass(slots=True)
+class Resolved:
+    """What became of conflicts: our edits that wait for the next push, those that were given up
+    for the provider's values, those that are still undecided, and records that had none."""
+
+    pending: list[dict[str, str]] = field(default_factory=list)
+    given_up: list[dict[str, str]] = field(default_factory=list)
+    left: list[dict[str, str]] = field(default_factory=list)
+    none: list[dict[str, str]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--output json`."""
+        return {
+            "pending": self.pending,
+            "given_up": self.given_up,
+            "left": self.left,
+            "none": self.none,
+        }
+
+
+def resolve(
+    runtime: Runtime,
+    target: str,
+    ids: Sequence[str],
+    use: Policy,
+    *,
+    everything: bool = False,
+    column: str = "",
+) -> Resolved:
+    """Decide conflicts of a target: those of `ids`, or of `everything`; of one `column`, if given.
+
+    One transaction a resource. Raises `UsageError` where it is not said which, or for a column
+    that the view has not; `BusyError` where a run holds the target.
+    """
+    if bool(ids) == everything:
+        raise UsageError("name the records, or --all of them", hint="lumio conflicts list")
+    name, resource = parse_target(target)
+    if ids and resource is None:
+        raise UsageError(f"{target} has many resources", hint="records are of PROVIDER/RESOURCE")
+    done = Resolved()
+    if runtime.hub_reader is None:
+        done.none += [_entry(str(name), str(resource), record) for record in ids]
+        return done
+    for provider, each in _resources(runtime.hub_reader.connection, name, resource):
+        if resource is not None:
+            _check_column(runtime.hub_reader.connection, provider, each, column)
+        with (
+            hold_target(runtime.paths.locks, provider, each, "lumio conflicts resolve"),
+            runtime.hub.transaction() as db,
+        ):
+            wanted = list(dict.fromkeys(ids)) or [
+                edit.record for edit in _conflicts(db, provider, each) if _is_about(edit, column)
+            ]
+            now = format_timestamp(runtime.clock.time())
+            for start in range(0, len(wanted), CHUNK):
+                part = wanted[start : start + CHUNK]
+                _resolve(db, (provider, each), part, use, column, now, done)
+    return done
+
+
+def _resolve(
+    db: sqlite3.Connection,
+    name: tuple[str, str],
+    wanted: Sequence[str],
+    use: Policy,
+    column: str,
+    now: str,
+    done: Resolved,
+) -> None:
+    edits = {}
+    for record in wanted:
+        edit = outbox.find(db, *name, record)
+        if edit is None or edit.status != "conflict" or not _is_about(edit, column):
+            done.none.append(_entry(*name, record))
+        else:
+            edits[record] = edit
+    if column:
+        held = records.held(db, raw_table(*name), list(edits))
+        for record, edit in edits.items():
+            pending.keep(db, edit, _one_column(db, edit, held[record], use, column), BY_HAND, now)
+    elif edits:
+        pending.reconcile(db, *name, use, run_id=BY_HAND, now=now, only=list(edits))
+    for record, edit in edits.items():
+        left = outbox.find(db, *name, record)
+        kept = left if left is not None else outbox.find(db, *name, f"new-{edit.key}")
+        if kept is None:
+            done.given_up.append(_entry(*name, record))
+        elif kept.status == "conflict":
+            done.left.append(_entry(*name, record))
+        else:
+            done.pending.append(_entry(*name, kept.record))
+
+
+def _is_about(edit: Edit, column: str) -> bool:
+    conflict = edit.conflict or {}
+    return not column or (conflict.get("kind") == "edit" and column in conflict["fields"])
+
+
+def _one_column(
+    db: sqlite3.Connection, edit: Edit, theirs: Held, use: Policy, column: str
+) -> Merged:
+    """The edit with one of its fields decided, and the others as undecided as they were."""
+    columns = {c.name: c for c in views.read_columns(db, edit.provider, edit.resource)}
+
+    def values(wanted: Sequence[views.ViewColumn], payload: str) -> Mapping[str, Any]:
+        return views.values_of(db, wanted, payload)
+
+    alone = replace(edit, edits={column: edit.edits[column]}, base={column: edit.base.get(column)})
+    decided = merge(alone, theirs, columns, values, use)
+    edits, base = dict(edit.edits), dict(edit.base)
+    if decided.edit is None:
+        del edits[column]
+        base.pop(column, None)
+    else:
+        base[column] = decided.edit.base[column]
+    if not edits:
+        return decided
+    whole = replace(edit, edits=edits, base=base, version=edit.version + 1)
+    return Merged(merge(whole, theirs, columns, values, "ask").edit, decided.given_up)
+
+
+def _told(db: sqlite3.Connection, edit: Edit) -> Conflict:
+    conflict = edit.conflict or {}
+    theirs = conflict.get("fields") or {}
+    kind = str(conflict.get("kind", "edit"))
+    gone = kind == "deleted"
+    names = list(edit.edits) if gone else list(theirs)
+    held = records.held(db, raw_table(edit.provider, edit.resource), [edit.record])
+    other = None if edit.record not in held else held[edit.record].updated_at
+    return Conflict(
+        edit.provider,
+        edit.resource,
+        edit.record,
+        kind,
+        [Side(n, edit.base.get(n), theirs.get(n), edit.edits.get(n)) for n in sorted(names)],
+        [
+            Side(n, edit.base.get(n), edit.base.get(n), value)
+            for n, value in sorted(edit.edits.items())
+            if n not in names
+        ],
+        edit.edited_at,
+        None if gone else other,
+    )
+
+
+def _conflicts(db: sqlite3.Connection, provider: str, resource: str) -> Iterator[Edit]:
+    return outbox.walk(db, provider, resource, status=("conflict",))
+
+
+def _resources(
+    db: sqlite3.Connection, provider: str | None, resource: str | None
+) -> list[tuple[str, str]]:
+    """What is meant, of all that has edits; a resource that is named, in any case."""
+    if provider is not None and resource is not None:
+        return [(provider, resource)]
+    return [name for name in outbox.resources(db) if provider in (None, name[0])]
+
+
+def _one_resource(target: str) -> tuple[str, str]:
+    provider, resource = parse_target(target)
+    if provider is None or resource is None:
+        raise UsageError(f"{target} has many resources", hint="name one: PROVIDER/RESOURCE")
+    return provider, resource
+
+
+def _check_column(db: sqlite3.Connection, provider: str, resource: str, column: str) -> None:
+    from lumio_cli.providers.base import suggest
+
+    known = [c.name for c in views.read_columns(db, provider, resource)]
+    if column and column not in known:
+        raise UsageError(
+            f"{provider}/{resource} has no field {column!r}", hint=suggest(column, known, "fields")
+        )
+
+
+def _entry(provider: str, resource: str, record: str) -> dict[str, str]:
+    return {"provider": provider, "resource": resource, "id": record}

@@ -1,0 +1,150 @@
+"""`lumio records export`: a view's rows as CSV or JSON lines, written as they are read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from lumio_cli.errors import UsageError
+from lumio_cli.hub import browse
+from lumio_cli.paths import expand
+from lumio_cli.redact import escape_control
+from lumio_cli.services.records.place import find
+from lumio_cli.services.records.source import Format
+
+if TYPE_CHECKING:
+    from lumio_cli.runtime import Runtime
+
+_BETWEEN = 1000
+"""Rows between two looks at whether to stop."""
+_LINES = (".jsonl", ".ndjson")
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """How many records were written, in which form, and where to; None: to stdout."""
+
+    target: str
+    records: int
+    format: Format
+    path: Path | None
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--output json`."""
+        return {
+            "target": self.target,
+            "records": self.records,
+            "format": self.format,
+            "file": None if self.path is None else str(self.path),
+        }
+
+
+def export(
+    runtime: Runtime,
+    target: str,
+    *,
+    where: str = "",
+    columns: str | None = None,
+    format: Format | None = None,
+    out: str | None = None,
+    payload: bool = False,
+) -> Exported:
+    """Write a resource's records to the file `out`, whole or not at all, or to stdout.
+
+    `columns` are names with commas between them, None: the id and all that the provider gives.
+    `format` None: as the file's suffix says, else CSV. `payload`: the provider's own JSON instead
+    of columns. Raises `UsageError` for names and conditions that make no sense and for a file that
+    cannot be written, `LumioError`.
+    """
+    place = find(runtime, target)
+    path = None if out is None else expand(out, UsageError).absolute()
+    lines = payload or (path is not None and path.suffix.lower() in _LINES)
+    form = format or ("jsonl" if lines else "csv")
+    if payload and (form == "csv" or columns):
+        raise UsageError("--payload needs JSON lines and no --columns", hint="--format jsonl")
+    names = ["_payload"] if payload else place.chosen(columns) or ["id", *place.fields]
+    count = 0
+    with place.reading(runtime) as db:
+        rows = browse.select(db, place.view, names, where=where)
+        # A condition that makes no sense is told of before anything is written.
+        first = list(islice(rows, 1))
+        with _opened(runtime, path) as (stream, terminal):
+            write = _writer(runtime, stream, names, form, payload=payload, terminal=terminal)
+            for count, row in enumerate(chain(first, rows), 1):
+                write(row)
+                if count % _BETWEEN == 0:
+                    runtime.stop.check()
+    return Exported(place.target, count, form, path)
+
+
+def _writer(
+    runtime: Runtime,
+    stream: IO[str],
+    names: Sequence[str],
+    format: Format,
+    *,
+    payload: bool,
+    terminal: bool,
+) -> Callable[[Sequence[Any]], object]:
+    """What writes one row. On a terminal nothing gets through that it would act upon."""
+    if format == "csv":
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(map(_escaped, names) if terminal else names)
+        return lambda row: table.writerow(map(_escaped, row) if terminal else row)
+    if payload and not terminal:
+        return lambda row: stream.write(f"{row[0]}\n")
+
+    import orjson
+
+    def line(row: Sequence[Any]) -> None:
+        found = json.loads(row[0]) if payload else dict(zip(names, row, strict=True))
+        text = runtime.output.encode(found) if terminal else orjson.dumps(found).decode()
+        stream.write(f"{text}\n")
+
+    return line
+
+
+def _escaped(value: Any) -> Any:
+    return escape_control(value) if isinstance(value, str) else value
+
+
+@contextmanager
+def _opened(runtime: Runtime, path: Path | None) -> Iterator[tuple[IO[str], bool]]:
+    """Where to write, in UTF-8 whatever the locale; and whether it is a terminal."""
+    if path is None:
+        with _stdout(runtime) as found:
+            yield found
+        return
+    part = path.with_name(f"{path.name}.part")
+    try:
+        try:
+            with part.open("w", encoding="utf-8", newline="") as file:
+                yield file, False
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {path}: {error.strerror}") from None
+
+
+@contextmanager
+def _stdout(runtime: Runtime) -> Iterator[tuple[IO[str], bool]]:
+    stdout = runtime.output.stdout
+    raw = getattr(stdout, "buffer", None)
+    if raw is None or stdout.isatty():
+        yield stdout, stdout.isatty()
+        return
+    stdout.flush()
+    text = io.TextIOWrapper(raw, encoding="utf-8", newline="", write_through=False)
+    try:
+        yield text, False
+    finally:
+        # The buffer is the process's own, and goes on after this.
+        text.detach()

@@ -1,0 +1,81 @@
+"""Values that were typed or read from a file, as the view would show them."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from lumio_cli.providers.values import as_text, meaning
+
+if TYPE_CHECKING:
+    from lumio_cli.hub.views import ViewColumn
+
+_LONGEST = 40
+"""Characters of a value that a message repeats."""
+_TAKES = {
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "datetime": "a time such as 2026-01-31T09:30:00Z, or a day",
+    "epoch": "a time such as 2026-01-31T09:30:00Z, or a day",
+    "epoch_ms": "a time such as 2026-01-31T09:30:00Z, or a day",
+    "json": "JSON",
+}
+
+
+def given(column: ViewColumn, value: Any) -> Any:
+    """A value that was typed or read from a file, as the view would show it; None is nothing.
+
+    Raises ValueError that says what the column takes.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, dict | list):
+        if column.kind != "json":
+            raise _misfit(column, value)
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = as_text(column.kind, str(value).lower() if isinstance(value, bool) else value) or ""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(f"{column.name} takes text in UTF-8, without zero bytes")
+    match column.kind:
+        case "boolean" if text in ("true", "false"):
+            return int(text == "true")
+        case "integer" if re.fullmatch(r"-?\d+", text) and -(1 << 63) <= int(text) < 1 << 63:
+            return int(text)
+        case "number" if _is_finite(text):
+            return meaning("number", "exact", text)
+        case "datetime" | "epoch" | "epoch_ms" if isinstance(
+            meaning(column.kind, "exact", text), int
+        ):
+            return text
+        case "json" if column.same == "set" or _is_json(text):
+            return text
+        case "text":
+            return text
+    raise _misfit(column, value)
+
+
+def _misfit(column: ViewColumn, value: Any) -> ValueError:
+    text = str(value)
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return ValueError(f"{column.name} takes {_TAKES.get(column.kind, 'text')}, not {text!r}")
+
+
+def _is_finite(text: str) -> bool:
+    try:
+        number = meaning("number", "exact", text)
+        return not isinstance(number, str) and math.isfinite(number) and abs(number) < 1 << 63
+    except OverflowError:
+        return False
+
+
+def _is_json(text: str) -> bool:
+    import orjson
+
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True

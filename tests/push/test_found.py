@@ -1,0 +1,54 @@
+"""Histories that once ended badly, each made as short as it can be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lumio_cli.providers.values import meaning
+from model.depot import Shape
+from model.world import Fault, World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    home = tmp_path / "home"
+    home.mkdir()
+    made = World(home, Shape())
+    made.server.create("provider", "people", {"name": "Ana"})
+    made.sync("pull", "ask")
+    made.sql("INSERT INTO depot_people (name, age, mail) VALUES ('Bia', 5, 'b@x.example')")
+    yield made
+    made.close()
+
+
+def names(world: World) -> list[str]:
+    return sorted(str(r["name"]) for r in world.server.live["people"].values())
+
+
+def test_a_new_record_edited_while_it_is_in_doubt_is_found_and_then_edited(world: World) -> None:
+    world.sync("push", "ask", fault=Fault("killed after"))
+    world.sql("UPDATE depot_people SET age = 7, mail = 'c@x.example' WHERE name = 'Bia'")
+    for _ in range(2):
+        world.clock.advance(100.0)
+        world.sync("both", "ask")
+    assert names(world) == ["Ana", "Bia"]
+    (found,) = (r for r in world.server.live["people"].values() if r["name"] == "Bia")
+    assert (found["fields"]["age"], found["fields"]["mail"]) == ("7", "c@x.example")
+    assert world.sql("SELECT * FROM lumio_outbox") == []
+
+
+def test_a_new_record_deleted_while_it_is_refused_is_forgotten(world: World) -> None:
+    def delete() -> None:
+        world.sql("DELETE FROM depot_people WHERE name = 'Bia'")
+
+    world.sync("push", "ask", fault=Fault("refused", edit=delete))
+    assert world.sql("SELECT * FROM lumio_outbox") == []
+    world.sync("push", "ask")
+    assert (names(world), world.server.twins) == (["Ana"], [])
+
+
+def test_an_empty_set_is_nothing() -> None:
+    assert meaning("json", "set", "[]") is None
