@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from lumio_cli.providers.values import meaning
+from lumio_cli.sync.merge import Policy
 from model.depot import Shape
-from model.world import Fault, World
+from model.world import Fault, FaultKind, World
 
 
 @pytest.fixture
@@ -37,6 +38,31 @@ def test_a_new_record_edited_while_it_is_in_doubt_is_found_and_then_edited(world
     assert names(world) == ["Ana", "Bia"]
     (found,) = (r for r in world.server.live["people"].values() if r["name"] == "Bia")
     assert (found["fields"]["age"], found["fields"]["mail"]) == ("7", "c@x.example")
+    assert world.sql("SELECT * FROM lumio_outbox") == []
+
+
+@pytest.mark.parametrize("policy", ["ask", "provider"])
+@pytest.mark.parametrize("kind", ["lost", "killed after"])
+def test_an_edit_after_one_that_got_no_answer_is_no_conflict_with_ourselves(
+    world: World, kind: FaultKind, policy: Policy
+) -> None:
+    world.sql("UPDATE depot_people SET age = 7 WHERE name = 'Ana'")
+    world.sync("push", policy, fault=Fault(kind, at=1))
+    world.sql("UPDATE depot_people SET age = 8 WHERE name = 'Ana'")
+    world.clock.advance(100.0)
+    world.sync("both", policy)
+    (found,) = (r for r in world.server.live["people"].values() if r["name"] == "Ana")
+    assert found["fields"]["age"] == "8"
+
+
+def test_an_edit_taken_back_after_it_got_no_answer_is_taken_back_there(world: World) -> None:
+    world.sql("UPDATE depot_people SET age = 7 WHERE name = 'Ana'")
+    world.sync("push", "ask", fault=Fault("lost", at=1))
+    world.sql("UPDATE depot_people SET age = NULL WHERE name = 'Ana'")
+    world.clock.advance(100.0)
+    world.sync("both", "ask")
+    (found,) = (r for r in world.server.live["people"].values() if r["name"] == "Ana")
+    assert found["fields"]["age"] == ""
     assert world.sql("SELECT * FROM lumio_outbox") == []
 
 

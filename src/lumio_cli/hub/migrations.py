@@ -105,7 +105,7 @@ def _m004_two_ways(db: sqlite3.Connection) -> None:
         """CREATE TABLE lumio_outbox (
             provider TEXT NOT NULL, resource TEXT NOT NULL, record TEXT NOT NULL,
             action TEXT NOT NULL, edits TEXT NOT NULL DEFAULT '{}',
-            base TEXT NOT NULL DEFAULT '{}', status TEXT NOT NULL DEFAULT 'pending',
+            base TEXT NOT NULL DEFAULT '{}', sent TEXT, status TEXT NOT NULL DEFAULT 'pending',
             version INTEGER NOT NULL DEFAULT 1,
             key TEXT NOT NULL DEFAULT (lower(hex(randomblob(8)))), conflict TEXT, kind TEXT,
             message TEXT, run_id TEXT, attempts INTEGER NOT NULL DEFAULT 0, attempted_at TEXT,

@@ -35,6 +35,7 @@ class Edit:
     edits         the new values by the view's columns, as the view shows them
     base          those that they were made on; of a deletion, all that could be edited
                   of a new record that is under way, those that were sent
+    sent          what was sent of it, where the provider may have that by now
     status        pending | sending: a run is at it | unknown: it was sent, and nobody can say
                   whether it was applied | conflict | failed: there is a dead letter
     version       grows with each edit, so that one made while it is sent is noticed
@@ -60,6 +61,7 @@ class Edit:
     attempted_at: str | None = None
     attempt_rid: int | None = None
     edited_at: str = ""
+    sent: Mapping[str, Any] | None = None
 
     @property
     def trace(self) -> str:
@@ -68,7 +70,7 @@ class Edit:
 
 
 _COLUMNS = tuple(Edit.__dataclass_fields__)
-_JSON = ("edits", "base", "conflict")
+_JSON = ("edits", "base", "sent", "conflict")
 
 
 def _read(row: Sequence[Any]) -> Edit:
@@ -76,8 +78,9 @@ def _read(row: Sequence[Any]) -> Edit:
     for name in _JSON:
         if values[name] is not None:
             values[name] = json.loads(values[name])
-    for name in ("edits", "base"):
-        values[name] = {column: _plain(value) for column, value in values[name].items()}
+    for name in ("edits", "base", "sent"):
+        if values[name] is not None:
+            values[name] = {column: _plain(value) for column, value in values[name].items()}
     return Edit(**values)
 
 
@@ -190,11 +193,11 @@ def resources(db: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 def claim(db: sqlite3.Connection, edits: Sequence[Edit], run_id: str, now: str) -> None:
-    """Note that a run sends these now; of a new record also the values, as its base: they are what
-    to look for, should the answer be lost and the record be edited before it is found."""
+    """Note that a run sends these now, and what it sends. Of a new record in doubt, what was sent
+    first stays: that is what may be there."""
     db.executemany(
         "UPDATE lumio_outbox SET status = 'sending',"
-        " base = CASE action WHEN 'create' THEN edits ELSE base END,"
+        " sent = CASE WHEN attempt_rid IS NULL THEN edits ELSE coalesce(sent, edits) END,"
         " run_id = ?, attempts = attempts + 1, attempted_at = ?"
         " WHERE provider = ? AND resource = ? AND record = ?",
         [(run_id, now, e.provider, e.resource, e.record) for e in edits],

@@ -14,7 +14,7 @@ from lumio_cli.hub.records import raw_table
 from lumio_cli.hub.views import RESERVED, Abilities, ViewColumn, expression, quote, view_name
 
 NEW_ID = "'new-' || lower(hex(randomblob(8)))"
-UNDER_WAY = "status IN ('sending', 'unknown')"
+UNDER_WAY = "(status IN ('sending', 'unknown') OR sent IS NOT NULL)"
 """An edit that the provider may have by now: taking it back is another edit."""
 
 
@@ -202,7 +202,9 @@ class _Maker:
             " json_each(lumio_outbox.base)) UNION ALL SELECT key, value"
             " FROM json_each(lumio_outbox.base))),"
             " version = version + 1, edited_at = excluded.edited_at,"
-            f" status = CASE WHEN {UNDER_WAY} THEN status ELSE 'pending' END;",
+            # A new record that may be there is looked for, and then deleted.
+            " status = CASE WHEN status IN ('sending', 'unknown') THEN status"
+            " WHEN attempt_rid IS NOT NULL THEN 'unknown' ELSE 'pending' END;",
         )
 
     def _trigger(self, suffix: str, event: str, body: str, when: str = "") -> str:

@@ -36,7 +36,7 @@ class Found:
 
 def sent_values(edit: Edit) -> Mapping[str, Any]:
     """What was sent of a new record, whatever was edited since."""
-    return edit.base or edit.edits
+    return edit.edits if edit.sent is None else edit.sent
 
 
 class Doubt:
@@ -59,28 +59,35 @@ class Doubt:
         self, doubtful: Sequence[Edit], seen_until: float | None, lookback: float
     ) -> Iterator[tuple[Edit, Found]]:
         """Each edit with what became of it."""
-        wanted = {edit.record: self._meanings(edit) for edit in doubtful}
-        names = sorted({name for values in wanted.values() for name in values})
+        wanted = {
+            edit.record: [self._meanings(sent_values(edit)), self._meanings(edit.edits)]
+            for edit in doubtful
+        }
+        names = sorted({name for both in wanted.values() for one in both for name in one})
         came = self._came(min(e.attempt_rid or 0 for e in doubtful), names)
         taken: set[str] = set()
         for edit in doubtful:
-            mine = wanted[edit.record]
+            mine = [values for values in wanted[edit.record] if values]
             later = [
                 (record, values)
                 for rid, record, values in came
                 if rid > (edit.attempt_rid or 0) and record not in taken
             ]
-            exact = [record for record, values in later if mine and _share(mine, values) == 1.0]
+            shares = {
+                record: max((_share(one, values) for one in mine), default=0.0)
+                for record, values in later
+            }
+            exact = [record for record, share in shares.items() if share == 1.0]
             if exact:
                 taken.add(exact[0])
                 yield edit, Found(record=exact[0])
                 continue
-            near = [record for record, values in later if mine and _share(mine, values) >= LIKE]
+            near = [record for record, share in shares.items() if share >= LIKE]
             yield edit, Found(edit=self._left(edit, near, seen_until, lookback))
 
-    def _meanings(self, edit: Edit) -> dict[str, Any]:
+    def _meanings(self, values: Mapping[str, Any]) -> dict[str, Any]:
         found = {}
-        for name, value in sent_values(edit).items():
+        for name, value in values.items():
             column = self.columns.get(name)
             if column is not None:
                 meant = meaning(column.kind, column.same, value)
@@ -112,7 +119,8 @@ class Doubt:
         if near:
             return replace(
                 edit,
-                base={},
+                sent=None,
+                attempt_rid=None,
                 status="failed",
                 kind="unsettled",
                 message=f"whether it was created is not known; {near[0]} came since and is like it."
@@ -122,11 +130,11 @@ class Doubt:
             return None
         if sure:
             return replace(
-                edit, base={}, status="pending", attempt_rid=None, attempts=0, message=None
+                edit, sent=None, status="pending", attempt_rid=None, attempts=0, message=None
             )
         if edit.action == "create" and any(edit.edits.get(name) for name in self.unique):
             # The provider takes no second record with that value: it can be sent again.
-            return replace(edit, base={}, status="pending")
+            return replace(edit, status="pending")
         return replace(
             edit,
             message="whether it was created is not known yet; the next push looks for it first",

@@ -30,6 +30,17 @@ class Merged:
     given_up: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
 
 
+REVIVED = "revived"
+"""The kind of note (in place of a conflict) that an edit has which creates a record anew that the
+provider has deleted: `of` which, the `base` of the edit, and what was `made` of it then."""
+
+
+def about(edit: Edit) -> str:
+    """The record that an edit is about, by the provider's id where it has ever had one."""
+    note = edit.conflict or {}
+    return str(note["of"]) if note.get("kind") == REVIVED else edit.record
+
+
 def same(column: ViewColumn, one: Any, other: Any) -> bool:
     """Whether two values of a column mean the same to the provider."""
     return bool(meaning(column.kind, column.same, one) == meaning(column.kind, column.same, other))
@@ -46,7 +57,10 @@ def merge(
 
     Returns the very same edit where there is nothing to change about it.
     """
-    if theirs is None or edit.action == "create":
+    if edit.action == "create":
+        back = theirs is not None and not theirs.gone and about(edit) != edit.record
+        return _restored(edit, theirs, columns, values, policy) if back and theirs else Merged(edit)
+    if theirs is None:
         return Merged(edit)
     if edit.action == "update":
         if theirs.gone:
@@ -75,6 +89,8 @@ def _edited(
         if same(column, mine, their):
             del edits[name]
             base.pop(name, None)
+        elif _is_ours(edit, column, their):
+            base[name] = their
         elif not same(column, base.get(name), their):
             winner = _winner(policy, edit, theirs)
             if winner == "provider":
@@ -113,11 +129,43 @@ def _edited_and_gone(
                 base={},
                 status="pending",
                 version=edit.version + 1,
-                conflict=None,
+                conflict={
+                    "kind": REVIVED,
+                    "of": edit.record,
+                    "base": dict(edit.base),
+                    "made": whole,
+                },
             )
         )
     # Nobody says when it was deleted, so that `newest` cannot tell either.
     return Merged(_kept(edit, edit.edits, edit.base, {"kind": "deleted", "fields": {}}))
+
+
+def _restored(
+    edit: Edit,
+    theirs: Held,
+    columns: Mapping[str, ViewColumn],
+    values: Values,
+    policy: Policy,
+) -> Merged:
+    """What was to be created anew is there again: the edit is one of that record."""
+    note = edit.conflict or {}
+    base, edits = dict(note["base"]), {}
+    for name, value in edit.edits.items():
+        made = note["made"].get(name)
+        if name in base or name not in columns or not same(columns[name], value, made):
+            edits[name] = value
+            base.setdefault(name, made)
+    again = replace(
+        edit,
+        record=note["of"],
+        action="update",
+        edits=edits,
+        base=base,
+        conflict=None,
+        version=edit.version + 1,
+    )
+    return merge(again, theirs, columns, values, policy)
 
 
 def _deleted(
@@ -129,13 +177,23 @@ def _deleted(
 ) -> Merged:
     known = [columns[name] for name in edit.base if name in columns]
     now = values(known, theirs.payload)
-    changed = {c.name: now[c.name] for c in known if not same(c, edit.base[c.name], now[c.name])}
+    changed = {
+        c.name: now[c.name]
+        for c in known
+        if not same(c, edit.base[c.name], now[c.name]) and not _is_ours(edit, c, now[c.name])
+    }
     winner = _winner(policy, edit, theirs) if changed else "local"
     if winner == "provider":
         return Merged(None, {name: (None, value) for name, value in changed.items()})
     if winner == "local":
         return Merged(_kept(edit, edit.edits, {**edit.base, **changed}, None))
     return Merged(_kept(edit, edit.edits, edit.base, {"kind": "changed", "fields": changed}))
+
+
+def _is_ours(edit: Edit, column: ViewColumn, their: Any) -> bool:
+    """Whether the provider has what we sent, although it never said so."""
+    sent = edit.sent or {}
+    return column.name in sent and same(column, sent[column.name], their)
 
 
 def _winner(policy: Policy, edit: Edit, theirs: Held) -> Policy:

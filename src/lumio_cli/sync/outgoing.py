@@ -252,7 +252,9 @@ class Outgoing:
                     edits=left,
                     base=base,
                     status="pending",
+                    sent=None,
                     attempt_rid=None,
+                    conflict=None,
                     kind=None,
                     message=None,
                 ),
@@ -284,9 +286,6 @@ class Outgoing:
         if current is None:
             return
         new = outbox.is_local(edit.record)
-        sent = current.base
-        if new:
-            current = replace(current, base={})
         if new and current.action == "delete" and receipt.status in ("retry", "failed"):
             # It was deleted here meanwhile, and was never there.
             outbox.drop(db, *self.name, edit.record)
@@ -294,26 +293,33 @@ class Outgoing:
         if receipt.status == "unknown" and new:
             rid = records.last_rid(db, self.table)
             doubt = rid if current.attempt_rid is None else current.attempt_rid
-            current = replace(
-                current, base=sent, status="unknown", message=receipt.message, attempt_rid=doubt
-            )
+            current = replace(current, status="unknown", message=receipt.message, attempt_rid=doubt)
             settled.unknown += 1
         elif receipt.status in ("unknown", "retry") or receipt.kind == "transient":
-            current = replace(current, status="pending", message=receipt.message or None)
+            # Of a new record that was not taken, nothing is there. Another may have been changed.
+            sent = current.sent if not new or current.attempt_rid is not None else None
+            current = replace(current, status="pending", sent=sent, message=receipt.message or None)
             settled.again = settled.again or receipt.message or "the provider did not take it"
         elif receipt.kind == "gone" and edit.action == "update":
             self._found_gone(db, current)
             return
         elif receipt.kind == "conflict" and new and current.attempt_rid is not None:
             # What is there already may be what was sent before, and got no answer.
-            current = replace(current, base=sent, status="unknown", message=receipt.message)
+            current = replace(current, status="unknown", message=receipt.message)
             settled.unknown += 1
         elif current.version != edit.version:
             # It was edited meanwhile, maybe for the better.
-            current = replace(current, status="pending", message=receipt.message)
+            current = replace(current, status="pending", sent=None, message=receipt.message)
             settled.failed += 1
         else:
-            current = replace(current, status="failed", kind=receipt.kind, message=receipt.message)
+            current = replace(
+                current,
+                status="failed",
+                sent=None,
+                attempt_rid=None,
+                kind=receipt.kind,
+                message=receipt.message,
+            )
             settled.failed += 1
             self._bury(db, current, receipt)
         outbox.save(db, current)
@@ -378,14 +384,20 @@ class Outgoing:
             self._note(edit, record, {n: (None, v) for n, v in edit.edits.items()}, "create")
             outbox.drop(db, *self.name, edit.record)
             gone = replace(
-                edit, record=record, edits={}, base={}, status="pending", attempt_rid=None
+                edit,
+                record=record,
+                edits={},
+                base={},
+                sent=None,
+                status="pending",
+                attempt_rid=None,
             )
             outbox.save(db, gone)
             return
         sent = dict(sent_values(edit))
         if sent != edit.edits:
             # It was edited while it was in doubt.
-            edit = replace(edit, edits=sent, base={}, version=edit.version - 1)
+            edit = replace(edit, edits=sent, version=edit.version - 1)
         self._adopt(db, edit, record, columns)
         outbox.rename(db, self.name[0], {edit.record: record})
         runs.resolve_push(db, *self.name, [edit.record], "sent", self.store.now())

@@ -13,7 +13,7 @@ from lumio_cli.hub.outbox import CHUNK, Edit
 from lumio_cli.hub.records import Held, raw_table
 from lumio_cli.hub.views import ViewColumn
 from lumio_cli.providers.base import dig
-from lumio_cli.sync.merge import Merged, Policy, merge
+from lumio_cli.sync.merge import Merged, Policy, about, merge
 
 Overlay = Callable[[Edit, Held | None], Held | None]
 """The hub's record, or what a preview has seen in its place."""
@@ -51,7 +51,7 @@ def chunk(
     else:
         edits = outbox.read(db, provider, resource, after=after, since=since)
     following = edits[-1].record if only is None and len(edits) == CHUNK else None
-    held = records.held(db, raw_table(provider, resource), [e.record for e in edits])
+    held = records.held(db, raw_table(provider, resource), [about(e) for e in edits])
     named = {c.name: c for c in columns}
 
     def values(wanted: Sequence[ViewColumn], payload: str) -> Mapping[str, Any]:
@@ -59,7 +59,7 @@ def chunk(
 
     found = []
     for edit in edits:
-        theirs = held.get(edit.record)
+        theirs = held.get(about(edit))
         if overlay is not None:
             theirs = overlay(edit, theirs)
         if edit.status in ("sending", "unknown"):
@@ -101,7 +101,7 @@ def keep(db: sqlite3.Connection, edit: Edit, result: Merged, run_id: str, now: s
         outbox.drop(db, edit.provider, edit.resource, edit.record)
         runs.resolve_push(db, edit.provider, edit.resource, [edit.record], "needless", now)
     if result.edit is not None:
-        outbox.save(db, result.edit)
+        outbox.save(db, _with_other(db, edit, result.edit))
     if result.given_up:
         given_up = Changed(
             edit.provider,
@@ -115,6 +115,17 @@ def keep(db: sqlite3.Connection, edit: Edit, result: Merged, run_id: str, now: s
             edit.edited_at,
         )
         changes.add(db, [given_up])
+
+
+def _with_other(db: sqlite3.Connection, before: Edit, edit: Edit) -> Edit:
+    """The edit and, where it has become one of another record, what was edited of that."""
+    other = None
+    if edit.record != before.record:
+        other = outbox.find(db, edit.provider, edit.resource, edit.record)
+    if other is None or other.action == "delete":
+        return other or edit
+    edits, base = {**edit.edits, **other.edits}, {**edit.base, **other.base}
+    return replace(other, edits=edits, base=base, version=other.version + 1)
 
 
 def as_if_stopped(edit: Edit) -> Edit:

@@ -15,7 +15,7 @@ from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
 from lumio_cli.hub.views import READ_ONLY, Abilities, ViewColumn
 from lumio_cli.providers.base import dig
 from lumio_cli.sync import pending
-from lumio_cli.sync.merge import Policy
+from lumio_cli.sync.merge import Policy, about
 from lumio_cli.sync.model import Action, FieldChange, RecordChange, ResourceResult
 from lumio_cli.sync.pages import Page
 from lumio_cli.sync.store import Store, Stored
@@ -57,7 +57,7 @@ class PreviewStore(Store):
     ) -> ResourceState:
         self._columns[provider, resource] = views.unique_columns(columns)
         self._edited[provider, resource] = frozenset(
-            edit.record for edit in outbox.walk(db, provider, resource)
+            about(edit) for edit in outbox.walk(db, provider, resource)
         )
         return state.read_state(db, provider, resource)
 
@@ -202,10 +202,10 @@ class PreviewStore(Store):
         )
 
     def _overlay(self, edit: Edit, held: Held | None) -> Held | None:
-        met = self._met.get((edit.provider, edit.resource, edit.record))
+        met = self._met.get((edit.provider, edit.resource, about(edit)))
         if met is not None:
             return met
-        if held is not None and (edit.provider, edit.resource, edit.record) in self._gone_ids:
+        if held is not None and (edit.provider, edit.resource, about(edit)) in self._gone_ids:
             return held._replace(gone=True)
         return held
 

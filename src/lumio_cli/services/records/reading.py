@@ -100,7 +100,7 @@ def show_record(runtime: Runtime, target: str, record: str) -> dict[str, Any]:
 
 
 def _told(edit: Edit) -> dict[str, Any]:
-    conflict = edit.conflict or {}
+    conflict = (edit.conflict or {}) if edit.status == "conflict" else {}
     theirs = conflict.get("fields") or {}
     return {
         "action": edit.action,

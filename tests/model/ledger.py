@@ -1,0 +1,206 @@
+"""The model: who wrote which field last, and whether what is left at the end can be explained.
+
+It knows nothing of outboxes and merges. A record goes by its name, which never changes: one that
+was deleted and made anew is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from lumio_cli.providers.values import meaning
+from model.depot import COLUMNS, Server, Wrote
+
+Key = tuple[str, str]
+"""Resource and name."""
+
+
+@dataclass(slots=True)
+class HubWrite:
+    """The hub's last word about a field (or about a whole record: `value` is then "deleted" or
+    "created"). `seen`: what had happened at the provider by then, as far as the hub knew."""
+
+    at: int
+    seen: int
+    value: Any
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What was done in the hub, and which policies have been in force. `given_up` are the values
+    that the hub says it has given up, by resource and record id; `refused` those that it lists as
+    failed."""
+
+    server: Server
+    fields: dict[tuple[str, str, str], list[HubWrite]] = field(default_factory=dict)
+    whole: dict[Key, list[HubWrite]] = field(default_factory=dict)
+    policies: list[tuple[int, str]] = field(default_factory=list)
+    local_ids: dict[str, str] = field(default_factory=dict)
+    given_up: dict[tuple[str, str], list[tuple[str, Mapping[str, Any]]]] = field(
+        default_factory=dict
+    )
+    refused: dict[Key, Mapping[str, Any]] = field(default_factory=dict)
+
+    def wrote(self, of: str, name: str, column: str, value: Any, seen: int) -> None:
+        """The hub's operator has set a field."""
+        write = HubWrite(self.server.tick(), seen, value)
+        self.fields.setdefault((of, name, column), []).append(write)
+
+    def withdrew(self, of: str, name: str, column: str) -> None:
+        """The operator has set a field back to what it was, before anything was sent."""
+        self.fields.pop((of, name, column), None)
+
+    def did(self, of: str, name: str, what: Literal["created", "deleted"], seen: int) -> None:
+        """The hub's operator has made or deleted a record; with it goes what was edited of it."""
+        if what == "deleted":
+            for key in [k for k in self.fields if k[:2] == (of, name)]:
+                del self.fields[key]
+        write = HubWrite(self.server.tick(), seen, what)
+        self.whole.setdefault((of, name), []).append(write)
+
+    def in_force(self, policy: str) -> None:
+        """A run or a decision went by this policy."""
+        self.policies.append((self.server.tick(), policy))
+
+    # -- the end
+
+    def judge(self) -> list[str]:
+        """What cannot be explained; empty if all is well."""
+        found = [f"made twice: {name}" for name in self.server.twins]
+        for of, columns in COLUMNS.items():
+            live = {str(r["name"]): r for r in self.server.live[of].values()}
+            known = {*self.server.names[of].values()} | {n for o, n in self.whole if o == of}
+            for name in sorted(known):
+                if name not in live:
+                    found += self._gone(of, name)
+                    continue
+                found += self._there(of, name)
+                for column in columns.values():
+                    if not column.read_only and column.name != "name":
+                        found += self._field(of, name, column.name)
+        return found
+
+    def _field(self, of: str, name: str, column: str) -> list[str]:
+        log = [w for w in self._log(of, name) if w.name == column]
+        final, what = log[-1], f"{of} {name}.{column}"
+        mine = self.fields.get((of, name, column), [])
+        last = mine[-1] if mine else None
+        problems = []
+        if last is not None and not self._same(of, column, final.value, last.value):
+            arrived = self._arrived(of, column, log, last)
+            if not arrived and not self._explained(of, name, column, last):
+                problems.append(f"{what}: the hub's {last.value!r} is lost to {final.value!r}")
+        theirs = [w for w in log if w.side == "provider"]
+        if theirs and final.side == "hub":
+            lost, past = theirs[-1], [w for w in mine if w.at < final.at]
+            overwritten = not self._same(of, column, final.value, lost.value)
+            if overwritten and past and self._came_back(of, column, log, past[-1].seen):
+                overwritten = False
+            if overwritten and not self._entitled(lost, past):
+                problems.append(f"{what}: the provider's {lost.value!r} is lost to {final.value!r}")
+        return problems
+
+    def _gone(self, of: str, name: str) -> list[str]:
+        log, mine = self._log(of, name), self.whole.get((of, name), [])
+        deleted = [w for w in log if (w.name, w.value) == ("", "deleted")]
+        if not log:
+            wanted = mine[-1].value == "created" and (of, name) not in self.refused
+            return [f"{of} {name}: was never created"] if wanted else []
+        if not deleted:
+            return [f"{of} {name}: is gone, and nobody has deleted it"]
+        if deleted[-1].side == "hub":
+            if not mine or mine[-1].value != "deleted":
+                return [f"{of} {name}: the hub has deleted it by itself"]
+            unseen = [
+                w
+                for w in log
+                if w.side == "provider"
+                and w.at > mine[-1].seen
+                and w.name
+                and not self._came_back(
+                    of, w.name, [x for x in log if x.name == w.name], mine[-1].seen
+                )
+            ]
+            if unseen and not self._entitled(unseen[-1], mine):
+                return [f"{of} {name}: deleted, although the provider had changed it"]
+            return []
+        problems = []
+        for (other, called, column), writes in self.fields.items():
+            if (other, called) == (of, name) and (not mine or mine[-1].value != "deleted"):
+                past = [w for w in log if w.name == column]
+                if not self._arrived(of, column, past, writes[-1]) and not self._explained(
+                    of, name, column, writes[-1]
+                ):
+                    problems.append(f"{of} {name}.{column}: lost with its record")
+        return problems
+
+    def _there(self, of: str, name: str) -> list[str]:
+        log, mine = self._log(of, name), self.whole.get((of, name), [])
+        ends = [w for w in log if not w.name]
+        problems = []
+        if mine and mine[-1].value == "deleted":
+            kept = any(action == "delete" for action, _ in self._merges(of, name))
+            back = any(w.side == "provider" and w.at > mine[-1].at for w in ends)
+            if not kept and not back and (of, name) not in self.refused:
+                problems.append(f"{of} {name}: the hub's deletion is lost")
+        # Made anew by the hub, after the provider has deleted it.
+        if len(ends) > 1 and (ends[-2].value, ends[-1].value) == ("deleted", "created"):
+            local = any(p == "local" and at > ends[-2].at for at, p in self.policies)
+            if ends[-2].side == "provider" and not local:
+                problems.append(f"{of} {name}: the provider's deletion is lost")
+        return problems
+
+    # -- excuses
+
+    def _arrived(self, of: str, column: str, log: list[Wrote], write: HubWrite) -> bool:
+        """Whether the provider has had the value since, and changed it itself later."""
+        had = [w for w in log if w.at <= write.at][-1:] + [w for w in log if w.at > write.at]
+        return any(
+            self._same(of, column, entry.value, write.value)
+            and (number + 1 == len(had) or had[number + 1].side == "provider")
+            for number, entry in enumerate(had)
+        )
+
+    def _explained(self, of: str, name: str, column: str, write: HubWrite) -> bool:
+        """Whether the hub says what became of the value."""
+        for _, fields in self._merges(of, name):
+            if column in fields and self._same(of, column, fields[column][0], write.value):
+                return True
+        refused = self.refused.get((of, name), {})
+        return column in refused and self._same(of, column, refused[column], write.value)
+
+    def _entitled(self, lost: Wrote, mine: list[HubWrite]) -> bool:
+        """Whether the hub's operator knew what was overwritten, or a policy was for it."""
+        if mine and mine[-1].seen >= lost.at:
+            return True
+        return any(p in ("local", "newest") and at > lost.at for at, p in self.policies)
+
+    def _came_back(self, of: str, column: str, log: list[Wrote], seen: int) -> bool:
+        """Whether the provider's last value is what the hub knew already: no change of anything."""
+        known = [w for w in log if w.at <= seen]
+        last = [w for w in log if w.side == "provider"][-1]
+        return bool(known) and self._same(of, column, known[-1].value, last.value)
+
+    # -- small things
+
+    def _log(self, of: str, name: str) -> list[Wrote]:
+        ids = {i for i, n in self.server.names[of].items() if n == name}
+        return [w for w in self.server.log if w.resource == of and w.record in ids]
+
+    def _merges(self, of: str, name: str) -> list[tuple[str, Mapping[str, Any]]]:
+        ids = [i for i, n in self.server.names[of].items() if n == name]
+        return [entry for i in ids for entry in self.given_up.get((of, i), [])]
+
+    def _same(self, of: str, column: str, one: Any, other: Any) -> bool:
+        if column == "team":
+            return self._team(one) == self._team(other)
+        known = COLUMNS[of][column]
+        first, second = (meaning(known.kind, known.same, value) for value in (one, other))
+        return bool(first == second)
+
+    def _team(self, value: Any) -> str | None:
+        """A team by its name: the hub may have called it by an id of its own."""
+        names = {**self.local_ids, **self.server.names["teams"]}
+        return names.get(str(value), str(value)) if value else None
