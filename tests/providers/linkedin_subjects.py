@@ -19,6 +19,7 @@ from lumio_cli.sandbox.linkedin.data import FIRST_ORGANIZATION, MEMBER, text_ans
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 from lumio_cli.sandbox.table import EPOCH, SPAN
 from support.conformance import Subject
+from support.two_way import Sample
 
 PAGE = f"urn:li:organization:{FIRST_ORGANIZATION}"
 ENVIRON = {"LUMIO_PROVIDERS__LINKEDIN__LEAD_TYPES": "COMPANY"}
@@ -138,6 +139,12 @@ LINKEDIN = (
         "/rest/posts",
         lambda text: {"commentary": text},
         live=lambda request: _of_first_page(request) and request.one("sortBy") == "CREATED",
+        sample=Sample(
+            new=lambda n: {"author": PAGE, "commentary": f"Made {n}"},
+            bad={"visibility": "NONE"},
+            create="/rest/posts",
+            other=("", None),
+        ),
     ),
     _subject(
         "lead_forms",

@@ -10,8 +10,11 @@ from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.mailchimp import Mailchimp, audiences, data
 from lumio_cli.sandbox.mailchimp.room import Room
 from support.conformance import Subject
+from support.two_way import Sample
 
 # Archived members are asked for in every sync, so that a case need not wait for the next hour.
+FIRST = "1187b2dc5d"
+"""The look-alike's first audience."""
 ENVIRON = {"LUMIO_PROVIDERS__MAILCHIMP__DELETES_EVERY": "0"}
 
 
@@ -83,6 +86,16 @@ MEMBERS = Subject(
     fresh=_fresh,
     fill=_one_audience,
     environ=ENVIRON,
+    sample=Sample(
+        new=lambda n: {
+            "list_id": FIRST,
+            "email_address": f"Made{n}@example.com",
+            "fname": f"Made {n}",
+        },
+        bad={"status": "asleep"},
+        create="/3.0/lists/*",
+        other=("tags", '["vip", "new"]'),
+    ),
 )
 
 # -- audiences

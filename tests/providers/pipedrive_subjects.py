@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 from lumio_cli.sandbox.pipedrive import Pipedrive
 from support.conformance import Subject
+from support.two_way import Sample
 
 
 def account(sandbox: Sandbox) -> Pipedrive:
@@ -46,8 +47,18 @@ def _live(request: Request) -> bool:
     return request.method == "GET" and not {"updated_since", "status"} & request.query.keys()
 
 
-def _subject(kind: str, text: str, *, counted: bool = False, **more: Any) -> Subject:
-    """A resource; `text` is a member of its records, `counted` one whose number is fixed."""
+def _subject(
+    kind: str,
+    text: str,
+    bad: Mapping[str, Any] | None = None,
+    other: tuple[str, Any] = ("", None),
+    *,
+    counted: bool = False,
+    made: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Subject:
+    """A resource; `text` is a member of its records, `counted` one whose number is fixed. `bad`
+    and `other` as in `Sample`; a new record has what `made` says."""
 
     def dump(sandbox: Sandbox) -> Iterable[dict[str, Any]]:
         return account(sandbox).dump(kind)
@@ -79,6 +90,14 @@ def _subject(kind: str, text: str, *, counted: bool = False, **more: Any) -> Sub
         fresh=_fresh,
         grant=grant,
         fill=fill if counted else None,
+        sample=None
+        if bad is None
+        else Sample(
+            new=lambda n: {**(made or {}), text: f"Made {n}"},
+            bad=bad,
+            create=f"/api/v2/{kind}",
+            other=other,
+        ),
         **more,
     )
 
@@ -89,11 +108,15 @@ def _delete_deal(sandbox: Sandbox, record_id: str) -> None:
 
 SUBJECTS = (
     # Archived deals and deleted ones are listings of their own.
-    _subject("deals", "title", delete=_delete_deal, idle=3),
-    _subject("persons", "name"),
-    _subject("organizations", "name"),
-    _subject("activities", "subject"),
-    _subject("products", "name"),
+    _subject("deals", "title", {"value": "a lot"}, ("value", 17.5), delete=_delete_deal, idle=3),
+    _subject("persons", "name", {"org_id": "nobody"}, ("visible_to", 7)),
+    _subject(
+        "organizations", "name", {"annual_revenue": "much"}, ("website", "https://acme.example")
+    ),
+    _subject(
+        "activities", "subject", {"deal_id": "none"}, ("note", "Zoë 🦄"), made={"type": "call"}
+    ),
+    _subject("products", "name", {"tax": "much"}, ("code", "P-1")),
     _subject("pipelines", "name", counted=True),
     _subject("stages", "name", counted=True),
 )

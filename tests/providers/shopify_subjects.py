@@ -17,6 +17,7 @@ from lumio_cli.sandbox.shopify import Shopify, engine
 from lumio_cli.sandbox.shopify.provider import SCOPES
 from lumio_cli.sandbox.shopify.roots import Root
 from support.conformance import Subject
+from support.two_way import Sample
 
 ROOTS = {"inventory_items": "inventoryItems"}
 
@@ -89,6 +90,26 @@ def _live(request: Request) -> bool:
     return b"updated_at" not in request.body
 
 
+GRAPHQL = "/admin/api/*/graphql.json"
+SAMPLES = {
+    "products": Sample(
+        new=lambda n: {"title": f"Made {n}", "vendor": "Acme", "tags": '["a", "b"]'},
+        bad={"status": "NONE"},
+        create=f"{GRAPHQL}#CreateProduct",
+        other=("vendor", "Zoë & Cia"),
+    ),
+    "customers": Sample(
+        new=lambda n: {"note": f"Made {n}", "email": f"made{n}@example.com"},
+        bad={"email": "nonsense"},
+        create=f"{GRAPHQL}#CreateCustomer",
+        other=("first_name", "Zoë"),
+    ),
+    "orders": Sample(
+        new=lambda n: {}, bad={"email": "nonsense"}, create="", other=("po_number", "17")
+    ),
+}
+
+
 def _subject(kind: str, operation: str, text: str) -> Subject:
     """A resource with a list of its own; `text` is a plain field of its documents."""
 
@@ -115,6 +136,7 @@ def _subject(kind: str, operation: str, text: str) -> Subject:
         purge=lambda sandbox, record_id: shop(sandbox).tables[kind].purge(record_id),
         fresh=_fresh,
         grant=_grant,
+        sample=SAMPLES.get(kind),
     )
 
 

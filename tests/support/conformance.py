@@ -129,6 +129,8 @@ class Subject:
                 )
                 if size
             }  # fmt: skip
+            if self.sample.other[0]:
+                found.add("two fields")
         return frozenset(found)
 
 
@@ -1063,7 +1065,7 @@ for _needs, _check in (
     (("archives",), two_way.check_push_deletes),
     (("updates",), two_way.check_push_one_bad_item),
     (("creates",), two_way.check_push_lost_create),
-    (("updates", "cursor", "edits"), two_way.check_push_merges_fields),
+    (("updates", "cursor", "edits", "two fields"), two_way.check_push_merges_fields),
     (("updates", "cursor", "edits"), two_way.check_push_conflict),
     (("updates",), two_way.check_push_edited_and_gone),
     (("archives", "cursor", "edits"), two_way.check_push_deleted_and_changed),

@@ -24,7 +24,8 @@ class Sample:
     new      a record's values by columns of the view; the number makes it another one
     bad      values that the provider refuses in an update
     create   path glob of the requests that create records
-    other    a column that can be written, other than the one with the subject's text
+    other    a column that can be written, other than the one with the subject's text, and a value;
+             an empty name: there is none
     """
 
     new: Callable[[int], Mapping[str, Any]]
@@ -112,10 +113,13 @@ class Desk:
         assert self._writable() == before, "the hub did not have what the provider has"
         self.lab.must_be_equal()
 
-    def _writable(self) -> list[tuple[Any, ...]]:
-        names = [c.name for c in self.columns.values() if not c.read_only]
-        listed = ", ".join(f'"{name}"' for name in names)
-        return self.lab.sql(f"SELECT id, {listed} FROM {self.view} ORDER BY id")
+    def _writable(self) -> list[list[Any]]:
+        columns = [c for c in self.columns.values() if not c.read_only]
+        listed = ", ".join(f'"{c.name}"' for c in columns)
+        return [
+            [row[0], *(meaning(c.kind, c.same, v) for c, v in zip(columns, row[1:], strict=True))]
+            for row in self.lab.sql(f"SELECT id, {listed} FROM {self.view} ORDER BY id")
+        ]
 
 
 def check_push_updates(subject: Subject, home: Path) -> None:
@@ -129,10 +133,11 @@ def check_push_updates(subject: Subject, home: Path) -> None:
         for number, record in enumerate(lab.ids):
             desk.set(record, **{desk.text: f"Edited {number}"})
         first = lab.ids[0]
-        desk.set(first, **{name: value})
+        wanted = {desk.text: "Edited 0"} | ({name: value} if name else {})
+        desk.set(first, **wanted)
         entry = desk.push()
         assert (entry["sent"], entry["updated"], entry["failed"]) == (3, 3, 0), entry
-        desk.must_have(first, {desk.text: "Edited 0", name: value})
+        desk.must_have(first, wanted)
         desk.must_be_settled()
 
 
@@ -288,7 +293,7 @@ def check_push_deleted_and_changed(subject: Subject, home: Path) -> None:
     with rig(subject, home) as lab:
         lab.sync()
         lab.clock.forward(3600)
-        desk, record = Desk(lab, subject), lab.ids[0]
+        desk, record = Desk(lab, subject), lab.ids[1]
         desk.delete(record)
         subject.update(lab.sandbox, record, "Theirs")
         entry = desk.push(code=3, direction="both")

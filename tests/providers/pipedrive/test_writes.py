@@ -193,7 +193,7 @@ def test_an_option_that_does_not_exist_is_refused_before_anything_is_sent(
 def test_a_lost_answer_is_unknown_for_a_new_record_only(write: Write, lab: Rig) -> None:
     lab.sandbox.faults.set(["lost:method=POST", "lost:method=PATCH", "lost:method=DELETE"])
     (made,) = write(Change("create", "c", values={"title": "once"}))
-    assert (made.status, made.kind) == ("unknown", "transient")
+    assert (made.status, made.kind) == ("unknown", "unsettled")
     assert [d["title"] for d in account(lab.sandbox).tables["deals"]].count("once") == 1
     lab.sandbox.faults.set(["lost:method=PATCH:times=1"])
     (changed,) = write(Change("update", "u", "1", values={"title": "twice"}))

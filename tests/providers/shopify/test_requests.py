@@ -131,7 +131,7 @@ WRITES = [
     ("products", "create", {"title": "T", "tags": "a, b", "seo_title": "S", "status": "DRAFT"}),
     ("products", "update", {"title": "T", "tags": '["a"]', "vendor": None}),
     ("products", "archive", {}),
-    ("customers", "create", {"first_name": "A", "email": "a@example.com", "tax_exempt": "1"}),
+    ("customers", "create", {"first_name": "A", "email": "a@example.com", "tax_exempt": "true"}),
     ("customers", "update", {"note": None, "phone": "+4930123", "tags": "vip"}),
     ("customers", "archive", {}),
     ("orders", "update", {"note": "N", "po_number": "1", "tags": "x", "email": "a@example.com"}),

@@ -129,7 +129,7 @@ def test_a_create_whose_answer_was_lost_is_unknown_and_not_repeated(lab: Rig, de
     before = len(desk.tables["products"])
     lab.sandbox.faults.set(["lost:path=*#CreateProduct:times=1"])
     receipts = desk.write("products", Change("create", "a", values={"title": "T"}))
-    assert outcomes(receipts) == [("a", "unknown", "transient")]
+    assert outcomes(receipts) == [("a", "unknown", "unsettled")]
     assert len(desk.tables["products"]) == before + 1
 
 
@@ -154,7 +154,8 @@ def write_with(failure: Exception, action: Any) -> Receipt:
 @pytest.mark.parametrize(
     ("failure", "action", "status"),
     [
-        (UnavailableError("down"), "create", "unknown"),
+        (UnavailableError("lost", code="outcome_unknown"), "create", "unknown"),
+        (UnavailableError("down"), "create", "retry"),
         (UnavailableError("down"), "update", "retry"),
         (CircuitOpenError("open"), "create", "retry"),
     ],

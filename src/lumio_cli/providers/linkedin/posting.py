@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from lumio_cli.errors import (
+    OUTCOME_UNKNOWN,
     BadReplyError,
     CircuitOpenError,
     DeniedError,
@@ -106,7 +107,9 @@ def _create(version: str, trace: str, body: Record, send: Send) -> Receipt:
     except (QuotaError, CircuitOpenError):
         raise
     except UnavailableError as error:
-        return Receipt(trace, "unknown", kind="unavailable", message=error.message)
+        if error.code != OUTCOME_UNKNOWN:
+            raise
+        return Receipt(trace, "unknown", kind="unsettled", message=error.message)
     return Receipt(trace, "done", _created(reply))
 
 

@@ -34,12 +34,14 @@ def each(inner: Pages | Statistics) -> Each:
     return Each(_put, inner)
 
 
-def _columns(listed: str, **paths: str) -> tuple[Column, ...]:
-    """Columns from `name` or `name:kind`; the path is the name, unless `paths` says otherwise."""
+def _columns(listed: str, written: tuple[str, ...] = (), **paths: str) -> tuple[Column, ...]:
+    """Columns from `name` or `name:kind`; the path is the name, unless `paths` says otherwise. All
+    but those of `written` are read-only."""
     columns = []
     for item in listed.split():
         name, _, kind = item.partition(":")
-        columns.append(Column(name, paths.get(name, name), kind or "text"))  # type: ignore[arg-type]
+        path, fixed = paths.get(name, name), name not in written
+        columns.append(Column(name, path, kind or "text", fixed))  # type: ignore[arg-type]
     return tuple(columns)
 
 
@@ -80,6 +82,7 @@ POSTS = Resource(
         " last_modified_at:epoch_ms is_edited:boolean is_reshare_disabled:boolean"
         " feed_distribution content:json media_id media_title article_url article_title"
         " reshared_post",
+        written=("author", "commentary", "visibility"),
         lifecycle_state="lifecycleState",
         created_at="createdAt",
         published_at="publishedAt",
@@ -102,7 +105,7 @@ POSTS = Resource(
     scopes=(READ,),
     write_scopes=(WRITE,),
     parents=("organizations",),
-    writes=Writes(create=1, update=1, archive=1),
+    writes=Writes(create=1, update=1, archive=1, at_once=50),
     note="A post that was deleted on LinkedIn is noticed by the next full sync.",
 )
 

@@ -97,7 +97,8 @@ def of_error(change: Change, error: LumioError) -> Receipt:
     """What an error of the request means for its change. Raises errors that the next one would
     meet as well."""
     if isinstance(error, DeniedError):
-        return failed(change, "permission", error.message)
+        missing = f"; missing scope: {', '.join(error.scopes)}" if error.scopes else ""
+        return failed(change, "permission", f"{error.message}{missing}")
     if isinstance(error, GoneError):
         if change.action == "archive":
             return Receipt(change.trace, "done", change.id)

@@ -15,6 +15,11 @@ BATCH = 500
 """Members that one request to an audience takes (reference, "Batch subscribe or unsubscribe")."""
 
 
+SAME = {"tags": "set", "email_address": "folded"}
+"""Tags have no order. A member is known by the MD5 of the address in lower case, so that an
+audience has each address once, however it is written (reference, `subscriber_hash`)."""
+
+
 def _columns(listed: str) -> tuple[Column, ...]:
     """Columns from `name`, `name:kind` or `name:kind:path`; without a path, the name is one. A
     name that ends in `!` cannot be written."""
@@ -23,7 +28,8 @@ def _columns(listed: str) -> tuple[Column, ...]:
         name, _, rest = item.partition(":")
         kind, _, path = rest.partition(":")
         fixed, name = name.endswith("!"), name.rstrip("!")
-        columns.append(Column(name, path or name, kind or "text", fixed))  # type: ignore[arg-type]
+        same = SAME.get(name, "exact")
+        columns.append(Column(name, path or name, kind or "text", fixed, same))  # type: ignore[arg-type]
     return tuple(columns)
 
 
@@ -67,7 +73,7 @@ MEMBERS = Resource(
     path=f"/3.0/lists/{LIST}/members",
     title="Members of audiences",
     columns=_columns(
-        "list_id! email_address status full_name! fname:text:merge_fields.FNAME"
+        "list_id email_address status full_name! fname:text:merge_fields.FNAME"
         " lname:text:merge_fields.LNAME phone:text:merge_fields.PHONE"
         " address:json:merge_fields.ADDRESS merge_fields:json tags:json tags_count!:integer"
         " interests:json language vip:boolean email_type member_rating!:integer source!"
@@ -90,7 +96,15 @@ MEMBERS = Resource(
     cursor=Cursor("last_changed", lookback=300.0),
     deletes=("tombstones", "sweep"),
     parents=("audiences",),
-    writes=Writes(create=BATCH, update=1, upsert=1, archive=1, upsert_key="email_address"),
+    writes=Writes(
+        create=BATCH,
+        update=1,
+        upsert=1,
+        archive=1,
+        upsert_key="email_address",
+        at_once=BATCH,
+        unique=("email_address",),
+    ),
     note=(
         "Archived members are deletions. Who was deleted for good, or whose audience was, is found "
         "by the next full sync."

@@ -82,7 +82,8 @@ class Writer:
         values = dict(change.values)
         if change.action in ("update", "archive"):
             list_id, name = split_id(change.id)
-            values.pop("list_id", None)
+            if values.pop("list_id", list_id) != list_id:
+                raise WrongValueError("list_id is fixed: a member belongs to its audience")
         else:
             list_id = str(values.pop("list_id", None) or self._default_list)
             if not list_id.isalnum():
@@ -146,6 +147,9 @@ class Writer:
             raise
         if operation.tags is not None:
             self._set_tags(operation, operation.tags)
+            # The answer was given before.
+            stale = ("tags", "tags_count")
+            body = {k: v for k, v in body.items() if k not in stale} if body else body
         return done(operation.change, body, operation.list_id)
 
     def _archived(self, operation: Operation, error: RejectedError) -> Receipt:

@@ -65,11 +65,13 @@ def _columns(written: str, read: str) -> tuple[Column, ...]:
             name, _, kind = item.partition(":")
             name, _, path = name.partition("=")
             column = Column(name, path or name, _SHORT.get(kind, "text"), read_only)  # type: ignore[arg-type]
-            found.append(column)
+            # Labels have no order.
+            found.append(replace(column, same="set") if name == "label_ids" else column)
     return tuple(found)
 
 
-_ONE_BY_ONE = Writes(create=1, update=1, archive=1)
+_ONE_BY_ONE = Writes(create=1, update=1, archive=1, at_once=50)
+"""No field is unique: what is a duplicate, Pipedrive leaves to people ("Merge duplicates")."""
 
 
 def _main(

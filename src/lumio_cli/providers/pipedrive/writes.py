@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lumio_cli.errors import (
+    OUTCOME_UNKNOWN,
     CircuitOpenError,
     DeniedError,
     GoneError,
@@ -62,7 +63,8 @@ def _write(resource: Resource, change: Change, fields: Fields, send: Send) -> Re
     except UnfitError as error:
         return _failed(change, "validation", str(error))
     except DeniedError as error:
-        return _failed(change, "permission", error.message)
+        missing = f"; missing scope: {', '.join(error.scopes)}" if error.scopes else ""
+        return _failed(change, "permission", f"{error.message}{missing}")
     except GoneError as error:
         if change.action == "archive":  # Somebody else was faster: it is what was asked for.
             return Receipt(change.trace, "done", change.id)
@@ -75,8 +77,9 @@ def _write(resource: Resource, change: Change, fields: Fields, send: Send) -> Re
         return Receipt(change.trace, "retry", change.id, None, "transient", error.message)
     except UnavailableError as error:
         # Of a PATCH or DELETE the second one does no harm. A POST might make a second record.
-        status = "unknown" if change.action == "create" else "retry"
-        return Receipt(change.trace, status, change.id, None, "transient", error.message)  # type: ignore[arg-type]
+        if change.action == "create" and error.code == OUTCOME_UNKNOWN:
+            return Receipt(change.trace, "unknown", "", None, "unsettled", error.message)
+        return Receipt(change.trace, "retry", change.id, None, "transient", error.message)
     record = dig(reply.json(), "data")
     made = dig(record, "id")
     if change.action == "archive" or not isinstance(record, dict) or made is None:

@@ -15,7 +15,10 @@ from lumio_cli.providers.writing import Writes
 
 LOOKBACK = 300.0
 """Seconds that windows reach back: searches are answered from an index that lags behind."""
-ONE = Writes(create=1, update=1, archive=1)
+ONE = Writes(create=1, update=1, archive=1, at_once=50)
+PERSON = replace(ONE, unique=("email", "phone"))
+"""Customers: `CustomerInput` calls both "the unique email address" and "the unique phone number" of
+the customer; a second one is refused as taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ def columns(listed: str) -> tuple[Column, ...]:
                 path or first + "".join(word.capitalize() for word in rest),
                 kind or "text",  # type: ignore[arg-type]
                 read_only=not head.endswith("!"),
+                same="set" if name == "tags" else "exact",
             )
         )
     return tuple(found)
@@ -178,7 +182,7 @@ ORDERS = _resource(
     50,
     scopes=("read_orders", "read_customers"),
     write_scopes=("write_orders",),
-    writes=Writes(update=1),
+    writes=Writes(update=1, at_once=50),
     note="Shopify shows the orders of the last 60 days, unless the app has read_all_orders.",
 )
 CUSTOMERS = _resource(
@@ -196,7 +200,7 @@ CUSTOMERS = _resource(
     100,
     scopes=("read_customers",),
     write_scopes=("write_customers",),
-    writes=ONE,
+    writes=PERSON,
 )
 INVENTORY_ITEMS = _resource(
     "inventory_items",
@@ -262,7 +266,7 @@ INVENTORY_LEVELS = Resource(
     scopes=("read_inventory", "read_locations"),
     write_scopes=("write_inventory",),
     parents=("locations",),
-    writes=Writes(update=250),
+    writes=Writes(update=250, at_once=250),
     note="Listed location by location: needs the resource locations.",
 )
 # What changed is asked for by the ids of owners, so that what is gone of them is known; everything

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from lumio_cli.errors import (
+    OUTCOME_UNKNOWN,
     CircuitOpenError,
     DeniedError,
     QuotaError,
@@ -60,28 +60,45 @@ def write_all(
 ) -> Iterator[Receipt]:
     """Apply changes of one action; one receipt a change."""
     if resource is INVENTORY_LEVELS:
-        for name in ("available", "on_hand"):
-            named = [c for c in changes if name in c.values and (name == "available" or "available"
-                     not in c.values)]  # fmt: skip
-            for start in range(0, len(named), BATCH):
-                yield from _set_stock(version, name, named[start : start + BATCH], send)
-        yield from (
-            Receipt(c.trace, "failed", c.id, None, "validation",
-                    "of stock only `available` and `on_hand` can be written")
-            for c in changes if not {"available", "on_hand"} & set(c.values)
-        )  # fmt: skip
+        yield from _write_stock(version, changes, send)
         return
     for change in changes:
         yield _write_one(version, resource, change, send)
 
 
+def _write_stock(version: str, changes: Sequence[Change], send: Send) -> Iterator[Receipt]:
+    """Set quantities, of one name a call."""
+    named: dict[str, list[Change]] = {"available": [], "on_hand": []}
+    for change in changes:
+        names = [name for name in named if name in change.values]
+        message = ""
+        if len(change.values) != 1 or not names:
+            message = "of stock either `available` or `on_hand` can be set: one follows the other"
+        else:
+            try:
+                _integer(names[0], change.values[names[0]])
+            except ValueError as error:
+                message = str(error)
+        if message:
+            yield Receipt(change.trace, "failed", change.id, None, "validation", message)
+        else:
+            named[names[0]].append(change)
+    for name, chosen in named.items():
+        for start in range(0, len(chosen), BATCH):
+            yield from _set_stock(version, name, chosen[start : start + BATCH], send)
+
+
 def _write_one(version: str, resource: Resource, change: Change, send: Send) -> Receipt:
     name = _KINDS[resource.name][0]
+    try:
+        given = _input(resource, change)
+    except ValueError as error:
+        return Receipt(change.trace, "failed", change.id, None, "validation", str(error))
     # A create would be carried out twice; the others say what shall be true.
     call = graph.call(
         version,
         document(resource.name, change.action),
-        {"input": _input(resource, change)},
+        {"input": given},
         safe=change.action != "create",
     )
     reply = _sent(call, change, send)
@@ -109,15 +126,18 @@ def _sent(call: Call, change: Change, send: Send) -> Any:
     try:
         return send(call).json()
     except DeniedError as error:
-        return Receipt(change.trace, "failed", change.id, None, "permission", error.message)
+        missing = f"; missing scope: {', '.join(error.scopes)}" if error.scopes else ""
+        message = f"{error.message}{missing}"
+        return Receipt(change.trace, "failed", change.id, None, "permission", message)
     except RejectedError as error:
         return Receipt(change.trace, "failed", change.id, None, "validation", error.message)
     except (CircuitOpenError, QuotaError) as error:
         return Receipt(change.trace, "retry", change.id, None, "transient", error.message)
     except UnavailableError as error:
         # What may be repeated may be sent again; nobody knows what became of anything else.
-        lost = Receipt(change.trace, "unknown", change.id, None, "transient", error.message)
-        return replace(lost, status="retry") if call.repeatable else lost
+        if error.code == OUTCOME_UNKNOWN and not call.repeatable:
+            return Receipt(change.trace, "unknown", change.id, None, "unsettled", error.message)
+        return Receipt(change.trace, "retry", change.id, None, "transient", error.message)
 
 
 def _failed(change: Change, error: Mapping[str, Any]) -> Receipt:
@@ -133,11 +153,16 @@ def _failed(change: Change, error: Mapping[str, Any]) -> Receipt:
 
 
 def _input(resource: Resource, change: Change) -> dict[str, Any]:
-    """The input of a mutation, from values by the names of columns (or Shopify's own names)."""
+    """The input of a mutation, from values by the names of columns (or Shopify's own names).
+
+    Raises `ValueError` for a name or a value that cannot be written.
+    """
     found: dict[str, Any] = {} if change.action == "create" else {"id": change.id}
     by_name = {column.name: column for column in resource.columns}
     for name, value in change.values.items():
         column = by_name.get(name)
+        if column is not None and column.read_only:
+            raise ValueError(f"{name} cannot be written: Shopify makes it")
         path = column.path if column else name
         typed = _typed(column, value)
         if path.startswith("seo."):
@@ -154,15 +179,24 @@ def _typed(column: Column | None, value: str | None) -> Any:
     if column is None or value is None:
         return value
     if column.kind == "boolean":
-        return value.strip().lower() in ("1", "true", "yes")
+        if value not in ("true", "false"):
+            raise ValueError(f"{column.name}: {value!r} is neither true nor false")
+        return value == "true"
     if column.kind == "integer":
-        return int(value)
+        return _integer(column.name, value)
     if column.kind != "json":
         return value
     try:
         return json.loads(value)
     except ValueError:
         return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def _integer(name: str, value: str | None) -> int:
+    try:
+        return int(value or 0)
+    except ValueError:
+        raise ValueError(f"{name}: {value!r} is no whole number") from None
 
 
 def _set_stock(version: str, name: str, changes: Sequence[Change], send: Send) -> Iterator[Receipt]:
