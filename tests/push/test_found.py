@@ -78,3 +78,24 @@ def test_a_new_record_deleted_while_it_is_refused_is_forgotten(world: World) -> 
 
 def test_an_empty_set_is_nothing() -> None:
     assert meaning("json", "set", "[]") is None
+
+
+def test_a_record_that_is_like_one_in_doubt_does_not_stand_in_for_it(world: World) -> None:
+    world.sync("push", "ask", fault=Fault("lost"))
+    world.server.create("provider", "people", {"name": "Cy", "age": "5", "mail": "b@x.example"})
+    # Later than Cy, who is listed by then, and before Bia is.
+    for record in world.server.live["people"].values():
+        record["listed"] = 0.0 if record["name"] == "Cy" else world.clock.time() + 30.0
+    world.sync("push", "ask")
+    assert world.sql("SELECT status FROM lumio_outbox") == [{"status": "unknown"}]
+    world.clock.advance(100.0)
+    world.sync("both", "ask")
+    assert names(world) == ["Ana", "Bia", "Cy"]
+    assert world.sql("SELECT * FROM lumio_outbox") == []
+
+
+def test_a_new_record_that_may_be_there_is_not_sent_again_for_being_edited(world: World) -> None:
+    world.sql("UPDATE lumio_outbox SET status = 'failed', kind = 'unsettled'")
+    world.sql("UPDATE depot_people SET age = 9 WHERE name = 'Bia'")
+    world.sync("push", "ask")
+    assert names(world) == ["Ana"]

@@ -161,7 +161,9 @@ class _Maker:
             f" WHEN action = 'update' AND json_type(base, {path}) IS NULL"
             f" THEN json_set(base, {path}, {old}) ELSE base END,"
             " version = version + 1, edited_at = excluded.edited_at,"
-            " status = CASE status WHEN 'failed' THEN 'pending' ELSE status END;"
+            # A new record that may be there already is not sent again for being edited.
+            " status = CASE WHEN status = 'failed' AND kind IS NOT 'unsettled' THEN 'pending'"
+            " ELSE status END;"
             f" DELETE FROM lumio_outbox WHERE {self.mine} AND record = OLD.id"
             f" AND action = 'update' AND edits = '{{}}' AND NOT {UNDER_WAY};"
         )

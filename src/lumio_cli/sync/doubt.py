@@ -65,25 +65,26 @@ class Doubt:
         }
         names = sorted({name for both in wanted.values() for one in both for name in one})
         came = self._came(min(e.attempt_rid or 0 for e in doubtful), names)
-        taken: set[str] = set()
+        found: dict[str, str] = {}
+        near: dict[str, list[str]] = {}
         for edit in doubtful:
-            mine = [values for values in wanted[edit.record] if values]
-            later = [
-                (record, values)
-                for rid, record, values in came
-                if rid > (edit.attempt_rid or 0) and record not in taken
-            ]
             shares = {
-                record: max((_share(one, values) for one in mine), default=0.0)
-                for record, values in later
+                record: max((_share(one, values) for one in wanted[edit.record] if one), default=0)
+                for rid, record, values in came
+                if rid > (edit.attempt_rid or 0)
             }
-            exact = [record for record, share in shares.items() if share == 1.0]
-            if exact:
-                taken.add(exact[0])
-                yield edit, Found(record=exact[0])
+            near[edit.record] = [record for record, share in shares.items() if share >= LIKE]
+            taken = set(found.values())
+            exact = (r for r, share in shares.items() if share == 1 and r not in taken)
+            if record := next(exact, None):
+                found[edit.record] = record
+        for edit in doubtful:
+            if edit.record in found:
+                yield edit, Found(record=found[edit.record])
                 continue
-            near = [record for record, share in shares.items() if share >= LIKE]
-            yield edit, Found(edit=self._left(edit, near, seen_until, lookback))
+            # What another edit has made is not this one's.
+            left = [record for record in near[edit.record] if record not in found.values()]
+            yield edit, Found(edit=self._left(edit, left, seen_until, lookback))
 
     def _meanings(self, values: Mapping[str, Any]) -> dict[str, Any]:
         found = {}
@@ -116,7 +117,7 @@ class Doubt:
         """An edit whose record was not found."""
         attempted = parse_time(edit.attempted_at or edit.edited_at).timestamp()
         sure = seen_until is not None and seen_until >= attempted + max(lookback, MARGIN)
-        if near:
+        if sure and near:
             return replace(
                 edit,
                 sent=None,
