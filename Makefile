@@ -8,7 +8,7 @@ DEMO   := .demo
 
 export LC_ALL ?= C.UTF-8
 
-.PHONY: help setup demo test lint bench completions config-example pins clean
+.PHONY: help setup demo test lint bench histories completions config-example pins clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -44,6 +44,9 @@ lint: $(STAMP) ## check style, formatting, types and the direction of imports
 
 bench: $(STAMP) ## measure the storage and the engine
 	$(BIN)/python -m bench
+
+histories: $(STAMP) ## try 2,000 random histories of two-way sync, for every night
+	LUMIO_MODEL_HISTORIES=2000 $(BIN)/python -m pytest -n auto tests/model
 
 completions: $(STAMP) ## generate the shells' completion scripts
 	@mkdir -p completions

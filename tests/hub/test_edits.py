@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from lumio_cli.hub import outbox, records, views
+from lumio_cli.hub.columns import Abilities, ViewColumn, quote
 from lumio_cli.hub.db import Hub
 from lumio_cli.hub.records import Row
-from lumio_cli.hub.views import Abilities, ViewColumn
 
 COLUMNS = (
     ViewColumn("email", "p.email", "text", False, "folded"),
@@ -144,7 +144,7 @@ def test_a_deleted_record_is_hidden_and_its_last_values_are_kept(hub: Hub, sql: 
 
 
 def test_a_name_that_sql_would_not_take_unquoted_can_be_edited(hub: Hub, sql: Sql) -> None:
-    sql(f'UPDATE acme_people SET {views.quote(COLUMNS[-1].name)} = "x" WHERE id = 1')
+    sql(f'UPDATE acme_people SET {quote(COLUMNS[-1].name)} = "x" WHERE id = 1')
     assert edits(hub)[0].edits == {COLUMNS[-1].name: "x"}
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from lumio_cli.errors import HubError
 from lumio_cli.hub import migrations, records, runs, state, views
+from lumio_cli.hub.columns import MAX_COLUMNS, ViewColumn
 from lumio_cli.hub.db import Hub
 from lumio_cli.hub.last_known import LastKnown
 from lumio_cli.hub.records import Row
 from lumio_cli.hub.runs import DeadLetter, RunRow
-from lumio_cli.hub.views import ViewColumn
 
 NOW = "2026-01-02T03:04:05Z"
 TABLE = records.raw_table("acme", "people")
@@ -224,7 +224,7 @@ class TestViews:
 
     def test_more_columns_than_sqlite_has_are_cut(self, hub: Hub) -> None:
         many = [ViewColumn(f"c{n}", f"c{n}", "text") for n in range(2500)]
-        assert len(self.columns(hub, *many)) == views.MAX_COLUMNS + 4
+        assert len(self.columns(hub, *many)) == MAX_COLUMNS + 4
 
 
 class TestRuns:

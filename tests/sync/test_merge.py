@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import pytest
 
+from lumio_cli.hub.columns import ViewColumn
 from lumio_cli.hub.outbox import Edit, is_local
 from lumio_cli.hub.records import Held
-from lumio_cli.hub.views import ViewColumn
 from lumio_cli.sync.merge import Merged, Policy, merge
 
 COLUMNS = {

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lumio_cli.errors import UsageError
-from lumio_cli.hub.views import quote
+from lumio_cli.hub.columns import quote
 
 AT_ONCE = 1000
 """Records that are asked for in one statement."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from lumio_cli.hub.columns import RESERVED, Abilities, ViewColumn, expression, quote, view_name
 from lumio_cli.hub.outbox import LOCAL
 from lumio_cli.hub.records import raw_table
-from lumio_cli.hub.views import RESERVED, Abilities, ViewColumn, expression, quote, view_name
 
 NEW_ID = "'new-' || lower(hex(randomblob(8)))"
 UNDER_WAY = "(status IN ('sending', 'unknown') OR sent IS NOT NULL)"
@@ -47,7 +47,7 @@ NO_TEXT = "CAST(NULL AS TEXT)"
 
 
 def _nothing(column: ViewColumn) -> str:
-    """NULL, with the affinity of what `views.expression` reads: SQLite looks only at the columns
+    """NULL, with the affinity of what `columns.expression` reads: SQLite looks only at the columns
     that a query names where both parts of the view agree about that, and else at all of them.
     """
     affinity = {"integer": "INTEGER", "number": "NUMERIC"}.get(column.kind)

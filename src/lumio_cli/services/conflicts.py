@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lumio_cli.clock import format_timestamp
 from lumio_cli.errors import UsageError
 from lumio_cli.hub import outbox, records, views
+from lumio_cli.hub.columns import ViewColumn, values_of
 from lumio_cli.hub.outbox import CHUNK, Edit
 from lumio_cli.hub.records import Held, raw_table
 from lumio_cli.services.failures import parse_target
@@ -202,8 +203,8 @@ def _one_column(
     """The edit with one of its fields decided, and the others as undecided as they were."""
     columns = {c.name: c for c in views.read_columns(db, edit.provider, edit.resource)}
 
-    def values(wanted: Sequence[views.ViewColumn], payload: str) -> Mapping[str, Any]:
-        return views.values_of(db, wanted, payload)
+    def values(wanted: Sequence[ViewColumn], payload: str) -> Mapping[str, Any]:
+        return values_of(db, wanted, payload)
 
     alone = replace(edit, edits={column: edit.edits[column]}, base={column: edit.base.get(column)})
     decided = merge(alone, theirs, columns, values, use)

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from lumio_cli.clock import utc
 from lumio_cli.errors import BusyError, HubError, UsageError
 from lumio_cli.hub import migrations, records, runs, state
+from lumio_cli.hub.columns import view_name
 from lumio_cli.hub.db import Hub, explained
-from lumio_cli.hub.views import view_name
 from lumio_cli.paths import expand
 from lumio_cli.services.runlocks import run_lock
 from lumio_cli.units import format_size

@@ -14,9 +14,9 @@ from lumio_cli.clock import format_timestamp
 from lumio_cli.errors import LumioError
 from lumio_cli.hub import changes, outbox, records, views
 from lumio_cli.hub.changes import Changed
+from lumio_cli.hub.columns import Abilities, ViewColumn, values_of
 from lumio_cli.hub.outbox import CHUNK, Action, Edit
 from lumio_cli.hub.records import Held, raw_table
-from lumio_cli.hub.views import Abilities, ViewColumn
 from lumio_cli.services.history import show_run
 from lumio_cli.services.plan import STALE
 from lumio_cli.services.sync import Request, conflict_policies, sync
@@ -237,7 +237,7 @@ class _Reverse:
         else:
             columns = self.columns(change.provider, change.resource)
             writable = [c for c in columns.values() if not c.read_only]
-            self._stage(change, "delete", {}, views.values_of(self.db, writable, held.payload))
+            self._stage(change, "delete", {}, values_of(self.db, writable, held.payload))
 
     def _create(self, change: Changed) -> None:
         columns = self.columns(change.provider, change.resource)
@@ -255,7 +255,7 @@ class _Reverse:
         """What the hub holds of the fields that were pushed, as far as they can be written."""
         columns = self.columns(change.provider, change.resource)
         known = [columns[n] for n in change.fields if n in columns and not columns[n].read_only]
-        return views.values_of(self.db, known, held.payload)
+        return values_of(self.db, known, held.payload)
 
     def _moved(self, change: Changed, now: Mapping[str, Any]) -> list[str]:
         """Fields that are neither what the run pushed nor what they were before."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lumio_cli.clock import parse_time
-from lumio_cli.hub import changes, records, views
+from lumio_cli.hub import changes, records
+from lumio_cli.hub.columns import ViewColumn, values_of
 from lumio_cli.hub.outbox import Edit
 from lumio_cli.hub.records import raw_table
-from lumio_cli.hub.views import ViewColumn
 from lumio_cli.providers.values import meaning
 
 MARGIN = 60.0
@@ -105,7 +105,7 @@ class Doubt:
             for number, record, payload in part:
                 if changes.created_here(self.db, *self.name, record):
                     continue
-                shown = views.values_of(self.db, columns, payload)
+                shown = values_of(self.db, columns, payload)
                 meant = {c.name: meaning(c.kind, c.same, shown[c.name]) for c in columns}
                 found.append((number, record, meant))
             after = part[-1][0]

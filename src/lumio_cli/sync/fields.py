@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn
 from lumio_cli.hub.state import KnownField
-from lumio_cli.hub.views import READ_ONLY, Abilities, ViewColumn
 from lumio_cli.providers.base import Column, Property, Provider, Resource
 from lumio_cli.providers.writing import Writing
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from lumio_cli.hub.columns import ViewColumn
 from lumio_cli.hub.outbox import Edit
 from lumio_cli.hub.records import Held
-from lumio_cli.hub.views import ViewColumn
 from lumio_cli.providers.values import meaning
 
 Policy = Literal["provider", "local", "newest", "ask"]

@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from lumio_cli.hub import changes, outbox, records, runs, views
 from lumio_cli.hub.changes import Changed
+from lumio_cli.hub.columns import ViewColumn, values_of
 from lumio_cli.hub.outbox import Action, Edit
 from lumio_cli.hub.records import Held, raw_table
 from lumio_cli.hub.runs import DeadLetter
-from lumio_cli.hub.views import ViewColumn
 from lumio_cli.providers.base import Provider, Resource, dig
 from lumio_cli.providers.values import as_text, merged, put
 from lumio_cli.providers.writing import Change, Receipt
@@ -270,7 +270,7 @@ class Outgoing:
         fields: dict[str, tuple[Any, Any]] = {}
         if held is not None:
             writable = [c for c in columns.values() if not c.read_only]
-            last = views.values_of(db, writable, held.payload)
+            last = values_of(db, writable, held.payload)
             fields = {name: (value, None) for name, value in last.items() if value is not None}
             now = self.store.now()
             seq = records.next_seq(db)

@@ -9,9 +9,9 @@ from typing import Any
 
 from lumio_cli.hub import changes, outbox, records, runs, views
 from lumio_cli.hub.changes import Changed
+from lumio_cli.hub.columns import ViewColumn, values_of
 from lumio_cli.hub.outbox import CHUNK, Edit
 from lumio_cli.hub.records import Held, raw_table
-from lumio_cli.hub.views import ViewColumn
 from lumio_cli.providers.base import dig
 from lumio_cli.sync.merge import Merged, Policy, about, merge
 
@@ -55,7 +55,7 @@ def chunk(
     named = {c.name: c for c in columns}
 
     def values(wanted: Sequence[ViewColumn], payload: str) -> Mapping[str, Any]:
-        return views.values_of(db, wanted, payload)
+        return values_of(db, wanted, payload)
 
     found = []
     for edit in edits:
@@ -149,7 +149,7 @@ def fields_changed(
     differ = [c for c in columns if c.path not in volatile and dig(old, c.path) != dig(new, c.path)]
     if not differ:
         return {}
-    one, other = views.values_of(db, differ, before), views.values_of(db, differ, after)
+    one, other = values_of(db, differ, before), values_of(db, differ, after)
     return {c.name: (one[c.name], other[c.name]) for c in differ}
 
 

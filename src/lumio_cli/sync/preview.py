@@ -9,10 +9,10 @@ from typing import Any
 
 from lumio_cli.clock import Clock
 from lumio_cli.hub import outbox, records, state, views
+from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn, unique_columns
 from lumio_cli.hub.outbox import Edit
 from lumio_cli.hub.records import Held, Row, raw_table
 from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
-from lumio_cli.hub.views import READ_ONLY, Abilities, ViewColumn
 from lumio_cli.providers.base import dig
 from lumio_cli.sync import pending
 from lumio_cli.sync.merge import Policy, about
@@ -55,7 +55,7 @@ class PreviewStore(Store):
         columns: Sequence[ViewColumn],
         abilities: Abilities = READ_ONLY,
     ) -> ResourceState:
-        self._columns[provider, resource] = views.unique_columns(columns)
+        self._columns[provider, resource] = unique_columns(columns)
         self._edited[provider, resource] = frozenset(
             about(edit) for edit in outbox.walk(db, provider, resource)
         )
@@ -70,7 +70,7 @@ class PreviewStore(Store):
         columns: Sequence[ViewColumn],
         abilities: Abilities = READ_ONLY,
     ) -> list[Drift]:
-        self._columns[provider, resource] = views.unique_columns(columns)
+        self._columns[provider, resource] = unique_columns(columns)
         return []
 
     def begin_walk(

@@ -13,9 +13,9 @@ from math import ceil
 from lumio_cli.clock import Clock, format_timestamp
 from lumio_cli.hub import changes, outbox, records, runs, state, views
 from lumio_cli.hub.changes import Changed
+from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn
 from lumio_cli.hub.records import Sorted, raw_table
 from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
-from lumio_cli.hub.views import READ_ONLY, Abilities, ViewColumn
 from lumio_cli.sync import pending
 from lumio_cli.sync.merge import Policy
 from lumio_cli.sync.model import ResourceResult

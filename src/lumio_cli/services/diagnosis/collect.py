@@ -149,7 +149,8 @@ def schema(scene: Scene) -> Any:
 
 def resources(scene: Scene) -> Any:
     """Where each resource stands, how many records it has, and the columns of its view."""
-    from lumio_cli.hub.views import read_columns, view_name
+    from lumio_cli.hub.columns import view_name
+    from lumio_cli.hub.views import read_columns
 
     def read(db: sqlite3.Connection) -> list[dict[str, Any]]:
         rows = db.execute(

@@ -28,7 +28,7 @@ from lumio_cli.sync.merge import same
 if TYPE_CHECKING:
     import sqlite3
 
-    from lumio_cli.hub.views import ViewColumn
+    from lumio_cli.hub.columns import ViewColumn
     from lumio_cli.runtime import Runtime
     from lumio_cli.services.send.source import Row
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from lumio_cli.errors import HubError, LumioError, UsageError
 from lumio_cli.hub import outbox, views
+from lumio_cli.hub.columns import RESERVED, Abilities, ViewColumn, view_name
 from lumio_cli.hub.db import explained
-from lumio_cli.hub.views import RESERVED, Abilities, ViewColumn
 from lumio_cli.providers.base import suggest
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Place:
     @property
     def view(self) -> str:
         """Its name in SQL."""
-        return views.view_name(self.provider, self.resource)
+        return view_name(self.provider, self.resource)
 
     @property
     def fields(self) -> list[str]:

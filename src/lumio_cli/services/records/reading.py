@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lumio_cli.hub import browse, changes, outbox, views
+from lumio_cli.hub import browse, changes, outbox
 from lumio_cli.hub import records as raw
+from lumio_cli.hub.columns import values_of
 from lumio_cli.services.records.place import find
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def show_record(runtime: Runtime, target: str, record: str) -> dict[str, Any]:
         if edit is None and (held is None or held.gone):
             raise place.missing(db, record)
         fields = [place.columns[name] for name in place.fields]
-        values = views.values_of(db, fields, held.payload if held else "{}")
+        values = values_of(db, fields, held.payload if held else "{}")
     return {
         "id": record,
         "fields": values,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lumio_cli.providers.values import as_text, meaning
 
 if TYPE_CHECKING:
-    from lumio_cli.hub.views import ViewColumn
+    from lumio_cli.hub.columns import ViewColumn
 
 _LONGEST = 40
 """Characters of a value that a message repeats."""
