@@ -319,3 +319,16 @@ def test_a_preview_where_there_is_no_hub_yet(lab: Lab) -> None:
     document = json.loads(file.read_text())
     assert (document["accounts"], len(document["changes"])) == ({}, 20)
     assert lab.lumio("sync", "--plan", str(file), environ=environ).code == 0
+
+
+def test_a_plan_of_all_providers_leaves_out_those_that_cannot_be_written(lab: Lab) -> None:
+    slack = {
+        "LUMIO_SLACK_TOKEN": lab.sandbox.token("slack"),
+        "LUMIO_PROVIDERS__SLACK__BASE_URL": lab.sandbox.base_url("slack"),
+    }
+    lab.sql("UPDATE hubspot_contacts SET city = 'Natal'")
+    plan = str(lab.home / "all.json")
+    made = lab.lumio("preview", "--direction", "push", "--out", plan, environ=slack)
+    assert made.code == 0, made.out
+    assert lab.lumio("sync", "--plan", plan, environ=slack).code == 0
+    assert lab.sql("SELECT count(*) FROM lumio_outbox") == [(0,)]

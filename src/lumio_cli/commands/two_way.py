@@ -29,7 +29,6 @@ def apply(runtime: Runtime, file: Path, request: Request) -> int:
     from lumio_cli.services import plan as service
 
     output = runtime.output
-    output.note(f"comparing {file} with the hub and its providers")
     done = service.apply(runtime, file, request, output.progress())
     sync_result(output, done.result, done.as_json())
     if done.conflicts:

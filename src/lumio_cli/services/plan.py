@@ -15,8 +15,10 @@ from lumio_cli.clock import format_timestamp
 from lumio_cli.errors import LumioError, UsageError
 from lumio_cli.hub import outbox, state
 from lumio_cli.paths import expand
+from lumio_cli.providers.registry import provider_class
 from lumio_cli.services.sync import Request, preview, sync
 from lumio_cli.services.targets import connected_names
+from lumio_cli.sync.fields import abilities_of
 from lumio_cli.sync.merge import Policy
 from lumio_cli.sync.model import (
     Action,
@@ -96,7 +98,7 @@ def preview_to_file(
     path = expand(out, UsageError).absolute()
     if path.is_dir() or not path.parent.is_dir():
         raise UsageError(f"{out} cannot be written", hint="name a file in a directory that exists")
-    request = replace(request, targets=tuple(request.targets) or tuple(connected_names(runtime)))
+    request = replace(request, targets=tuple(request.targets) or _all(runtime, request))
     result = preview(runtime, request, EVERYTHING, progress)
     found = result.changes or []
     result.changes = first(found, limit)
@@ -239,6 +241,15 @@ def _moved(runtime: Runtime, only: Mapping[str, Mapping[str, str]]) -> int:
 
 def _key(trace: str) -> str:
     return trace.rpartition("-")[0]
+
+
+def _all(runtime: Runtime, request: Request) -> tuple[str, ...]:
+    """The providers that are meant where none is named."""
+    names = connected_names(runtime)
+    if request.direction == "push":
+        classes = {name: provider_class(name) for name in names}
+        names = [n for n, c in classes.items() if any(any(abilities_of(c, r)) for r in c.resources)]
+    return tuple(names)
 
 
 def _accounts(runtime: Runtime, targets: Iterable[str]) -> dict[str, str]:
