@@ -355,9 +355,11 @@ _SQLITE = """\
 #!{python}
 import sqlite3, sys
 words = [w for w in sys.argv[1:] if not w.startswith("-")]
-db = sqlite3.connect(f"file:{{words[0]}}?mode=ro", uri=True)
+mode = "ro" if "-readonly" in sys.argv else "rw"
+db = sqlite3.connect(f"file:{{words[0]}}?mode={{mode}}", uri=True)
 for row in db.execute(words[1]):
     print("|".join("" if v is None else str(v) for v in row))
+db.commit()
 """
 _MAKE = """\
 #!/bin/sh

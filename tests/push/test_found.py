@@ -80,6 +80,25 @@ def test_an_empty_set_is_nothing() -> None:
     assert meaning("json", "set", "[]") is None
 
 
+def test_a_record_in_doubt_stays_so_when_it_is_refused_the_second_time(tmp_path: Path) -> None:
+    """At a provider that takes no name twice it is sent again at once."""
+    world = World(tmp_path, Shape(unique=True))
+    try:
+        world.server.create("provider", "people", {"name": "Ana"})
+        world.sync("pull", "ask")
+        world.sql("INSERT INTO depot_people (name) VALUES ('Bia')")
+        world.sync("push", "ask", fault=Fault("lost"))
+        world.sync("push", "ask", fault=Fault("invalid"))
+        world.sql("DELETE FROM depot_people WHERE name = 'Bia'")
+        for _ in range(2):
+            world.clock.advance(100.0)
+            world.sync("both", "ask")
+        assert names(world) == ["Ana"]
+        assert world.sql("SELECT * FROM lumio_outbox") == []
+    finally:
+        world.close()
+
+
 def test_a_record_that_is_like_one_in_doubt_does_not_stand_in_for_it(world: World) -> None:
     world.sync("push", "ask", fault=Fault("lost"))
     world.server.create("provider", "people", {"name": "Cy", "age": "5", "mail": "b@x.example"})

@@ -287,8 +287,12 @@ class Outgoing:
             return
         new = outbox.is_local(edit.record)
         if new and current.action == "delete" and receipt.status in ("retry", "failed"):
-            # It was deleted here meanwhile, and was never there.
-            outbox.drop(db, *self.name, edit.record)
+            # It was deleted here meanwhile, and was not made by this request.
+            if current.attempt_rid is None:
+                outbox.drop(db, *self.name, edit.record)
+            else:
+                outbox.save(db, replace(current, status="unknown"))
+                settled.unknown += 1
             return
         if receipt.status == "unknown" and new:
             rid = records.last_rid(db, self.table)
@@ -303,8 +307,8 @@ class Outgoing:
         elif receipt.kind == "gone" and edit.action == "update":
             self._found_gone(db, current)
             return
-        elif receipt.kind == "conflict" and new and current.attempt_rid is not None:
-            # What is there already may be what was sent before, and got no answer.
+        elif new and current.attempt_rid is not None:
+            # It is refused now; but what was sent before, and got no answer, may be there.
             current = replace(current, status="unknown", message=receipt.message)
             settled.unknown += 1
         elif current.version != edit.version:
