@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,6 +15,7 @@ from lumio_cli.app import run
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.services.runlocks import target_lock
 from support.cli import Stream, lumio
+from support.lab import copy_home
 
 FAULTS = (
     "badid:path=/crm/v3/objects/contacts:times=1",
@@ -40,7 +40,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def home(template: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(template, tmp_path / "home"))
+    return copy_home(template, tmp_path / "home")
 
 
 def answer(home: Path, *words: str, code: int = 0) -> Any:

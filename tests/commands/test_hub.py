@@ -19,6 +19,7 @@ from lumio_cli.services import hubcare
 from lumio_cli.services.runlocks import run_lock
 from lumio_cli.stop import Stop
 from support.cli import lumio
+from support.lab import copy_home
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def home(template: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(template, tmp_path / "home"))
+    return copy_home(template, tmp_path / "home")
 
 
 def change(home: Path, *statements: str) -> None:

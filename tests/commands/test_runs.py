@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,6 +13,7 @@ import pytest
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.services.runlocks import run_lock
 from support.cli import lumio
+from support.lab import copy_home
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def home(template: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(template, tmp_path / "home"))
+    return copy_home(template, tmp_path / "home")
 
 
 def answer(home: Path, *words: str, code: int = 0) -> Any:

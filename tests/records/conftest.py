@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import pytest
 
 from lumio_cli.sandbox import Sandbox
 from support.cli import Done, lumio
-from support.lab import Lab
+from support.lab import Lab, copy_home
 
 TARGET = "hubspot/contacts"
 LIFTED = {"LUMIO_PROVIDERS__HUBSPOT__LIMITS": '{"burst": 1000000, "search": 100000}'}
@@ -65,7 +64,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hub(small: Path, tmp_path: Path) -> Hub:
     """A hub with 20 contacts."""
-    shutil.copytree(small, tmp_path / "home")
+    copy_home(small, tmp_path / "home")
     return Hub(tmp_path / "home")
 
 

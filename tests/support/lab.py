@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -112,6 +113,11 @@ class Lab:
     def differences(self, kind: str) -> list[str]:
         """How the hub's records of a type differ from the sandbox's; empty: not at all."""
         return differences(self.hub_path, self.sandbox, kind)
+
+
+def copy_home(template: Path, home: Path) -> Path:
+    """A home of its own, made like another; without the cache, whose files may go at any time."""
+    return Path(shutil.copytree(template, home, ignore=shutil.ignore_patterns("cache")))
 
 
 def differences(hub_path: Path, sandbox: Sandbox, kind: str) -> list[str]:
