@@ -8,10 +8,18 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import UsageError
+from lumio_cli.errors import (
+    OUTCOME_UNKNOWN,
+    CircuitOpenError,
+    DeniedError,
+    GoneError,
+    UnavailableError,
+    UsageError,
+)
 from lumio_cli.options import Globals
-from lumio_cli.providers.base import Send
+from lumio_cli.providers.base import Call, Reply, Send
 from lumio_cli.providers.linkedin import LinkedIn
+from lumio_cli.providers.linkedin.restli import end_of, little_text
 from lumio_cli.providers.messages import Message
 from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.runtime import Runtime
@@ -158,3 +166,135 @@ def test_posts_are_made_reworded_and_deleted_one_by_one(desk: Desk) -> None:
     gone = [Change("archive", f"d{n}", id=made.id) for n in range(2)]
     assert [r.status for r in desk.provider.write(posts, gone, desk.send)] == ["done", "done"]
     assert made.id not in desk.lab.account.tables["posts"]
+
+
+# -- writing posts from the hub
+
+
+def write(desk: Desk, action: Any, values: dict[str, str | None], id_: str = "") -> Receipt:
+    """One change to one post."""
+    change = Change(action, "t", id=id_, values=values)
+    (receipt,) = desk.provider.write(desk.provider.resource("posts"), [change], desk.send)
+    return receipt
+
+
+@pytest.mark.parametrize(
+    ("action", "values", "what"),
+    [
+        ("create", {"author": PAGE, "commentary": "x", "lifecycle_state": "DRAFT"}, "lifecycle"),
+        ("create", {"author": PAGE, "commentary": "x", "text": "y"}, "text: "),
+        ("create", {"author": PAGE, "commentary": None}, "commentary: a post needs a text"),
+        ("create", {"commentary": "x"}, "author: "),
+        ("create", {"author": "acme", "commentary": "x"}, "author: 'acme' is no page"),
+        ("create", {"author": PAGE, "commentary": "Prices (net)"}, r"write it as '\('"),
+        ("update", {"commentary": "a_b"}, "before '_' (character 2)"),
+        ("update", {"commentary": "x", "created_at": None}, "created_at: "),
+        ("update", {"author": PAGE}, "author: "),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_anything_is_sent(
+    desk: Desk, action: Any, values: dict[str, str | None], what: str
+) -> None:
+    receipt = write(desk, action, values, "urn:li:share:1")
+    assert (receipt.status, receipt.kind) == ("failed", "validation")
+    assert what in receipt.message
+    assert not desk.lab.sandbox.requests
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Größe 🦄\nzwei",
+        r"Prices \(net\) \_ {hashtag|\#|launch} #now",
+        f"Thanks @[Page \\(BR\\)](urn:li:organization:{PAGE})!",
+        "a" * 3000,
+    ],
+)
+def test_a_text_is_kept_as_it_is_written(desk: Desk, text: str) -> None:
+    made = write(desk, "create", {"author": PAGE, "commentary": text, "visibility": None})
+    assert made.status == "done", made
+    assert desk.stored(made.id)["commentary"] == text
+    assert desk.stored(made.id)["visibility"] == "PUBLIC"
+    assert write(desk, "update", {"commentary": f"{text[1:]}!"}, made.id).status == "done"
+    assert desk.stored(made.id)["commentary"] == f"{text[1:]}!"
+
+
+def test_all_that_is_escaped_for_an_operator_is_kept_whole() -> None:
+    plain = "\\ | { } @ [ ] ( ) < > # * _ ~ a_b #tag x#y https://example.com/?a=(b)#c"
+    text = little_text(plain)
+    assert end_of(text) == len(text)
+    assert [end_of(f"ab{mark}c") for mark in "\\|{}@[]()<>*_~"] == [2] * 14
+    assert end_of("a # b") == 2
+
+
+def test_values_are_refused_with_linkedins_own_reasons(desk: Desk) -> None:
+    bad = write(desk, "create", {"author": PAGE, "commentary": "x", "visibility": "NONE"})
+    assert (bad.status, bad.kind) == ("failed", "validation")
+    assert "/visibility" in bad.message
+    first = write(desk, "create", {"author": PAGE, "commentary": "Once"})
+    again = write(desk, "create", {"author": PAGE, "commentary": "Once"})
+    assert (first.status, again.status, again.kind) == ("done", "failed", "conflict")
+
+
+def test_a_page_goes_by_its_urn_in_a_listing(desk: Desk) -> None:
+    author = next(c for c in desk.provider.resource("posts").columns if c.name == "author")
+    made = write(desk, "create", {"author": PAGE, "commentary": "Ours"})
+    assert desk.stored(made.id)["author"] == desk.provider.shown(author, PAGE)
+    assert desk.provider.shown(author, desk.stored(made.id)["author"]).endswith(PAGE)
+
+
+def test_only_what_a_post_takes_can_be_written() -> None:
+    posts = LinkedIn({}).resource("posts")
+    assert posts.writes is not None
+    assert (posts.writes.unique, posts.writes.at_once) == ((), 50)
+    written = {c.name for c in posts.columns if not c.read_only}
+    assert written == {"author", "commentary", "visibility"}
+    assert [r.name for r in LinkedIn({}).resources if r.writes is not None] == ["posts"]
+
+
+LOST = UnavailableError("the answer was lost", code=OUTCOME_UNKNOWN)
+DOWN = UnavailableError("connection refused")
+DENIED = DeniedError("Not enough permissions", scopes=("w_organization_social",))
+
+
+@pytest.mark.parametrize(
+    ("action", "answer", "expected"),
+    [
+        ("create", LOST, ("unknown", "unsettled")),
+        ("create", Reply(201, {}, b""), ("unknown", "unsettled")),
+        ("create", DENIED, ("failed", "permission")),
+        ("update", LOST, ("retry", "transient")),
+        ("update", DOWN, ("retry", "transient")),
+        ("update", DENIED, ("failed", "permission")),
+        ("update", GoneError("no such post", status=404), ("failed", "gone")),
+        ("archive", DOWN, ("retry", "transient")),
+        ("archive", GoneError("no such post", status=404), ("done", "")),
+    ],
+)
+def test_a_change_is_settled_by_what_is_known_of_it(
+    action: Any, answer: Any, expected: tuple[str, str]
+) -> None:
+    def send(_: Call) -> Reply:
+        if isinstance(answer, Reply):
+            return answer
+        raise answer
+
+    provider = LinkedIn({})
+    values = {"author": PAGE, "commentary": "x"} if action == "create" else {"commentary": "x"}
+    change = Change(action, "t", id="urn:li:share:1", values=values)
+    (receipt,) = provider.write(provider.resource("posts"), [change], send)
+    assert (receipt.status, receipt.kind) == expected
+    if answer is DENIED:
+        assert "missing scope: w_organization_social" in receipt.message
+
+
+@pytest.mark.parametrize("error", [DOWN, CircuitOpenError("left alone")])
+def test_a_post_that_was_certainly_not_made_is_raised(error: UnavailableError) -> None:
+    def send(_: Call) -> Reply:
+        raise error
+
+    provider = LinkedIn({})
+    change = Change("create", "t", values={"author": PAGE, "commentary": "x"})
+    with pytest.raises(UnavailableError) as caught:
+        list(provider.write(provider.resource("posts"), [change], send))
+    assert caught.value is error

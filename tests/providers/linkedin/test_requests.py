@@ -98,12 +98,15 @@ def test_posting_makes_only_requests_that_are_described() -> None:
     assert provider.deliver(message, send).id == "urn:li:share:7"
     provider.find(message, None, send)  # type: ignore[arg-type]
     posts = provider.resource("posts")
-    for action, values in (("update", {"commentary": "b"}), ("archive", {})):
+    new = {"author": "5515715", "commentary": "a", "visibility": "LOGGED_IN"}
+    for action, values in (("create", new), ("update", {"commentary": "b"}), ("archive", {})):
         change = Change(action, "t", id="urn:li:share:7", values=values)  # type: ignore[arg-type]
         assert [r.status for r in provider.write(posts, [change], send)] == ["done"]
-    assert [call.method for call in send.calls] == ["POST", "PUT", "POST", "GET", "POST", "DELETE"]
+    assert [call.method for call in send.calls] == [
+        "POST", "PUT", "POST", "GET", "POST", "POST", "DELETE"
+    ]  # fmt: skip
     methods = [call.headers.get("X-RestLi-Method") for call in send.calls]
-    assert methods == ["ACTION", None, None, "FINDER", "PARTIAL_UPDATE", "DELETE"]
+    assert methods == ["ACTION", None, None, "FINDER", None, "PARTIAL_UPDATE", "DELETE"]
     assert send.calls[-1].path == "/rest/posts/urn%3Ali%3Ashare%3A7"
     assert complaints(send.calls) == []
 

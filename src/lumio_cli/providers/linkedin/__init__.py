@@ -28,6 +28,7 @@ linkedin-developers/linkedin-api-python-client (encoding), api-evangelist/linked
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -37,8 +38,10 @@ from lumio_cli.errors import DeniedError, RejectedError
 from lumio_cli.providers.auth import Credential, OAuth, read_tokens, token_call
 from lumio_cli.providers.base import (
     Call,
+    Column,
     Field,
     Identity,
+    Json,
     Kind,
     Provider,
     Quota,
@@ -349,6 +352,11 @@ class LinkedIn(Provider):
         return value if walk.resource is ORGANIZATIONS and isinstance(value, int) else None
 
     # -- writing
+
+    def shown(self, column: Column, value: Json) -> Json:
+        """A page may be given by its number; a listing has its URN."""
+        known = re.fullmatch(r"\s*(\d+)\s*", str(value)) if column.path == "author" else None
+        return urn("organization", known[1]) if known else super().shown(column, value)
 
     def write(self, resource: Resource, changes: Sequence[Change], send: Send) -> Iterator[Receipt]:
         """Posts are made, reworded and deleted; one request and one receipt each."""

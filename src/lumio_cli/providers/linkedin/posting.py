@@ -22,8 +22,15 @@ from lumio_cli.errors import (
     UnavailableError,
     UsageError,
 )
-from lumio_cli.providers.base import Call, Field, Json, Record, Reply, Send, dig
-from lumio_cli.providers.linkedin.restli import call, escape, little_text, organization_of
+from lumio_cli.providers.base import Call, Field, Json, Record, Send, dig
+from lumio_cli.providers.linkedin.resources import WRITTEN
+from lumio_cli.providers.linkedin.restli import (
+    call,
+    end_of,
+    escape,
+    little_text,
+    organization_of,
+)
 from lumio_cli.providers.messages import Message, MessageKind
 from lumio_cli.providers.writing import Change, Receipt
 
@@ -110,15 +117,11 @@ def _create(version: str, trace: str, body: Record, send: Send) -> Receipt:
         if error.code != OUTCOME_UNKNOWN:
             raise
         return Receipt(trace, "unknown", kind="unsettled", message=error.message)
-    return Receipt(trace, "done", _created(reply))
-
-
-def _created(reply: Reply) -> str:
-    """The URN of what was made. Raises `BadReplyError`."""
     found = unquote(reply.headers.get("x-restli-id", ""))
     if not found:
-        raise BadReplyError("LinkedIn made the post, but does not say what it is called")
-    return found
+        message = "LinkedIn made the post, but does not say what it is called"
+        return Receipt(trace, "unknown", kind="unsettled", message=message)
+    return Receipt(trace, "done", found)
 
 
 def _failed(trace: str, error: RejectedError, key: str = "") -> Receipt:
@@ -205,29 +208,70 @@ def write(version: str, changes: Sequence[Change], send: Send) -> Iterator[Recei
 
 
 def _write(version: str, change: Change, send: Send) -> Receipt:
-    values, path = change.values, f"/rest/posts/{escape(change.id)}"
     try:
-        if change.action == "archive":
-            send(call(version, "DELETE", path, ROUTE, restli="DELETE", safe=True))
-        elif change.action == "create":
-            author = organization_of(str(values.get("author") or ""))
-            body = _body(author, {"text": values.get("commentary"), "markup": True, **values}, {})
-            return _create(version, change.trace, body, send)
-        else:
-            body = {"patch": {"$set": _patch(values)}}
-            restli = "PARTIAL_UPDATE"
-            send(call(version, "POST", path, ROUTE, restli=restli, json=body, safe=True))
+        if change.action == "create":
+            return _create(version, change.trace, _new(change.values), send)
+        send(_request(version, change))
     except UsageError as error:
         return Receipt(change.trace, "failed", change.id, kind="validation", message=error.message)
     except DeniedError as error:
-        return Receipt(change.trace, "failed", change.id, kind="permission", message=error.message)
+        missing = f"; missing scope: {', '.join(error.scopes)}" if error.scopes else ""
+        told = f"{error.message}{missing}"
+        return Receipt(change.trace, "failed", change.id, kind="permission", message=told)
     except RejectedError as error:
+        if change.action == "archive" and isinstance(error, GoneError):
+            return Receipt(change.trace, "done", change.id)
         return _failed(change.trace, error, change.id)
+    except (QuotaError, CircuitOpenError):
+        raise
+    except UnavailableError as error:
+        if change.action == "create":
+            raise
+        # It says what shall be true: a second time does no harm.
+        return Receipt(change.trace, "retry", change.id, kind="transient", message=error.message)
     return Receipt(change.trace, "done", change.id)
 
 
-def _patch(values: Mapping[str, Any]) -> Record:
-    other = sorted(set(values) - {"commentary"})
+def _new(values: Mapping[str, str | None]) -> Record:
+    """The body of a new post that is text alone. Raises `UsageError`."""
+    _only(values, WRITTEN, "of a new post only {} can be written")
+    if not values.get("author"):
+        raise UsageError("author: a post needs a page that it is from")
+    try:
+        author = organization_of(str(values["author"]))
+    except UsageError as error:
+        raise UsageError(f"author: {error.message}") from None
+    text = _checked(values.get("commentary"))
+    if not text.strip():
+        raise UsageError("commentary: a post needs a text")
+    asked = {"text": text, "markup": True, "visibility": values.get("visibility")}
+    return _body(author, asked, {})
+
+
+def _request(version: str, change: Change) -> Call:
+    """The request that rewords or deletes a post. Raises `UsageError`."""
+    path = f"/rest/posts/{escape(change.id)}"
+    if change.action == "archive":
+        return call(version, "DELETE", path, ROUTE, restli="DELETE", safe=True)
+    _only(change.values, WRITTEN[:1], "of a post that is there LinkedIn lets only {} be changed")
+    body = {"patch": {"$set": {"commentary": _checked(change.values.get("commentary"))}}}
+    return call(version, "POST", path, ROUTE, restli="PARTIAL_UPDATE", json=body, safe=True)
+
+
+def _only(values: Mapping[str, Any], known: Sequence[str], rule: str) -> None:
+    other = sorted(set(values) - set(known))
     if other:
-        raise UsageError(f"LinkedIn lets only a post's text be changed, not {', '.join(other)}")
-    return {"commentary": values.get("commentary") or ""}
+        raise UsageError(f"{', '.join(other)}: {rule.format(' and '.join(known))}")
+
+
+def _checked(value: str | None) -> str:
+    """A text in LinkedIn's own format, as a listing shows it. Raises `UsageError` where LinkedIn
+    would cut it, which it does without an error."""
+    text = value or ""
+    end = end_of(text)
+    if end < len(text):
+        raise UsageError(
+            f"commentary: LinkedIn would cut the text before {text[end]!r} (character {end + 1}):"
+            f" write it as '\\{text[end]}'"
+        )
+    return text

@@ -17,6 +17,8 @@ PAGES = "rw_organization_admin"
 READ = "r_organization_social"
 WRITE = "w_organization_social"
 LEADS = "r_marketing_leadgen_automation"
+WRITTEN = ("commentary", "author", "visibility")
+"""Columns of a post that can be written; the first also when the post is there."""
 SIZES: Mapping[Kind, int] = {"full": 100, "changes": 99}
 """Of listings that are the same for both purposes: by its size, a log tells which it was."""
 LATE_DAYS = 7
@@ -82,7 +84,7 @@ POSTS = Resource(
         " last_modified_at:epoch_ms is_edited:boolean is_reshare_disabled:boolean"
         " feed_distribution content:json media_id media_title article_url article_title"
         " reshared_post",
-        written=("author", "commentary", "visibility"),
+        written=WRITTEN,
         lifecycle_state="lifecycleState",
         created_at="createdAt",
         published_at="publishedAt",

@@ -17,6 +17,15 @@ from lumio_cli.providers.base import Call, Json
 MARK = "{owner}"
 """Stands in a path for the organization that a listing is about."""
 # A hashtag stands at the beginning of a word; anything else is a reserved character.
+_LITTLE = re.compile(
+    r"@\[(?:\\.|[^\\\]])*\]\(urn:li:[^()\s]+\)"  # a mention
+    r"|\{hashtag\|\\?[#＃]\|(?:\\.|[^\\}])+\}"
+    r"|#\w+"
+    r"|\\[\\|{}@\[\]()<>#*_~]"
+    r"|[^\\|{}@\[\]()<>#*_~]",
+    re.DOTALL,
+)
+"""What little text is made of, as LinkedIn's page on its format describes it."""
 _RESERVED = re.compile(r"(?<![\w&/])#([^\W_]+)|([\\|{}@\[\]()<>#*_~])")
 
 
@@ -60,6 +69,15 @@ def call(
     }
     label = route or path.partition("?")[0]
     return Call(method, path, route=label, json=json, headers=headers, safe=safe)
+
+
+def end_of(text: str) -> int:
+    """Where LinkedIn would end a little text: at its length, or at the first character that is out
+    of place."""
+    end = 0
+    while found := _LITTLE.match(text, end):
+        end = found.end()
+    return end
 
 
 def little_text(text: str) -> str:

@@ -44,8 +44,10 @@ from lumio_cli.providers.auth import Credential, OAuth, read_tokens
 from lumio_cli.providers.base import (
     Allowance,
     Call,
+    Column,
     Field,
     Identity,
+    Json,
     Outcome,
     Property,
     Provider,
@@ -64,6 +66,8 @@ from lumio_cli.providers.pipedrive.fields import (
     label_options,
     properties,
     read_definitions,
+    rfc3339,
+    shown_as,
 )
 from lumio_cli.providers.pipedrive.resources import (
     DEALS,
@@ -313,7 +317,7 @@ class Pipedrive(Provider):
         if resource.name == "activities":
             call = with_params(call, include_fields="attendees")
         if walk.kind == "changes" and walk.window.floor is not None:
-            call = with_params(call, updated_since=_rfc3339(walk.window.floor))
+            call = with_params(call, updated_since=rfc3339(walk.window.floor))
         return call
 
     def records(self, walk: Walk, reply: Reply) -> list[Record]:
@@ -338,14 +342,16 @@ class Pipedrive(Provider):
 
     def write(self, resource: Resource, changes: Sequence[Change], send: Send) -> Iterator[Receipt]:
         """Apply changes of one action, one call each; one receipt a change."""
-        own = {c.name for c in resource.columns}
-        found: tuple[Property, ...] = ()
         definitions = []
-        if any(name not in own for change in changes for name in change.values):
+        if any(change.action != "archive" for change in changes):
             definitions = read_definitions(resource, send)
-            added = (self.options.get("columns") or {}).get(resource.name) or {}
-            found = properties(resource, definitions, ["all"], added)
+        added = (self.options.get("columns") or {}).get(resource.name) or {}
+        found = properties(resource, definitions, ["all"], added)
         return write_all(resource, changes, known_fields(found, definitions), send)
+
+    def shown(self, column: Column, value: Json) -> Json:
+        """As a listing shows it: times in whole seconds, nothing in a list as `[]`."""
+        return shown_as(column, value)
 
 
 def _throttled(reply: Reply, message: str) -> Verdict:
@@ -365,11 +371,6 @@ def _to_midnight(now: datetime | None) -> float | None:
         return None
     day = now.astimezone(UTC).date() + timedelta(days=1)
     return (datetime.combine(day, time(), UTC) - now).total_seconds()
-
-
-def _rfc3339(moment: datetime) -> str:
-    """A moment as v2 takes it, cut to whole seconds: rather earlier than later."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _body(reply: Reply) -> Mapping[str, Any]:

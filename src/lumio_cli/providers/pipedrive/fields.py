@@ -12,11 +12,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
+from lumio_cli.clock import parse_time
 from lumio_cli.errors import BadReplyError
 from lumio_cli.providers.base import Call, Column, Property, Record, Resource, Send, dig
 from lumio_cli.providers.pipedrive.resources import COSTS, FIELDS, NEXT, PAGE
+from lumio_cli.providers.values import shown
 
 SECONDS = 1800.0
 """How long field definitions and users may be served from the cache."""
@@ -57,7 +60,8 @@ PARTS: Mapping[str, tuple[Part, ...]] = {
     "phone": (Part("", "", "text"),),
     "date": (Part("", "", "text"),),
 }
-"""The columns of each type of field; of any other type, the value as it is."""
+"""The columns of each type of field; of any other type, the value as it is, which is not written:
+what v2 would take for it is described nowhere."""
 _OTHER = (Part("", "", "json"),)
 
 
@@ -137,7 +141,8 @@ def properties(
             continue
         for part in definition.parts:
             path = f"{definition.code}.{part.path}" if part.path else definition.code
-            column = Column(stem + part.suffix, ROOT + path, part.kind)
+            fixed = definition.type not in PARTS
+            column = Column(stem + part.suffix, ROOT + path, part.kind, fixed)
             found.append(Property(path, definition.type, column, True, definition.name))
     return tuple(found)
 
@@ -151,6 +156,30 @@ def snake(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
     return f"field_{words}" if words[:1].isdigit() else words
+
+
+def rfc3339(moment: datetime) -> str:
+    """A moment as v2 has it, cut to whole seconds: rather earlier than later."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment_of(text: str) -> str:
+    """A moment, or a day's midnight in UTC, as v2 has it. Raises ValueError."""
+    day = re.fullmatch(r"\d{4}-\d\d-\d\d", text)
+    return rfc3339(parse_time(f"{text}T00:00:00Z" if day else text))
+
+
+def shown_as(column: Column, value: Any) -> Any:
+    """A view's value as a listing shows it once it is written."""
+    found = shown(column.kind, value)
+    if found is None and column.kind == "json" and not column.path.startswith(ROOT):
+        return []  # What Pipedrive itself has as a list is never null; a custom field's value is.
+    if column.kind == "datetime" and isinstance(found, str):
+        try:
+            return moment_of(found)
+        except ValueError:
+            return found
+    return found
 
 
 def label_options(records: Sequence[Record], definitions: Sequence[Definition]) -> None:

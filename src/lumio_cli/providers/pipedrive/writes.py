@@ -1,19 +1,22 @@
 """Writing to Pipedrive: one call a record, settled one by one.
 
-v2 has no batches, and is strict: numbers in quotes and empty lists are refused. What comes here
-is text, as the hub has it; the column's kind, or the field's definition, says what it has to be.
+v2 has no batches, and is strict: numbers in quotes and, in custom fields, empty lists are refused.
+What comes here is text, as the hub has it; the column's kind, or the field's definition, says what
+it has to be. Answers to writes come without the labels of options: a listing shows them, so they
+are put to them.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from lumio_cli.errors import (
     OUTCOME_UNKNOWN,
-    CircuitOpenError,
     DeniedError,
     GoneError,
     QuotaError,
@@ -21,17 +24,16 @@ from lumio_cli.errors import (
     UnavailableError,
 )
 from lumio_cli.providers.base import Call, Property, Resource, Send, dig
-from lumio_cli.providers.pipedrive.fields import ROOT, Definition
+from lumio_cli.providers.pipedrive.fields import ROOT, Definition, label_options, moment_of
 from lumio_cli.providers.pipedrive.resources import ACTIVITIES, COSTS, PRODUCTS
 from lumio_cli.providers.writing import Change, Receipt
 
 _OBJECTS = ("monetary", "daterange", "time", "timerange", "address")
-_NUMBERS = ("double", "monetary")
-_IDS = ("user", "people", "org", "deal", "int")
+_WHOLE = "Pipedrive's answer does not say what was made"
 
 
 class UnfitError(ValueError):
-    """A value that the field it is for cannot hold."""
+    """A name that cannot be written, or a value that the field it is for cannot hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,9 @@ def _write(resource: Resource, change: Change, fields: Fields, send: Send) -> Re
     except UnfitError as error:
         return _failed(change, "validation", str(error))
     except DeniedError as error:
-        missing = f"; missing scope: {', '.join(error.scopes)}" if error.scopes else ""
+        # "Scope and URL mismatch" does not say which; any other refusal is about the user.
+        scopes = resource.write_scopes if "scope" in error.message.lower() else ()
+        missing = f"; missing scope: {', '.join(scopes)}" if scopes else ""
         return _failed(change, "permission", f"{error.message}{missing}")
     except GoneError as error:
         if change.action == "archive":  # Somebody else was faster: it is what was asked for.
@@ -73,18 +77,20 @@ def _write(resource: Resource, change: Change, fields: Fields, send: Send) -> Re
         return _failed(change, "conflict" if error.status == 409 else "validation", error.message)
     except QuotaError:
         raise
-    except CircuitOpenError as error:
-        return Receipt(change.trace, "retry", change.id, None, "transient", error.message)
     except UnavailableError as error:
         # Of a PATCH or DELETE the second one does no harm. A POST might make a second record.
         if change.action == "create" and error.code == OUTCOME_UNKNOWN:
             return Receipt(change.trace, "unknown", "", None, "unsettled", error.message)
         return Receipt(change.trace, "retry", change.id, None, "transient", error.message)
-    record = dig(reply.json(), "data")
+    record = dig(reply.document(), "data")
     made = dig(record, "id")
-    if change.action == "archive" or not isinstance(record, dict) or made is None:
-        status = "done" if change.action != "create" else "unknown"
-        return Receipt(change.trace, status, change.id)  # type: ignore[arg-type]
+    if change.action == "archive":
+        return Receipt(change.trace, "done", change.id)
+    if made is None:
+        if change.action == "create":
+            return Receipt(change.trace, "unknown", "", None, "unsettled", _WHOLE)
+        return Receipt(change.trace, "done", change.id)
+    label_options([record], tuple(fields.definitions.values()))
     return Receipt(change.trace, "done", str(made), record)
 
 
@@ -107,38 +113,77 @@ def _body(resource: Resource, change: Change, fields: Fields, send: Send) -> dic
     columns = {c.name: c for c in resource.columns}
     body: dict[str, Any] = {}
     custom: dict[str, dict[str, str | None]] = {}
+    names: dict[str, list[str]] = {}
     for name, value in change.values.items():
-        if (column := columns.get(name)) is not None:
-            if column.read_only:
-                raise UnfitError(f"{name} cannot be written: Pipedrive makes it")
-            _put(resource, body, column.path, _typed(name, column.kind, value))
-        elif (found := fields.properties.get(name)) is not None:
-            code, _, part = found.column.path.removeprefix(ROOT).partition(".")
-            custom.setdefault(code, {})[part] = value
+        if change.action == "create" and value is None:
+            continue
+        found = fields.properties.get(name)
+        column = columns.get(name) or (found.column if found else None)
+        if column is None:
+            raise UnfitError(f"{name}: {resource.name} has no such field")
+        if column.read_only:
+            raise UnfitError(f"{name}: Pipedrive sets this field itself")
+        if name in columns:
+            with _naming(name):
+                _put(resource, body, column.path, column.kind, value)
         else:
-            raise UnfitError(f"{resource.name} has no field {name!r}")
-    if custom:
-        body["custom_fields"] = {
-            code: _custom(resource, change, fields.definitions[code], parts, send)
-            for code, parts in custom.items()
-        }
+            code, _, part = column.path.removeprefix(ROOT).partition(".")
+            custom.setdefault(code, {})[part] = value
+            names.setdefault(code, []).append(name)
+    if resource is ACTIVITIES and "person_id" in body:
+        _take_part(resource, change, body, send)
+    for code, parts in custom.items():
+        with _naming(", ".join(names[code])):
+            value = _custom(resource, change, fields.definitions[code], parts, send)
+            body.setdefault("custom_fields", {})[code] = value
     return body
 
 
-def _put(resource: Resource, body: dict[str, Any], path: str, value: Any) -> None:
-    if resource is ACTIVITIES and path == "person_id":
-        # Read-only in v2: the person is the primary participant.
-        main = [{"person_id": value, "primary": True}] if value is not None else []
-        body.setdefault("participants", main)
-        return
-    if resource is PRODUCTS and path == "category":
-        # Shown as a text, taken as the number of an option.
-        value = _typed(path, "integer", value)
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """What does not fit is said with the name of its column."""
+    try:
+        yield
+    except UnfitError as error:
+        raise UnfitError(f"{name}: {error}") from None
+
+
+def _put(resource: Resource, body: dict[str, Any], path: str, kind: str, value: str | None) -> None:
+    # The category of a product is shown as a text, and taken as the number of an option.
+    found = _typed("integer" if resource is PRODUCTS and path == "category" else kind, value)
+    if found is None and kind == "json":
+        found = []
     name, _, inner = path.partition(".")
-    body[name] = {inner: value} if inner and value is not None else value
+    body[name] = {inner: found} if inner and found is not None else found
 
 
-def _typed(name: str, kind: str, value: str | None) -> Any:
+def _take_part(resource: Resource, change: Change, body: dict[str, Any], send: Send) -> None:
+    """The person of an activity is read-only in v2: it is the primary one of the participants,
+    which are replaced as a whole. The others stay."""
+    person = body.pop("person_id")
+    given = body.get("participants")
+    if given is None:
+        now = _current(resource, change, send).get("participants")
+        found = [p for p in now or () if isinstance(p, dict)]
+        given = [p for p in found if not p.get("primary") or p.get("person_id") == person]
+    if not isinstance(given, list) or not all(isinstance(p, dict) for p in given):
+        raise UnfitError("participants: not a list of participants")
+    others = [{**p, "primary": False} for p in given if p.get("person_id") != person]
+    main = [{"person_id": person, "primary": True}] if person is not None else []
+    body["participants"] = main + others
+
+
+def _current(resource: Resource, change: Change, send: Send, **params: str) -> Mapping[str, Any]:
+    """What Pipedrive has of a record that is to be updated; nothing for a new one."""
+    if change.action != "update":
+        return {}
+    path, route = f"{resource.path}/{change.id}", f"{resource.path}/{{id}}"
+    reply = send(Call("GET", path, route=route, params=params, cost=COSTS["get"]))
+    found = dig(reply.document(), "data")
+    return found if isinstance(found, dict) else {}
+
+
+def _typed(kind: str, value: str | None) -> Any:
     """A text as what a column holds. Raises `UnfitError`."""
     if value is None or (value == "" and kind != "text"):
         return None
@@ -148,18 +193,24 @@ def _typed(name: str, kind: str, value: str | None) -> Any:
         if kind == "number":
             return _number(value)
         if kind == "json":
-            return json.loads(value)
+            return json.loads(value, parse_constant=_number)
+        if kind == "datetime":
+            return moment_of(value)
     except ValueError:
-        raise UnfitError(f"{name}: {value!r} is no {kind}") from None
+        raise UnfitError(f"{value!r} is no {kind}") from None
     if kind == "boolean":
         if value.lower() not in ("true", "false", "1", "0"):
-            raise UnfitError(f"{name}: {value!r} is neither true nor false")
+            raise UnfitError(f"{value!r} is neither true nor false")
         return value.lower() in ("true", "1")
     return value
 
 
 def _number(text: str) -> int | float:
-    return int(text) if text.lstrip("-").isdigit() else float(text)
+    """A number that JSON has: `nan` would arrive as null, and clear the field."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return int(text) if text.lstrip("-").isdecimal() else number
 
 
 def _custom(
@@ -179,9 +230,7 @@ def _custom(
         return _option(field, value)
     if field.type == "set":
         return [_option(field, item) for item in _listed(value)] or None
-    if field.type in _IDS:
-        return _typed(field.name, "integer", value)
-    return _typed(field.name, "number" if field.type in _NUMBERS else "text", value)
+    return _typed(field.parts[0].kind, value)
 
 
 def _object(
@@ -193,20 +242,15 @@ def _object(
 ) -> Any:
     """A value that has parts. It is replaced as a whole, so those that are not written are read
     first; without its `value` there is nothing."""
-    given = {
-        part: _typed(field.name, "number", text)
-        if field.type == "monetary" and part == "value"
-        else text or None
-        for part, text in parts.items()
-    }
+    kinds = {part.path: part.kind for part in field.parts}
+    given = {part: _typed(kinds[part], text or None) for part, text in parts.items()}
+    # The zone of a span of times has no column, and must not get lost.
+    more = {"timezone_name"} if field.type == "timerange" else set()
+    lacking = (kinds.keys() | more) - parts.keys()
     before: Any = None
-    lacking = {part.path for part in field.parts} - parts.keys()
-    if change.action == "update" and lacking and given.get("value", "") is not None:
-        path, route = f"{resource.path}/{change.id}", f"{resource.path}/{{id}}"
-        call = Call(
-            "GET", path, route=route, params={"custom_fields": field.code}, cost=COSTS["get"]
-        )
-        before = dig(send(call).json(), f"data.custom_fields.{field.code}")
+    if lacking and given.get("value", "") is not None:
+        now = _current(resource, change, send, custom_fields=field.code)
+        before = dig(now, f"custom_fields.{field.code}")
     kept = {k: before.get(k) for k in lacking} if isinstance(before, dict) else {}
     whole = {name: part for name, part in {**kept, **given}.items() if part is not None}
     return whole if "value" in whole else None
@@ -230,4 +274,4 @@ def _option(field: Definition, value: Any) -> int:
         if value in (label, number, str(number)):
             return number
     known = ", ".join(repr(label) for label in list(field.options.values())[:8])
-    raise UnfitError(f"{field.name}: no option {value!r} (there are: {known})")
+    raise UnfitError(f"no option {value!r} (there are: {known})")

@@ -154,6 +154,7 @@ _SIMPLE: Mapping[str, Callable[[Any], bool]] = {
     "phone": lambda v: isinstance(v, str) and len(v) <= 255,
     "text": lambda v: isinstance(v, str),
     "double": _number,
+    "boolean": lambda v: isinstance(v, bool),
     "date": is_date,
     "user": lambda v: check("integer", v),
     "people": lambda v: check("integer", v),
