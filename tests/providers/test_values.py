@@ -26,6 +26,7 @@ from lumio_cli.providers.values import as_text, meaning, merged, put, shown
         ("text", "folded", "Ana@Example.com", "ana@example.COM"),
         ("json", "exact", '{"a": 1, "b": [2]}', '{"b":[2],"a":1}'),
         ("json", "set", '["vip", "new"]', '[{"name": "new"}, {"name": "vip"}]'),
+        ("json", "set", '["Hot"]', '[{"id": 104, "label": "Hot"}]'),
         ("text", "set", "vip, new", "new;vip"),
     ],
 )

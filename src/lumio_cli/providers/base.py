@@ -253,8 +253,8 @@ class Column:
           and 1, `epoch` and `epoch_ms` are seconds and milliseconds since 1970 and become RFC 3339,
           `json` is kept as JSON text, an empty string in a typed column is NULL.
     same  when two values are the same to the provider: exact | folded (upper or lower case does
-          not count) | set (JSON: names, or objects with a `name`, in any order). Nothing, NULL and
-          an empty text are always the same.
+          not count) | set (JSON: names, or objects with a `name` or a `label`, in any order).
+          Nothing, NULL and an empty text are always the same.
     """
 
     name: str

@@ -136,7 +136,7 @@ def _comparable(value: Any, same: str) -> Any:
     """JSON in a form that compares by meaning."""
     if same == "set":
         items = value if isinstance(value, list) else re.split("[,;]", str(value))
-        names = (i.get("name") if isinstance(i, dict) else i for i in items)
+        names = (i.get("name", i.get("label")) if isinstance(i, dict) else i for i in items)
         # A set of nothing is nothing: one provider shows `[]` for it, and another leaves it out.
         found = {str(name).strip() for name in names if name not in (None, "")}
         return tuple(sorted(found)) or None

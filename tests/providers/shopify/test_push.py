@@ -52,3 +52,27 @@ def test_what_cannot_be_stock_is_refused_and_names_itself(lab: Rig) -> None:
     said = {x["message"] for x in lab.lumio("failures", "list").document["failures"]}
     assert any("'many' is no whole number" in message for message in said)
     assert any("either `available` or `on_hand`" in message for message in said)
+
+
+def test_a_product_is_kept_in_the_form_that_the_shop_gives_it(lab: Rig) -> None:
+    assert lab.lumio("sync", "shopify/products").code == 0
+    lab.sql("UPDATE shopify_products SET tags = 'new, sale, sale', handle = 'My New Shoe'")
+    lab.sql("UPDATE shopify_products SET vendor = NULL, seo_title = 'Shoe'")
+    done = lab.lumio("sync", "shopify/products", "--direction", "push")
+    assert (done.code, done.document["resources"][0]["failed"]) == (0, 0), done.out
+    asked = "SELECT tags, handle, vendor, seo_title, updated_at FROM shopify_products ORDER BY id"
+    pushed = lab.sql(asked)
+    assert pushed[0][:-1] == ('["new","sale"]', "my-new-shoe", "", "Shoe")
+    assert lab.lumio("sync", "shopify/products", "--mode", "full").code == 0
+    assert lab.sql(asked) == pushed
+
+
+def test_a_value_that_shopify_cannot_have_is_refused_before_it_is_sent(lab: Rig) -> None:
+    assert lab.lumio("sync", "shopify/products").code == 0
+    ids = [row[0] for row in lab.sql("SELECT id FROM shopify_products ORDER BY id")]
+    lab.sql("UPDATE shopify_products SET status = NULL WHERE id = ?", ids[0])
+    lab.sql("UPDATE shopify_products SET tags = '{}' WHERE id = ?", ids[1])
+    done = lab.lumio("sync", "shopify/products", "--direction", "push")
+    assert (done.code, done.document["resources"][0]["failed"]) == (3, 2), done.out
+    said = {x["message"] for x in lab.lumio("failures", "list").document["failures"]}
+    assert said == {"status cannot be empty", "tags: '{}' is no list of tags"}

@@ -125,6 +125,33 @@ def test_stock_whose_answer_was_lost_is_set_once(lab: Rig, desk: Desk) -> None:
     assert stock(desk, level) == held + 5
 
 
+@pytest.mark.parametrize(
+    ("code", "status", "sent"),
+    [
+        ("IDEMPOTENCY_CONCURRENT_REQUEST", "retry", 1),
+        ("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "failed", 2),
+        ("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", "failed", 2),
+    ],
+)
+def test_a_key_that_is_used_up_is_replaced_once(
+    desk: Desk, code: str, status: str, sent: int
+) -> None:
+    level, keys, way = desk.tables["inventory_levels"].ids()[0], [], desk.send
+
+    def send(call: Call, **options: Any) -> Reply:
+        if "SetStock" not in str(call.json):
+            return way(call, **options)
+        keys.append(call.idempotency_key)
+        wrong = {"field": None, "code": code, "message": "Use another key"}
+        data = {"inventorySetQuantities": {"userErrors": [wrong]}}
+        return Reply(200, {}, json.dumps({"data": data}).encode())
+
+    desk.send = send
+    change = Change("update", "a", id=level, values={"available": "5"})
+    assert [r.status for r in desk.write("inventory_levels", change)] == [status]
+    assert len(set(keys)) == len(keys) == sent
+
+
 def test_a_create_whose_answer_was_lost_is_unknown_and_not_repeated(lab: Rig, desk: Desk) -> None:
     before = len(desk.tables["products"])
     lab.sandbox.faults.set(["lost:path=*#CreateProduct:times=1"])

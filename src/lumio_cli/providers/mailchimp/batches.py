@@ -26,7 +26,7 @@ from lumio_cli.providers.mailchimp.operations import (
     Operation,
     of_error,
     of_status,
-    unknown,
+    unsettled,
 )
 from lumio_cli.providers.paging import JobState
 from lumio_cli.providers.writing import Receipt
@@ -85,7 +85,7 @@ def run(operations: Sequence[Operation], send: Send) -> Iterator[Receipt]:
         # It was handed over: whatever cannot be learned of it may have been done.
         said = f"batch {standing.job} was submitted, and its results are not known"
         for operation in operations:
-            yield unknown(operation.change, f"{said}: {error.message}")
+            yield unsettled(operation.change, f"{said}: {error.message}")
         if not isinstance(error, RejectedError | UnavailableError):
             raise
         return
@@ -154,4 +154,4 @@ def settle(
         if operation.change.trace in found:
             yield of_status(operation, *found[operation.change.trace])
         else:
-            yield unknown(operation.change, "the batch's results do not name this change")
+            yield unsettled(operation.change, "the batch's results do not name this change")

@@ -76,9 +76,11 @@ def split_id(record_id: str) -> tuple[str, str]:
 
 
 def done(change: Change, body: Any, list_id: str) -> Receipt:
-    """It was applied; `body` is the member as Mailchimp has it now, if it said so."""
-    if not isinstance(body, dict) or "email_address" not in body:
+    """It was applied; `body` is the member as Mailchimp has it now, or as much as is known."""
+    if not isinstance(body, dict):
         return Receipt(change.trace, "done", change.id)
+    if "email_address" not in body:
+        return Receipt(change.trace, "done", change.id, body or None)
     record = member(body, list_id)
     return Receipt(change.trace, "done", str(record.get("id") or change.id), record)
 
@@ -88,9 +90,14 @@ def failed(change: Change, kind: str, message: str) -> Receipt:
     return Receipt(change.trace, "failed", change.id, None, kind, message)
 
 
-def unknown(change: Change, message: str) -> Receipt:
-    """Nobody can say."""
+def unsettled(change: Change, message: str) -> Receipt:
+    """Nobody can say whether it was applied."""
     return Receipt(change.trace, "unknown", change.id, None, "unsettled", message)
+
+
+def retry(change: Change, message: str) -> Receipt:
+    """It may be sent again."""
+    return Receipt(change.trace, "retry", change.id, None, "transient", message)
 
 
 def of_error(change: Change, error: LumioError) -> Receipt:
@@ -108,8 +115,8 @@ def of_error(change: Change, error: LumioError) -> Receipt:
         return failed(change, "conflict" if conflict else "validation", error.message)
     if isinstance(error, UnavailableError):
         if error.code == OUTCOME_UNKNOWN:
-            return unknown(change, error.message)
-        return Receipt(change.trace, "retry", change.id, None, "transient", error.message)
+            return unsettled(change, error.message)
+        return retry(change, error.message)
     raise error
 
 
@@ -121,7 +128,7 @@ def of_status(operation: Operation, status: int, body: Any) -> Receipt:
     said = body if isinstance(body, Mapping) else {}
     message = explained(said) or f"status {status}"
     if status == 429 or status >= 500:
-        return Receipt(change.trace, "retry", change.id, None, "transient", message)
+        return retry(change, message)
     if status == 404:
         if change.action == "archive":
             return Receipt(change.trace, "done", change.id)

@@ -12,7 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lumio_cli.errors import GoneError, LumioError, RejectedError, UnavailableError
+from lumio_cli.errors import DeniedError, GoneError, LumioError, RejectedError, UnavailableError
 from lumio_cli.providers.base import Call, Send
 from lumio_cli.providers.mailchimp import batches
 from lumio_cli.providers.mailchimp.fields import (
@@ -29,9 +29,10 @@ from lumio_cli.providers.mailchimp.operations import (
     done,
     failed,
     of_error,
+    retry,
     split_id,
     subscriber_hash,
-    unknown,
+    unsettled,
 )
 from lumio_cli.providers.mailchimp.resources import BATCH
 from lumio_cli.providers.writing import Change, Receipt
@@ -72,7 +73,7 @@ class Writer:
         if len(others) < self._bulk_from:
             alone, others = ready, []
         for start in range(0, len(others), batches.MOST):
-            yield from batches.run(others[start : start + batches.MOST], self._send)
+            yield from self._in_batch(others[start : start + batches.MOST])
         yield from self._one_by_one(alone)
 
     # -- what is to be sent
@@ -117,21 +118,38 @@ class Writer:
             self._fields[list_id] = Fields.of(found)
         return self._fields[list_id]
 
+    # -- many at once
+
+    def _in_batch(self, operations: Sequence[Operation]) -> Iterator[Receipt]:
+        by_trace = {operation.change.trace: operation for operation in operations}
+        for receipt in batches.run(operations, self._send):
+            operation = by_trace[receipt.trace]
+            if operation.change.action == "archive" and receipt.kind == "conflict":
+                yield self._archived(operation, receipt)
+            else:
+                yield receipt
+
     # -- one by one
 
     def _one_by_one(self, operations: Sequence[Operation]) -> Iterator[Receipt]:
-        down: UnavailableError | None = None
+        # What is closed or out of reach for one will be for the next.
+        closed: DeniedError | None = None
+        away: UnavailableError | None = None
         for operation in operations:
-            if down is not None:
-                yield of_error(operation.change, down)
+            if closed is not None:
+                yield of_error(operation.change, closed)
+                continue
+            if away is not None:
+                yield retry(operation.change, away.message)
                 continue
             try:
                 yield self._write(operation)
+            except DeniedError as error:
+                closed = error
+                yield of_error(operation.change, error)
             except UnavailableError as error:
-                receipt = of_error(operation.change, error)
-                # What could not be reached for one will not be for the next.
-                down = error if receipt.status == "retry" else None
-                yield receipt
+                away = error
+                yield of_error(operation.change, error)
             except LumioError as error:
                 yield of_error(operation.change, error)
 
@@ -143,16 +161,16 @@ class Writer:
                 body = reply.json() if reply.body else None
         except RejectedError as error:
             if operation.change.action == "archive" and error.status == 405:
-                return self._archived(operation, error)
+                return self._archived(operation, of_error(operation.change, error))
             raise
         if operation.tags is not None:
             self._set_tags(operation, operation.tags)
             # The answer was given before.
-            stale = ("tags", "tags_count")
-            body = {k: v for k, v in body.items() if k not in stale} if body else body
+            tags = [{"name": name} for name in sorted(operation.tags)]
+            body = {**(body or {}), "tags": tags, "tags_count": len(tags)}
         return done(operation.change, body, operation.list_id)
 
-    def _archived(self, operation: Operation, error: RejectedError) -> Receipt:
+    def _archived(self, operation: Operation, refusal: Receipt) -> Receipt:
         """405 is the answer for a member that is archived already, and for one that may not be."""
         asked = Call("GET", operation.path, route=ROUTE, params={"fields": "status"})
         try:
@@ -160,7 +178,9 @@ class Writer:
                 return Receipt(operation.change.trace, "done", operation.change.id)
         except GoneError:
             return Receipt(operation.change.trace, "done", operation.change.id)
-        return of_error(operation.change, error)
+        except UnavailableError as error:
+            return of_error(operation.change, error)
+        return refusal
 
     def _set_tags(self, operation: Operation, wanted: frozenset[str]) -> None:
         """Give the member these tags and no others. Both requests may be repeated."""
@@ -234,4 +254,4 @@ def settle_rows(
             yield failed(refused.change, "conflict" if exists else "validation", message)
     for queue in waiting.values():
         for operation in queue:
-            yield unknown(operation.change, "Mailchimp's answer does not name this address")
+            yield unsettled(operation.change, "Mailchimp's answer does not name this address")

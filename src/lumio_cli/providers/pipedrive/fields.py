@@ -142,7 +142,8 @@ def properties(
         for part in definition.parts:
             path = f"{definition.code}.{part.path}" if part.path else definition.code
             fixed = definition.type not in PARTS
-            column = Column(stem + part.suffix, ROOT + path, part.kind, fixed)
+            same: Literal["set", "exact"] = "set" if definition.type == "set" else "exact"
+            column = Column(stem + part.suffix, ROOT + path, part.kind, fixed, same)
             found.append(Property(path, definition.type, column, True, definition.name))
     return tuple(found)
 

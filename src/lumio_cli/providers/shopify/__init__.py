@@ -38,6 +38,7 @@ from lumio_cli.providers.auth import Credential, OAuth, Way, refresh_call, token
 from lumio_cli.providers.base import (
     Allowance,
     Call,
+    Column,
     Field,
     Identity,
     Kind,
@@ -54,7 +55,8 @@ from lumio_cli.providers.base import (
 from lumio_cli.providers.paging import Paging
 from lumio_cli.providers.shopify import bulk, graph
 from lumio_cli.providers.shopify import documents as ask
-from lumio_cli.providers.shopify.facts import BULK_FROM, GUIDE, NOTES, PLANS, SHOP, VERSION
+from lumio_cli.providers.shopify.facts import BULK_FROM, GUIDE, NOTES, PLANS, SCOPES, SHOP, VERSION
+from lumio_cli.providers.shopify.inputs import tag_list
 from lumio_cli.providers.shopify.judging import judge
 from lumio_cli.providers.shopify.resources import (
     ALL,
@@ -67,7 +69,9 @@ from lumio_cli.providers.shopify.resources import (
     NESTED,
     Keyset,
     Nested,
+    owned,
     owners,
+    stock,
 )
 from lumio_cli.providers.shopify.writes import write_all
 from lumio_cli.providers.writing import Change, Receipt
@@ -107,18 +111,7 @@ class Shopify(Provider):
     oauth = OAuth(
         authorize_url="https://{shop}/admin/oauth/authorize",
         token_path="https://{shop}/admin/oauth/access_token",  # noqa: S106 an address
-        scopes=(
-            "read_products",
-            "read_orders",
-            "read_customers",
-            "read_inventory",
-            "read_locations",
-            "read_fulfillments",
-            "write_products",
-            "write_orders",
-            "write_customers",
-            "write_inventory",
-        ),
+        scopes=SCOPES,
         scope_separator=",",
         pkce=False,
         redirect_port=18922,
@@ -304,7 +297,7 @@ class Shopify(Provider):
             nested = NESTED.get(resource.name)
             flat = resource is INVENTORY_LEVELS
             found = bulk.records(reply, nested.field if nested else "", flat)
-            return [_stock(row) for row in found] if flat else found
+            return [stock(row) for row in found] if flat else found
         if walk.kind == "tombstones":
             events = dig(reply.json(), "data.events.nodes")
             if not isinstance(events, list):
@@ -316,12 +309,16 @@ class Shopify(Provider):
                 raise BadReplyError("Shopify answered a page of owners without a list of them")
             return nodes
         if resource is METAFIELDS:
-            return [_owned(row, owner) for owner in owners(reply) for row in _metafields(owner)]
+            return [
+                owned(row, owner)
+                for owner in owners(reply)
+                for row in (dig(owner, "metafields.nodes") or [])
+            ]
         if resource is INVENTORY_LEVELS and dig(reply.json(), "data.location") is None:
             return []  # the location is gone, and its stock with it
         rows = super().records(walk, reply)
         if resource is INVENTORY_LEVELS:
-            return [_stock(row) for row in rows]
+            return [stock(row) for row in rows]
         if resource is FULFILLMENTS:
             return [
                 {**row, "order": {"id": order.get("id"), "name": order.get("name")}}
@@ -334,7 +331,7 @@ class Shopify(Provider):
         """The children that a page had no room for, and children as plain lists."""
         if walk.resource is METAFIELDS and walk.kind == "full":
             return [
-                _owned(row, owner)
+                owned(row, owner)
                 for owner in records
                 for row in self._children(METAFIELDS_OF, owner, send)
             ]
@@ -380,6 +377,15 @@ class Shopify(Provider):
         """Apply changes of one action; one receipt a change."""
         return write_all(self.version, resource, changes, send)
 
+    def shown(self, column: Column, value: Any) -> Any:
+        """Tags are a list, however they were written."""
+        if column.same == "set":
+            try:
+                return tag_list(value)
+            except ValueError:
+                return value
+        return super().shown(column, value)
+
 
 def _time(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -387,19 +393,3 @@ def _time(value: datetime) -> str:
 
 def _number(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) else None
-
-
-def _stock(row: Any) -> Record:
-    """A level whose quantities are an object by name."""
-    listed = row.get("quantities") if isinstance(row, dict) else None
-    if not isinstance(listed, list):
-        return {"unreadable": row} if not isinstance(row, dict) else row
-    return {**row, "quantities": {q["name"]: q["quantity"] for q in listed}}
-
-
-def _metafields(owner: Any) -> list[Any]:
-    return dig(owner, "metafields.nodes") or []
-
-
-def _owned(row: Any, owner: Mapping[str, Any]) -> Record:
-    return {**row, "ownerId": owner["id"]}

@@ -48,6 +48,16 @@ CUSTOMER = f"""
   defaultEmailAddress {{ emailAddress marketingState marketingUpdatedAt }}
   defaultPhoneNumber {{ phoneNumber marketingState }} defaultAddress {ADDRESS}
 """
+WRITTEN = {
+    "products": "id updatedAt title handle status vendor productType tags descriptionHtml"
+    " templateSuffix seo { title description }",
+    "customers": "id updatedAt displayName firstName lastName note tags locale taxExempt"
+    " defaultEmailAddress { emailAddress marketingState marketingUpdatedAt }"
+    " defaultPhoneNumber { phoneNumber marketingState }",
+    "orders": "id updatedAt email phone note poNumber tags",
+}
+"""What the answer to a mutation tells of the record: all that can be written, as Shopify keeps it
+(handles, tags and numbers have a form of its own)."""
 ITEM = """
   id legacyResourceId sku tracked requiresShipping countryCodeOfOrigin provinceCodeOfOrigin
   harmonizedSystemCode createdAt updatedAt unitCost { amount currencyCode }

@@ -12,6 +12,19 @@ SHOP = Field(
     "Your shop's own domain at Shopify, such as example.myshopify.com",
     pattern=r"[a-z0-9][a-z0-9-]*\.myshopify\.com",
 )
+SCOPES = (
+    "read_products",
+    "read_orders",
+    "read_customers",
+    "read_inventory",
+    "read_locations",
+    "read_fulfillments",
+    "write_products",
+    "write_orders",
+    "write_customers",
+    "write_inventory",
+)
+"""What an app is asked to be granted."""
 PLANS: Mapping[str, tuple[float, float]] = {
     "unknown": (50.0, 1000.0),
     "standard": (100.0, 2000.0),

@@ -117,6 +117,19 @@ def _more_metafields(reply: Reply) -> dict[str, str]:
     }
 
 
+def owned(row: Any, owner: Mapping[str, Any]) -> Record:
+    """A metafield that names its owner."""
+    return {**row, "ownerId": owner["id"]}
+
+
+def stock(row: Any) -> Record:
+    """A level whose quantities are an object by name."""
+    listed = row.get("quantities") if isinstance(row, dict) else None
+    if not isinstance(listed, list):
+        return {"unreadable": row} if not isinstance(row, dict) else row
+    return {**row, "quantities": {q["name"]: q["quantity"] for q in listed}}
+
+
 def _put_location(call: Call, key: str) -> Call:
     variables = {**call.json["variables"], "id": key}
     return replace(call, json={**call.json, "variables": variables})

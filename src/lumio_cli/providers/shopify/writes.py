@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lumio_cli.errors import (
@@ -15,8 +16,10 @@ from lumio_cli.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Call, Column, Resource, Send, dig
+from lumio_cli.providers.base import Call, Resource, Send, dig
 from lumio_cli.providers.shopify import graph
+from lumio_cli.providers.shopify.documents import WRITTEN
+from lumio_cli.providers.shopify.inputs import input_of, quantity
 from lumio_cli.providers.shopify.resources import INVENTORY_LEVELS
 from lumio_cli.providers.writing import Change, Receipt
 
@@ -38,7 +41,11 @@ _KINDS = {
     "orders": ("order", "Order", "input", "OrderInput", "OrderInput"),
 }
 _GONE = ("does not exist", "can't be found", "could not be found", "not found")
-_CONFLICT = ("taken", "already", "STALE", "PARAMETER_MISMATCH")
+_GONE_CODES = ("INVALID_INVENTORY_ITEM", "INVALID_LOCATION", "ITEM_NOT_STOCKED_AT_LOCATION")
+_BUSY = "IDEMPOTENCY_CONCURRENT_REQUEST"
+_USED_UP = ("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", "IDEMPOTENCY_KEY_PARAMETER_MISMATCH")
+"""Codes of a key that is no good any more: "Retry with a new idempotency key"."""
+_CONFLICT = ("taken", "already", "STALE")
 
 
 def document(resource: str, action: str) -> str:
@@ -51,7 +58,7 @@ def document(resource: str, action: str) -> str:
     verb = "Create" if action == "create" else "Update"
     given = create if action == "create" else update
     return f"""mutation {verb}{kind}($input: {given}!) {{
-  {name}{verb}({argument}: $input) {{ {name} {{ id updatedAt }} {ERRORS} }}
+  {name}{verb}({argument}: $input) {{ {name} {{ {WRITTEN[resource]} }} {ERRORS} }}
 }}"""
 
 
@@ -62,36 +69,48 @@ def write_all(
     if resource is INVENTORY_LEVELS:
         yield from _write_stock(version, changes, send)
         return
+    denied: Receipt | None = None
     for change in changes:
-        yield _write_one(version, resource, change, send)
+        if denied is None:
+            receipt = _write_one(version, resource, change, send)
+            denied = receipt if receipt.kind == "permission" else None
+        else:
+            # So it would be with all others: they are not worth a request each.
+            receipt = replace(denied, trace=change.trace, id=change.id)
+        yield receipt
 
 
 def _write_stock(version: str, changes: Sequence[Change], send: Send) -> Iterator[Receipt]:
     """Set quantities, of one name a call."""
     named: dict[str, list[Change]] = {"available": [], "on_hand": []}
     for change in changes:
-        names = [name for name in named if name in change.values]
-        message = ""
-        if len(change.values) != 1 or not names:
-            message = "of stock either `available` or `on_hand` can be set: one follows the other"
-        else:
-            try:
-                _integer(names[0], change.values[names[0]])
-            except ValueError as error:
-                message = str(error)
-        if message:
-            yield Receipt(change.trace, "failed", change.id, None, "validation", message)
-        else:
-            named[names[0]].append(change)
+        try:
+            named[_counted(change, named)].append(change)
+        except ValueError as error:
+            yield Receipt(change.trace, "failed", change.id, None, "validation", str(error))
     for name, chosen in named.items():
         for start in range(0, len(chosen), BATCH):
             yield from _set_stock(version, name, chosen[start : start + BATCH], send)
 
 
+def _counted(change: Change, known: Collection[str]) -> str:
+    """The name of the quantity that a change sets. Raises `ValueError`."""
+    for name in change.values:
+        if name not in known:
+            raise ValueError(f"{name} cannot be written: Shopify makes it")
+    if len(change.values) != 1:
+        raise ValueError(
+            "of stock either `available` or `on_hand` can be set: one follows the other"
+        )
+    ((name, value),) = change.values.items()
+    quantity(name, value)
+    return name
+
+
 def _write_one(version: str, resource: Resource, change: Change, send: Send) -> Receipt:
     name = _KINDS[resource.name][0]
     try:
-        given = _input(resource, change)
+        given = input_of(resource, change)
     except ValueError as error:
         return Receipt(change.trace, "failed", change.id, None, "validation", str(error))
     # A create would be carried out twice; the others say what shall be true.
@@ -144,7 +163,9 @@ def _failed(change: Change, error: Mapping[str, Any]) -> Receipt:
     message, code = str(error.get("message") or ""), str(error.get("code") or "")
     where = ".".join(str(part) for part in error.get("field") or ())
     kind = "validation"
-    if any(word in message for word in _GONE) or code == "INVALID_INVENTORY_ITEM":
+    if code == _BUSY:
+        return Receipt(change.trace, "retry", change.id, None, "transient", message)
+    if any(word in message.replace("\u2019", "'") for word in _GONE) or code in _GONE_CODES:
         kind = "gone"
     elif any(word in message or word in code for word in _CONFLICT):
         kind = "conflict"
@@ -152,56 +173,12 @@ def _failed(change: Change, error: Mapping[str, Any]) -> Receipt:
     return Receipt(change.trace, "failed", change.id, None, kind, text)
 
 
-def _input(resource: Resource, change: Change) -> dict[str, Any]:
-    """The input of a mutation, from values by the names of columns (or Shopify's own names).
-
-    Raises `ValueError` for a name or a value that cannot be written.
-    """
-    found: dict[str, Any] = {} if change.action == "create" else {"id": change.id}
-    by_name = {column.name: column for column in resource.columns}
-    for name, value in change.values.items():
-        column = by_name.get(name)
-        if column is not None and column.read_only:
-            raise ValueError(f"{name} cannot be written: Shopify makes it")
-        path = column.path if column else name
-        typed = _typed(column, value)
-        if path.startswith("seo."):
-            found.setdefault("seo", {})[path.removeprefix("seo.")] = typed
-        else:
-            # A customer's address and number are objects where they are read.
-            plain = {"email": "email", "phone": "phone"}.get(name)
-            found[plain or path] = typed
-    return found
-
-
-def _typed(column: Column | None, value: str | None) -> Any:
-    """A value as its column's kind wants it. Texts of lists may be JSON or separated by commas."""
-    if column is None or value is None:
-        return value
-    if column.kind == "boolean":
-        if value not in ("true", "false"):
-            raise ValueError(f"{column.name}: {value!r} is neither true nor false")
-        return value == "true"
-    if column.kind == "integer":
-        return _integer(column.name, value)
-    if column.kind != "json":
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _integer(name: str, value: str | None) -> int:
-    try:
-        return int(value or 0)
-    except ValueError:
-        raise ValueError(f"{name}: {value!r} is no whole number") from None
-
-
-def _set_stock(version: str, name: str, changes: Sequence[Change], send: Send) -> Iterator[Receipt]:
+def _set_stock(
+    version: str, name: str, changes: Sequence[Change], send: Send, attempt: int = 0
+) -> Iterator[Receipt]:
     """Set the stock of many items at once. Shopify sets all or none: where one is wrong, it is
-    taken out by the index in its error, and the others are sent again."""
+    taken out by the index in its error, and the others are sent again. A key that is used up is
+    replaced once: `attempt` makes it another one."""
     places, unknown = _places(version, changes, send)
     yield from unknown
     changes = [change for change in changes if change.id in places]
@@ -211,14 +188,14 @@ def _set_stock(version: str, name: str, changes: Sequence[Change], send: Send) -
         {
             "inventoryItemId": places[change.id][0],
             "locationId": places[change.id][1],
-            "quantity": int(change.values[name] or 0),
+            "quantity": quantity(name, change.values[name]),
             "changeFromQuantity": _before(change, name),
         }
         for change in changes
     ]
     given = {"name": name, "reason": "correction", "quantities": quantities}
     # The same changes make the same key, so that a lost answer can be asked for again.
-    seed = json.dumps([given, [c.trace for c in changes]], sort_keys=True)
+    seed = json.dumps([given, [c.trace for c in changes], attempt], sort_keys=True)
     key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"lumio:{seed}"))
     variables = {"input": given, "key": key}
     call = graph.call(version, _STOCK, variables, safe=True, idempotency_key=key)
@@ -230,6 +207,9 @@ def _set_stock(version: str, name: str, changes: Sequence[Change], send: Send) -
     wrong = dig(reply, "data.inventorySetQuantities.userErrors") or []
     if not wrong:
         yield from (Receipt(change.trace, "done", change.id) for change in changes)
+        return
+    if attempt == 0 and any(error.get("code") in _USED_UP for error in wrong):
+        yield from _set_stock(version, name, changes, send, attempt=1)
         return
     bad: dict[int, Any] = {}
     for error in wrong:

@@ -16,6 +16,13 @@ from .roots import Info, Root, denied
 Payload = dict[str, Any]
 MOST_STOCK = 1_000_000_000
 TAGGED = {"Product": "products", "Order": "orders", "Customer": "customers"}
+NEVER_NULL = frozenset(
+    {
+        "title", "handle", "status", "vendor", "productType", "tags", "descriptionHtml", "seo",
+        "locale", "taxExempt",
+    }
+)  # fmt: skip
+"""Fields that the published schema marks with `!` where they are read."""
 REASONS = (
     "correction", "cycle_count_available", "damaged", "movement_created", "other", "promotion",
     "quality_control", "received", "reservation_created", "restock", "safety_stock", "shrinkage",
@@ -80,6 +87,7 @@ class Writes(Root):
             "numberOfOrders": "0",
             "defaultAddress": None,
             "defaultEmailAddress": None,
+            "defaultPhoneNumber": None,
         }
         record_id = account.create("customers", **{**blank, **_person(input)})
         return {"customer": account.node(record_id), "userErrors": []}
@@ -125,20 +133,33 @@ class Writes(Root):
             wrong = [_wrong(["id"], f"{kind} does not exist")]
         if wrong:
             return {field: None, "userErrors": wrong}
-        account.tables[name].update(record_id, (plain or _plain)(given))
+        values = (plain or _plain)(given)
+        if values.get("seo") is not None:
+            before = account.tables[name].get(record_id) or {}
+            values["seo"] = {**(before.get("seo") or {}), **values["seo"]}
+        account.tables[name].update(record_id, values)
         return {field: account.node(record_id), "userErrors": []}
 
     def _customer_errors(self, given: Mapping[str, Any]) -> list[Payload]:
-        email = given.get("email")
-        if not email:
-            return []
-        if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email):
-            return [_wrong(["email"], "Email is invalid")]
-        for record in self.shop_account.account.tables["customers"]:
-            known = (record["defaultEmailAddress"] or {}).get("emailAddress", "")
-            if known.casefold() == email.casefold() and record["id"] != given.get("id"):
-                return [_wrong(["email"], "Email has already been taken")]
-        return []
+        wrong = []
+        email, phone = given.get("email"), given.get("phone")
+        if email and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", email):
+            wrong.append(_wrong(["email"], "Email is invalid"))
+        elif email and self._taken(given, "defaultEmailAddress", "emailAddress", email.casefold()):
+            wrong.append(_wrong(["email"], "Email has already been taken"))
+        if phone and not re.fullmatch(r"\+?[\d\s().-]{5,}", phone):
+            wrong.append(_wrong(["phone"], "Phone is invalid"))
+        elif phone and self._taken(given, "defaultPhoneNumber", "phoneNumber", _dialled(phone)):
+            wrong.append(_wrong(["phone"], "Phone has already been taken"))
+        return wrong
+
+    def _taken(self, given: Mapping[str, Any], field: str, inner: str, value: str) -> bool:
+        """Whether another customer has that address or number."""
+        return any(
+            (record[field] or {}).get(inner, "").casefold() == value
+            and record["id"] != given.get("id")
+            for record in self.shop_account.account.tables["customers"]
+        )
 
     # -- tags
 
@@ -297,7 +318,24 @@ def _product_errors(given: Mapping[str, Any], new: bool = False) -> list[Payload
 
 
 def _plain(given: Mapping[str, Any]) -> Payload:
-    return {k: v for k, v in given.items() if k != "id"}
+    """An input's values as a document keeps them: a field that is never null keeps what it has
+    where null is given."""
+    values = {
+        k: v for k, v in given.items() if k != "id" and (v is not None or k not in NEVER_NULL)
+    }
+    if "tags" in values:
+        tags = (tag.strip() for text in values["tags"] for tag in text.split(","))
+        values["tags"] = sorted({tag for tag in tags if tag})
+    if "handle" in values:
+        values["handle"] = re.sub(r"[^\w]+", "-", values["handle"].lower()).strip("-")
+        if not values["handle"]:
+            del values["handle"]
+    return values
+
+
+def _dialled(phone: str) -> str:
+    """A telephone number as it is kept: its digits after a plus."""
+    return "+" + re.sub(r"\D", "", phone)
 
 
 def _person(given: Mapping[str, Any]) -> Payload:
@@ -312,7 +350,7 @@ def _person(given: Mapping[str, Any]) -> Payload:
     if "phone" in values:
         phone = values.pop("phone")
         values["defaultPhoneNumber"] = (
-            {"phoneNumber": phone, "marketingState": "NOT_SUBSCRIBED"} if phone else None
+            {"phoneNumber": _dialled(phone), "marketingState": "NOT_SUBSCRIBED"} if phone else None
         )
     return values
 
