@@ -53,26 +53,35 @@ class Hands:
 
     def work(self, what: str, of: str, pick: int, field: int, number: int) -> None:
         """One thing, on either side."""
-        if what in ("delete", "remove", "restore"):
+        if what in ("delete", "remove", "restore", "discard"):
             getattr(self, what)(of, pick)
         elif what in ("insert", "create"):
             getattr(self, what)(of, field, number)
         else:
             getattr(self, what)(of, pick, field, number)
 
-    def quarrel(self, of: str, pick: int, field: int, here: int, there: int) -> None:
-        """Both set the same field of one record."""
+    def quarrel(self, of: str, how: str, pick: int, field: int, here: int, there: int) -> None:
+        """Both set the same field of one record, or one of them does and the other deletes it."""
         known = {r["name"]: n for n, r in enumerate(self._rows(of))}
         both = [r["name"] for r in self.server.live[of].values() if r["name"] in known]
-        if both:
-            name = both[pick % len(both)]
+        if not both:
+            return
+        name = both[pick % len(both)]
+        if how == "delete here":
+            self.delete(of, known[name])
+        elif how != "here last":
             self.edit(of, known[name], field, here)
-            doubtful = self._in_doubt(of)
-            ids = [i for i, r in self.server.live[of].items() if r["name"] == name]
+        if name in self._in_doubt(of):
+            return
+        record = next(i for i, r in self.server.live[of].items() if r["name"] == name)
+        if how != "delete there":
             column = EDITABLE[of][field % len(EDITABLE[of])]
-            if name not in doubtful:
-                values = {column: self._their_value(column, there)}
-                self.server.change("provider", of, ids[0], values)
+            value = self._their_value(column, there)
+            self.server.change("provider", of, record, {column: value})
+        elif len(self.server.live[of]) > 1:
+            self.server.delete("provider", of, record)
+        if how == "here last":
+            self.edit(of, known[name], field, here)
 
     # -- in the hub
 
@@ -88,9 +97,49 @@ class Hands:
         teams = [None, *(row["id"] for row in self._rows("teams"))]
         return teams[number % len(teams)]
 
-    def edit(self, of: str, pick: int, field: int, number: int) -> None:
+    def _under_way(self, of: str) -> tuple[str, list[dict[str, Any]]]:
+        """The rows of what a run is sending at this moment, and of which resource they are."""
+        for kind in (of, *COLUMNS):
+            edits = outbox.walk(self.world.shell, "depot", kind, status=("sending",))
+            sending = {edit.record for edit in edits}
+            if found := [row for row in self._rows(kind) if row["id"] in sending]:
+                return kind, found
+        return of, []
+
+    def revise(self, of: str, pick: int, field: int, number: int) -> None:
+        """Set a field of a row that is being sent."""
+        kind, rows = self._under_way(of)
+        self.edit(kind, pick, field, number, rows)
+
+    def discard(self, of: str, pick: int) -> None:
+        """Delete a row that is being sent."""
+        kind, rows = self._under_way(of)
+        self.delete(kind, pick, rows)
+
+    def think_again(self, pick: int, number: int) -> None:
+        """Set a field of a record once more, whose update got no answer."""
+        sent = [
+            (of, edit)
+            for of in COLUMNS
+            for edit in outbox.walk(self.world.shell, "depot", of, status=("pending",))
+            if edit.sent and edit.action == "update"
+        ]
+        if sent:
+            of, edit = sent[pick % len(sent)]
+            names = sorted(edit.sent or ())
+            rows = [row for row in self._rows(of) if row["id"] == edit.record]
+            self.edit(of, 0, EDITABLE[of].index(names[pick % len(names)]), number, rows)
+
+    def edit(
+        self,
+        of: str,
+        pick: int,
+        field: int,
+        number: int,
+        among: list[dict[str, Any]] | None = None,
+    ) -> None:
         """Set a field of a row."""
-        rows = self._rows(of)
+        rows = self._rows(of) if among is None else among
         if not rows:
             return
         row, column = rows[pick % len(rows)], EDITABLE[of][field % len(EDITABLE[of])]
@@ -113,9 +162,9 @@ class Hands:
         self.ledger.wrote(of, name, column, value, 0)
         self._rows(of)
 
-    def delete(self, of: str, pick: int) -> None:
+    def delete(self, of: str, pick: int, among: list[dict[str, Any]] | None = None) -> None:
         """Delete a row."""
-        rows = self._rows(of)
+        rows = self._rows(of) if among is None else among
         if rows:
             row = rows[pick % len(rows)]
             self.world.sql(f"DELETE FROM depot_{of} WHERE id = ?", row["id"])

@@ -20,27 +20,38 @@ Key = tuple[str, str]
 @dataclass(slots=True)
 class HubWrite:
     """The hub's last word about a field (or about a whole record: `value` is then "deleted" or
-    "created"). `seen`: what had happened at the provider by then, as far as the hub knew."""
+    "created"). `seen`: what had happened at the provider by then, as far as the hub knew; `void`:
+    the record was deleted in the hub later."""
 
     at: int
     seen: int
     value: Any
+    void: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the hub's history says of an edit that a run (or a hand) has given up: of its fields,
+    our value and theirs."""
+
+    action: str
+    fields: Mapping[str, Any]
+    run_id: str
 
 
 @dataclass(slots=True)
 class Ledger:
-    """What was done in the hub, and which policies have been in force. `given_up` are the values
-    that the hub says it has given up, by resource and record id; `refused` those that it lists as
-    failed."""
+    """What was done in the hub, and which policies have been in force. `given_up` is what the hub
+    says it has given up, by resource and record id; `refused` the values that it lists as failed.
+    """
 
     server: Server
     fields: dict[tuple[str, str, str], list[HubWrite]] = field(default_factory=dict)
     whole: dict[Key, list[HubWrite]] = field(default_factory=dict)
-    policies: list[tuple[int, str]] = field(default_factory=list)
+    policies: list[tuple[int, str, str]] = field(default_factory=list)
+    runs: dict[str, str] = field(default_factory=dict)
     local_ids: dict[str, str] = field(default_factory=dict)
-    given_up: dict[tuple[str, str], list[tuple[str, Mapping[str, Any]]]] = field(
-        default_factory=dict
-    )
+    given_up: dict[tuple[str, str], list[Note]] = field(default_factory=dict)
     refused: dict[Key, Mapping[str, Any]] = field(default_factory=dict)
 
     def wrote(self, of: str, name: str, column: str, value: Any, seen: int) -> None:
@@ -56,13 +67,15 @@ class Ledger:
         """The hub's operator has made or deleted a record; with it goes what was edited of it."""
         if what == "deleted":
             for key in [k for k in self.fields if k[:2] == (of, name)]:
-                del self.fields[key]
+                for earlier in self.fields[key]:
+                    earlier.void = True
         write = HubWrite(self.server.tick(), seen, what)
         self.whole.setdefault((of, name), []).append(write)
 
-    def in_force(self, policy: str) -> None:
-        """A run or a decision went by this policy."""
-        self.policies.append((self.server.tick(), policy))
+    def in_force(self, run_id: str, policy: str, *only: str) -> None:
+        """A run or a decision goes by this policy, for all resources or for some."""
+        at, self.runs[run_id] = self.server.tick(), policy
+        self.policies += [(at, of, policy) for of in only or COLUMNS]
 
     # -- the end
 
@@ -86,7 +99,7 @@ class Ledger:
         log = [w for w in self._log(of, name) if w.name == column]
         final, what = log[-1], f"{of} {name}.{column}"
         mine = self.fields.get((of, name, column), [])
-        last = mine[-1] if mine else None
+        last = mine[-1] if mine and not mine[-1].void else None
         problems = []
         if last is not None and not self._same(of, column, final.value, last.value):
             arrived = self._arrived(of, column, log, last)
@@ -96,9 +109,12 @@ class Ledger:
         if theirs and final.side == "hub":
             lost, past = theirs[-1], [w for w in mine if w.at < final.at]
             overwritten = not self._same(of, column, final.value, lost.value)
-            if overwritten and past and self._came_back(of, column, log, past[-1].seen):
+            # Edits that are folded into one are made on what the first of them was made on.
+            before = [w.at for w in log if w.side == "hub" and w.at < final.at]
+            folded = [w for w in past if w.at > (before[-1] if before else 0)] or past[-1:]
+            if any(self._came_back(of, column, log, w.seen) for w in folded):
                 overwritten = False
-            if overwritten and not self._entitled(lost, past):
+            if overwritten and not self._entitled(lost, past, final, of, name):
                 problems.append(f"{what}: the provider's {lost.value!r} is lost to {final.value!r}")
         return problems
 
@@ -123,12 +139,12 @@ class Ledger:
                     of, w.name, [x for x in log if x.name == w.name], mine[-1].seen
                 )
             ]
-            if unseen and not self._entitled(unseen[-1], mine):
+            if unseen and not self._entitled(unseen[-1], mine, deleted[-1], of, name):
                 return [f"{of} {name}: deleted, although the provider had changed it"]
             return []
         problems = []
         for (other, called, column), writes in self.fields.items():
-            if (other, called) == (of, name) and (not mine or mine[-1].value != "deleted"):
+            if (other, called) == (of, name) and not writes[-1].void:
                 past = [w for w in log if w.name == column]
                 if not self._arrived(of, column, past, writes[-1]) and not self._explained(
                     of, name, column, writes[-1]
@@ -141,13 +157,17 @@ class Ledger:
         ends = [w for w in log if not w.name]
         problems = []
         if mine and mine[-1].value == "deleted":
-            kept = any(action == "delete" for action, _ in self._merges(of, name))
+            notes = [note for note in self._merges(of, name) if note.action == "delete"]
+            kept = any(self.runs[note.run_id] in ("provider", "newest") for note in notes)
             back = any(w.side == "provider" and w.at > mine[-1].at for w in ends)
             if not kept and not back and (of, name) not in self.refused:
                 problems.append(f"{of} {name}: the hub's deletion is lost")
         # Made anew by the hub, after the provider has deleted it.
         if len(ends) > 1 and (ends[-2].value, ends[-1].value) == ("deleted", "created"):
-            local = any(p == "local" and at > ends[-2].at for at, p in self.policies)
+            local = any(
+                p == "local" and o == of and ends[-2].at < at < ends[-1].at
+                for at, o, p in self.policies
+            )
             if ends[-2].side == "provider" and not local:
                 problems.append(f"{of} {name}: the provider's deletion is lost")
         return problems
@@ -164,18 +184,47 @@ class Ledger:
         )
 
     def _explained(self, of: str, name: str, column: str, write: HubWrite) -> bool:
-        """Whether the hub says what became of the value."""
-        for _, fields in self._merges(of, name):
-            if column in fields and self._same(of, column, fields[column][0], write.value):
-                return True
+        """Whether the hub says what became of the value, and had the right to do so."""
+        for note in self._merges(of, name):
+            given = column in note.fields and note.fields[column]
+            if given and self._same(of, column, given[0], write.value):
+                policy = self.runs[note.run_id]
+                log = self._log(of, name)
+                # A record has one time of change, which our own writes move as well.
+                newest = of == "people" and any(w.at > write.at for w in log)
+                allowed = policy == "provider" or (policy == "newest" and newest)
+                if allowed and self._is_theirs(of, name, column, write, given[1]):
+                    return True
         refused = self.refused.get((of, name), {})
         return column in refused and self._same(of, column, refused[column], write.value)
 
-    def _entitled(self, lost: Wrote, mine: list[HubWrite]) -> bool:
-        """Whether the hub's operator knew what was overwritten, or a policy was for it."""
+    def _is_theirs(self, of: str, name: str, column: str, write: HubWrite, value: Any) -> bool:
+        """Whether the provider has come to `value` by itself since the edit was begun."""
+        log, mine = self._log(of, name), self.fields[of, name, column]
+        sent = [w.at for w in log if (w.side, w.name) == ("hub", column) and w.at < write.at]
+        begun = min(w.seen for w in mine if w.at > (sent[-1] if sent else 0))
+        theirs = [w for w in log if w.side == "provider" and w.at > begun]
+        return any(
+            (w.name == column and self._same(of, column, w.value, value))
+            or (w.name, w.value) == ("", "deleted")
+            for w in theirs
+        )
+
+    def _entitled(
+        self, lost: Wrote, mine: list[HubWrite], final: Wrote, of: str, name: str
+    ) -> bool:
+        """Whether the hub's operator knew what was overwritten by `final`, or a policy that was
+        in force by then was for it."""
         if mine and mine[-1].seen >= lost.at:
             return True
-        return any(p in ("local", "newest") and at > lost.at for at, p in self.policies)
+        between = {p for at, o, p in self.policies if o == of and lost.at < at < final.at}
+        if "local" in between:
+            return True
+        # Teams have no times of change: nobody can say which is the newest.
+        edits = [w for key, writes in self.fields.items() if key[:2] == (of, name) for w in writes]
+        edits += self.whole.get((of, name), [])
+        newest = any(lost.at < w.at < final.at for w in edits)
+        return "newest" in between and of == "people" and newest
 
     def _came_back(self, of: str, column: str, log: list[Wrote], seen: int) -> bool:
         """Whether the provider's last value is what the hub knew already: no change of anything."""
@@ -189,9 +238,9 @@ class Ledger:
         ids = {i for i, n in self.server.names[of].items() if n == name}
         return [w for w in self.server.log if w.resource == of and w.record in ids]
 
-    def _merges(self, of: str, name: str) -> list[tuple[str, Mapping[str, Any]]]:
+    def _merges(self, of: str, name: str) -> list[Note]:
         ids = [i for i, n in self.server.names[of].items() if n == name]
-        return [entry for i in ids for entry in self.given_up.get((of, i), [])]
+        return [note for i in ids for note in self.given_up.get((of, i), [])]
 
     def _same(self, of: str, column: str, one: Any, other: Any) -> bool:
         if column == "team":

@@ -26,7 +26,7 @@ from lumio_cli.sync.merge import Policy
 from lumio_cli.sync.model import Direction, Mode
 from model.depot import Shape
 from model.hands import Hands
-from model.ledger import Ledger
+from model.ledger import Ledger, Note
 from model.world import Fault, FaultKind, World
 
 HISTORIES = int(os.environ.get("LUMIO_MODEL_HISTORIES", "100"))
@@ -45,14 +45,20 @@ OF = st.sampled_from(["people", "people", "teams"])
 PICK, NUMBER = st.integers(0, 5), st.integers(0, 3)
 FIELD = st.sampled_from([0, 1, 1, 1, 2, 2, 3, 4, 5, 6, 7])
 AT = st.sampled_from([0, 0, 0, 1, 1, 2, 4])
+SOON = st.sampled_from([0, 0, 1])
 Work = tuple[str, str, int, int, int]
 """What is done, to which resource, and to which record, field and value, by numbers."""
 HERE: st.SearchStrategy[Work] = st.tuples(
     st.sampled_from(["edit", "edit", "insert", "insert", "delete"]), OF, PICK, FIELD, NUMBER
 )
+MEANWHILE: st.SearchStrategy[Work] = st.tuples(
+    st.sampled_from(["revise", "revise", "edit", "insert", "delete", "discard"]),
+    OF, PICK, FIELD, NUMBER,
+)  # fmt: skip
 THERE: st.SearchStrategy[Work] = st.tuples(
     st.sampled_from(["change", "change", "create", "remove", "restore"]), OF, PICK, FIELD, NUMBER
 )
+QUARREL = st.sampled_from(["one field", "here last", "delete here", "delete there"])
 PUSHES: st.SearchStrategy[Direction] = st.sampled_from(["both", "push"])
 POLICY: st.SearchStrategy[Policy] = st.sampled_from(["ask", "provider", "local", "newest"])
 DIRECTION: st.SearchStrategy[Direction] = st.sampled_from(["both", "push", "pull"])
@@ -90,7 +96,13 @@ class Histories(RuleBasedStateMachine):
         self.hands.create("teams", 0, 2)
         for number in range(4):
             self.hands.create("people", number, 2)
+        self.hand = 0
+        self._policy("ask")
         self.world.sync("pull", "ask")
+
+    def _policy(self, policy: Policy) -> None:
+        """The run that is about to begin goes by this policy."""
+        self.ledger.in_force(f"run-{self.world.runs + 1:04}", policy)
 
     @rule(work=st.lists(HERE, min_size=1, max_size=4))
     def work_here(self, work: list[Work]) -> None:
@@ -102,13 +114,15 @@ class Histories(RuleBasedStateMachine):
         for piece in work:
             self.hands.work(*piece)
 
-    @rule(of=OF, pick=PICK, field=FIELD, here=NUMBER, there=NUMBER)
-    def work_on_one_field(self, of: str, pick: int, field: int, here: int, there: int) -> None:
-        self.hands.quarrel(of, pick, field, here, there)
+    @rule(of=OF, how=QUARREL, pick=PICK, field=FIELD, here=NUMBER, there=NUMBER)
+    def work_on_one_record(
+        self, of: str, how: str, pick: int, field: int, here: int, there: int
+    ) -> None:
+        self.hands.quarrel(of, how, pick, field, here, there)
 
     @rule(direction=DIRECTION, policy=POLICY, mode=MODE)
     def sync(self, direction: Direction, policy: Policy, mode: Mode) -> None:
-        self.ledger.in_force(policy)
+        self._policy(policy)
         self.world.sync(direction, policy, mode)
 
     @rule(
@@ -120,22 +134,46 @@ class Histories(RuleBasedStateMachine):
         work: list[Work],
     ) -> None:  # fmt: skip
         self.work_here(work)
-        self.ledger.in_force(policy)
+        self._policy(policy)
         fault = Fault(kind, inside if kind == "killed inside" else at)
         self.world.sync(direction, policy, fault=fault)
 
     @rule(
-        direction=DIRECTION, policy=POLICY, at=AT, write=st.booleans(),
-        work=st.lists(HERE, max_size=2), meanwhile=HERE,
+        direction=DIRECTION, policy=POLICY, at=AT, work=st.lists(HERE, max_size=2), meanwhile=HERE,
     )  # fmt: skip
     def sync_with_an_edit_meanwhile(
-        self, direction: Direction, policy: Policy, at: int, write: bool, work: list[Work],
-        meanwhile: Work,
+        self, direction: Direction, policy: Policy, at: int, work: list[Work], meanwhile: Work,
     ) -> None:  # fmt: skip
         self.work_here(work)
-        self.ledger.in_force(policy)
-        fault = Fault("edit", at, write, lambda: self.hands.work(*meanwhile))
+        self._policy(policy)
+        fault = Fault("edit", at, False, lambda: self.hands.work(*meanwhile))
         self.world.sync(direction, policy, fault=fault)
+
+    @rule(
+        direction=PUSHES, policy=POLICY, work=st.lists(HERE, min_size=1, max_size=2), at=SOON,
+        meanwhile=st.lists(MEANWHILE, min_size=1, max_size=3), lost=st.booleans(),
+    )  # fmt: skip
+    def sync_what_is_edited_meanwhile(
+        self, direction: Direction, policy: Policy, work: list[Work], at: int,
+        meanwhile: list[Work], lost: bool,
+    ) -> None:  # fmt: skip
+        self.work_here(work)
+        self._policy(policy)
+        fault = Fault("lost" if lost else "edit", at, True, lambda: self.work_here(meanwhile))
+        self.world.sync(direction, policy, fault=fault)
+
+    @rule(
+        direction=PUSHES, policy=POLICY, work=st.lists(HERE, min_size=1, max_size=2), at=SOON,
+        pick=PICK, number=NUMBER,
+    )  # fmt: skip
+    def sync_without_an_answer_and_think_again(
+        self, direction: Direction, policy: Policy, work: list[Work], at: int, pick: int,
+        number: int,
+    ) -> None:  # fmt: skip
+        self.work_here(work)
+        self._policy(policy)
+        self.world.sync(direction, policy, fault=Fault("lost", at))
+        self.hands.think_again(pick, number)
 
     @rule(seconds=st.sampled_from([3.0, 70.0, DAY]))
     def time_passes(self, seconds: float) -> None:
@@ -143,12 +181,14 @@ class Histories(RuleBasedStateMachine):
 
     @rule(of=OF, use=st.sampled_from(["local", "provider"]))
     def decide_conflicts(self, of: str, use: Policy) -> None:
-        self.ledger.in_force(use)
+        self.hand += 1
+        self.ledger.in_force(f"hand {self.hand}", use, of)
         with self.world.hub.transaction() as db:
             edits = outbox.walk(db, "depot", of, status=("conflict",))
             only = [edit.record for edit in edits]
             now = "2024-01-01T00:00:00Z"
-            pending.reconcile(db, "depot", of, use, run_id="by hand", now=now, only=only)
+            by = f"hand {self.hand}"
+            pending.reconcile(db, "depot", of, use, run_id=by, now=now, only=only)
 
     @rule()
     def retry_what_was_refused(self) -> None:
@@ -173,25 +213,28 @@ class Histories(RuleBasedStateMachine):
         left: list[outbox.Edit] = []
         for _ in range(3):
             world.clock.advance(DAY)
-            ledger.in_force(self.last)
+            self._policy(self.last)
             world.sync("both", self.last, "full")
             left = [e for of in ("teams", "people") for e in outbox.walk(world.shell, "depot", of)]
             if all(edit.status == "failed" for edit in left):
                 break
         # New records are listed late.
         world.clock.advance(DAY)
+        self._policy(self.last)
         world.sync("pull", self.last)
         stuck = {edit.record for edit in left if edit.status == "failed"}
         for edit in left:
             name = edit.edits.get("name")
             waits = edit.status == "pending" and stuck & set(map(str, edit.edits.values()))
             assert edit.status == "failed" or waits, edit
+            team = ledger.local_ids.get(str(edit.edits.get("team")))
+            assert team not in world.server.names["teams"].values(), f"{edit} has not met its team"
             if name is None:
                 name = world.server.names[edit.resource].get(edit.record)
             ledger.refused[edit.resource, str(name)] = edit.edits
         for row in world.sql("SELECT * FROM lumio_history WHERE origin = 'merge'"):
-            entry = row["action"], json.loads(row["fields"])
-            ledger.given_up.setdefault((row["resource"], row["record"]), []).append(entry)
+            note = Note(row["action"], json.loads(row["fields"]), row["run_id"])
+            ledger.given_up.setdefault((row["resource"], row["record"]), []).append(note)
         differences, problems = self.hands.differences(), ledger.judge()
         assert not differences, differences
         assert not problems, problems

@@ -254,6 +254,20 @@ def test_children_wait_for_the_parents_that_they_name(lab: Lab) -> None:
     assert outbox(lab) == []
 
 
+def test_a_reference_to_what_was_deleted_before_it_was_created_is_not_sent(lab: Lab) -> None:
+    one, two, *_ = ids(lab)
+    lab.sql("UPDATE hubspot_contacts SET city = 'new-0123456789abcdef' WHERE id = ?", one)
+    lab.sql("UPDATE hubspot_contacts SET city = 'Natal' WHERE id = ?", two)
+    done = push(lab)
+    assert done.code == 3
+    assert (entry(done)["updated"], entry(done)["failed"]) == (1, 1)
+    (failure,) = lab.lumio("failures", "list").document["failures"]
+    assert failure["message"] == (
+        "city refers to new-0123456789abcdef, which was deleted here before it was created"
+    )
+    assert theirs(lab, one)["city"] != "new-0123456789abcdef"
+
+
 def test_a_preview_shows_what_a_push_would_do_and_does_none_of_it(lab: Lab) -> None:
     one, two = ids(lab)[:2]
     lab.sql("UPDATE hubspot_contacts SET city = 'Natal' WHERE id = ?", one)

@@ -15,7 +15,7 @@ from lumio_cli.providers.base import Field
 from lumio_cli.providers.messages import Message, MessageKind
 from lumio_cli.services.send.compose import Composer, Given, summary
 from lumio_cli.services.send.flags import values_of
-from lumio_cli.services.send.source import Row, Source
+from lumio_cli.services.source import Row, Source
 from support.courier import KINDS
 
 NOW = utc(1_795_000_000.0)

@@ -127,6 +127,15 @@ class Outgoing:
     def _wanted(self, edit: Edit) -> bool:
         return self.only is None or self.only.get(edit.record) == edit.trace
 
+    @staticmethod
+    def lost_reference(edit: Edit) -> str:
+        """Why a claimed edit cannot be sent: a record of ours that it refers to, for which it need
+        not wait any longer, has got no id from the provider, and never will. Empty if it can."""
+        for name, value in edit.edits.items():
+            if isinstance(value, str) and outbox.is_local(value):
+                return f"{name} refers to {value}, which was deleted here before it was created"
+        return ""
+
     def waiting(self, db: sqlite3.Connection) -> int:
         """Edits that could not be sent, since they refer to records that are not created yet."""
         unnamed = outbox.local_ids(db, self.name[0])
@@ -387,6 +396,7 @@ class Outgoing:
             # It was created, and its creator wants it no longer.
             self._note(edit, record, {n: (None, v) for n, v in edit.edits.items()}, "create")
             outbox.drop(db, *self.name, edit.record)
+            outbox.rename(db, self.name[0], {edit.record: record})
             gone = replace(
                 edit,
                 record=record,

@@ -186,6 +186,15 @@ class Push:
         provider = self.provider
         assert isinstance(provider, Writing)  # noqa: S101 only such have writes
         columns = self._call(self._out.columns)
+        refused = {
+            edit.record: Receipt(edit.trace, "failed", kind="validation", message=why)
+            for edit in batch
+            if (why := self._out.lost_reference(edit))
+        }
+        self._settle([(edit, refused[edit.record]) for edit in batch if edit.record in refused])
+        batch = [edit for edit in batch if edit.record not in refused]
+        if not batch:
+            return
         open_edits = {edit.trace: edit for edit in batch}
         changes = [self._out.change_of(edit, columns) for edit in batch]
         arrived: list[tuple[Edit, Receipt]] = []

@@ -22,7 +22,7 @@ from lumio_cli.providers.values import meaning
 from lumio_cli.services.records.place import Place, find
 from lumio_cli.services.records.source import Format, Input
 from lumio_cli.services.records.values import given
-from lumio_cli.services.send.source import STDIN
+from lumio_cli.services.source import STDIN
 from lumio_cli.sync.merge import same
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from lumio_cli.hub.columns import ViewColumn
     from lumio_cli.runtime import Runtime
-    from lumio_cli.services.send.source import Row
+    from lumio_cli.services.source import Row
 
 BATCH = 1000
 """Rows of one transaction."""

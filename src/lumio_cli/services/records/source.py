@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import IO, Literal
 
 from lumio_cli.errors import UsageError
-from lumio_cli.services.send.source import Row, Source
+from lumio_cli.services.source import Row, Source
 
 Format = Literal["csv", "jsonl"]
 

@@ -27,7 +27,7 @@ from lumio_cli.services.send.past import HubPast
 from lumio_cli.services.send.plan import Batch, Planner, foresee, gather
 from lumio_cli.services.send.recovery import recover
 from lumio_cli.services.send.run import WORKERS, Sending, Work
-from lumio_cli.services.send.source import Source
+from lumio_cli.services.source import Source
 from lumio_cli.sync.engine import new_run_id
 
 if TYPE_CHECKING:

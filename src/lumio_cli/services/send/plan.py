@@ -16,7 +16,7 @@ from lumio_cli.hub import sends
 from lumio_cli.services.send.compose import Composer, summary
 from lumio_cli.services.send.crew import PASSING
 from lumio_cli.services.send.model import Outlook, Request
-from lumio_cli.services.send.source import Row, Source
+from lumio_cli.services.source import Row, Source
 
 if TYPE_CHECKING:
     import sqlite3

@@ -1,4 +1,4 @@
-"""The input of a bulk send: CSV or JSON lines, a row at a time, however long it is.
+"""A file of rows that a command is given: CSV or JSON lines, a row at a time, however long it is.
 
 It is copied once, before anything else, so that what is sent is what was checked and confirmed,
 whatever happens to the file meanwhile. A row that cannot be read is a row with a problem; the
