@@ -21,7 +21,7 @@ Key = tuple[str, str]
 class HubWrite:
     """The hub's last word about a field (or about a whole record: `value` is then "deleted" or
     "created"). `seen`: what had happened at the provider by then, as far as the hub knew; `void`:
-    the record was deleted in the hub later."""
+    it was taken back in the hub later, or its record deleted."""
 
     at: int
     seen: int
@@ -61,7 +61,8 @@ class Ledger:
 
     def withdrew(self, of: str, name: str, column: str) -> None:
         """The operator has set a field back to what it was, before anything was sent."""
-        self.fields.pop((of, name, column), None)
+        for earlier in self.fields.get((of, name, column), ()):
+            earlier.void = True
 
     def did(self, of: str, name: str, what: Literal["created", "deleted"], seen: int) -> None:
         """The hub's operator has made or deleted a record; with it goes what was edited of it."""

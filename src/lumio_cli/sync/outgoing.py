@@ -250,24 +250,22 @@ class Outgoing:
                 or not same(columns[name], value, sent.edits[name])
             }
             base = {name: base.get(name) for name in left}
-        outbox.drop(db, *self.name, current.record)
+        outbox.drop(db, *self.name, sent.record)
         if current.action == "delete" or left:
             action: Action = "delete" if current.action == "delete" else "update"
-            outbox.save(
-                db,
-                replace(
-                    current,
-                    action=action,
-                    edits=left,
-                    base=base,
-                    status="pending",
-                    sent=None,
-                    attempt_rid=None,
-                    conflict=None,
-                    kind=None,
-                    message=None,
-                ),
+            rest = replace(
+                current,
+                action=action,
+                edits=left,
+                base=base,
+                status="pending",
+                sent=None,
+                attempt_rid=None,
+                conflict=None,
+                kind=None,
+                message=None,
             )
+            outbox.save(db, pending.with_other(db, sent.record, rest))
 
     def _deleted(
         self,
@@ -405,6 +403,7 @@ class Outgoing:
                 sent=None,
                 status="pending",
                 attempt_rid=None,
+                conflict=None,
             )
             outbox.save(db, gone)
             return

@@ -101,7 +101,7 @@ def keep(db: sqlite3.Connection, edit: Edit, result: Merged, run_id: str, now: s
         outbox.drop(db, edit.provider, edit.resource, edit.record)
         runs.resolve_push(db, edit.provider, edit.resource, [edit.record], "needless", now)
     if result.edit is not None:
-        outbox.save(db, _with_other(db, edit, result.edit))
+        outbox.save(db, with_other(db, edit.record, result.edit))
     if result.given_up:
         given_up = Changed(
             edit.provider,
@@ -117,13 +117,16 @@ def keep(db: sqlite3.Connection, edit: Edit, result: Merged, run_id: str, now: s
         changes.add(db, [given_up])
 
 
-def _with_other(db: sqlite3.Connection, before: Edit, edit: Edit) -> Edit:
-    """The edit and, where it has become one of another record, what was edited of that."""
+def with_other(db: sqlite3.Connection, before: str, edit: Edit) -> Edit:
+    """The edit and, where it was one of the record `before` and is now one of another, what was
+    edited of that."""
     other = None
-    if edit.record != before.record:
+    if edit.record != before:
         other = outbox.find(db, edit.provider, edit.resource, edit.record)
-    if other is None or other.action == "delete":
-        return other or edit
+    if other is None or edit.action == "delete":
+        return edit
+    if other.action == "delete":
+        return other
     edits, base = {**edit.edits, **other.edits}, {**edit.base, **other.base}
     return replace(other, edits=edits, base=base, version=other.version + 1)
 
