@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -266,6 +267,49 @@ def test_a_reference_to_what_was_deleted_before_it_was_created_is_not_sent(lab: 
         "city refers to new-0123456789abcdef, which was deleted here before it was created"
     )
     assert theirs(lab, one)["city"] != "new-0123456789abcdef"
+
+
+def test_what_is_no_text_stops_no_other_edit_and_can_be_taken_back(lab: Lab) -> None:
+    one, two, *_ = ids(lab)
+    lab.sql("UPDATE hubspot_contacts SET city = CAST(x'ff4180' AS TEXT) WHERE id = ?", one)
+    lab.sql("UPDATE hubspot_contacts SET city = 'Natal' WHERE id = ?", two)
+    assert lab.lumio("records", "show", TARGET, one).code == 0
+    assert lab.lumio("preview", TARGET, "--direction", "push").code == 0
+    done = push(lab)
+    assert done.code == 3
+    assert (entry(done)["updated"], entry(done)["failed"]) == (1, 1)
+    (failure,) = lab.lumio("failures", "list").document["failures"]
+    assert (failure["record_id"], failure["kind"]) == (one, "validation")
+    assert failure["message"].startswith("city is not UTF-8 text")
+    assert lab.lumio("records", "revert", TARGET, one).code == 0
+    assert outbox(lab) == []
+
+
+@pytest.mark.parametrize("value", ["9e999", "-9e999"])
+def test_an_infinite_number_is_refused_where_it_is_typed(lab: Lab, value: str) -> None:
+    for statement in (
+        f"UPDATE hubspot_contacts SET city = {value}",
+        f"INSERT INTO hubspot_contacts (email, city) VALUES ('a@b.example', {value})",
+    ):
+        with pytest.raises(sqlite3.IntegrityError, match="infinite number cannot be stored"):
+            lab.sql(statement)
+    assert outbox(lab) == []
+
+
+def test_a_refused_edit_that_was_taken_back_is_no_failure_any_more(lab: Lab) -> None:
+    lab.sql("INSERT INTO hubspot_contacts (email) VALUES ('no address')")
+    assert push(lab).code == 3
+    assert len(lab.lumio("failures", "list").document["failures"]) == 1
+    lab.sql("DELETE FROM hubspot_contacts WHERE email = 'no address'")
+    assert push(lab).code == 0
+    assert lab.lumio("failures", "list").document["failures"] == []
+
+
+def test_a_run_that_needs_somebody_says_so_even_to_cron(lab: Lab) -> None:
+    lab.sql("INSERT INTO hubspot_contacts (email) VALUES ('no address')")
+    done = push(lab, "--quiet", "-o", "tsv")
+    assert done.code == 3
+    assert "refused by the provider: 1 edit" in done.err
 
 
 def test_a_preview_shows_what_a_push_would_do_and_does_none_of_it(lab: Lab) -> None:

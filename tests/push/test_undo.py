@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from lumio_cli.app import run
+from lumio_cli.errors import LumioError, StoppedError
+from lumio_cli.services.sync import after_stop
+from lumio_cli.sync.model import ResourceResult, RunResult
 from support.cli import Stream
 from support.lab import Lab, Outcome
 
@@ -282,3 +286,14 @@ def test_programs_get_one_document(lab: Lab) -> None:
     document = json.loads(out.getvalue())
     assert document["resources"][0]["direction"] == "push"
     assert document["waiting"] == 0
+
+
+def test_what_to_do_after_an_undo_was_stopped_is_not_to_undo_again() -> None:
+    stopped, other = StoppedError("stopped", hint="again"), LumioError("no", hint="wait")
+    result = RunResult("run", datetime(2026, 1, 2, tzinfo=UTC))
+    result.resources = [
+        ResourceResult("hubspot", "contacts", "full", "push", error=error)
+        for error in (stopped, other)
+    ]
+    after_stop(result, "lumio sync hubspot/contacts --direction push")
+    assert (stopped.hint, other.hint) == ("lumio sync hubspot/contacts --direction push", "wait")

@@ -57,7 +57,7 @@ def resolve(
     ids: Ids = None,
     everything: All = False,
     field: Field = "",
-) -> None:
+) -> int:
     """Decide conflicts. What is ours waits for the next push, what is theirs is in the hub."""
     from lumio_cli.services.conflicts import resolve as service
 
@@ -65,11 +65,12 @@ def resolve(
     done = service(runtime_of(ctx), target, ids or (), use, everything=everything, column=field)
     output.result(done.as_json())
     for entry in done.none:
-        output.note(f"{entry['provider']}/{entry['resource']} {entry['id']} has no such conflict")
+        output.warn(f"{entry['provider']}/{entry['resource']} {entry['id']} has no such conflict")
     if not (done.pending or done.given_up or done.left):
         output.line("nothing to resolve")
-        return
+        return 2 if done.none else 0
     output.line(
         f"{len(done.pending)} wait for the next push, {len(done.given_up)} keep the provider's"
         f" values, {len(done.left)} still undecided"
     )
+    return 3 if done.none else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from lumio_cli.errors import LumioError
 from lumio_cli.sync.model import COUNTED, ResourceResult, RunResult, totals
 
 if TYPE_CHECKING:
@@ -159,11 +160,21 @@ def _tell(output: Output, result: RunResult) -> None:
         told.add(error.message)
         output.error(error)
     if failed := totals(result, "pull")["failed"]:
-        output.warn(f"{failed:,} records could not be stored", "lumio failures list")
+        _matter(output, f"{failed:,} records could not be stored", "lumio failures list")
     if refused := totals(result, "push")["failed"]:
-        output.warn(f"refused by the provider: {_number(refused, 'edits')}", "lumio failures list")
+        text = f"refused by the provider: {_number(refused, 'edits')}"
+        _matter(output, text, "lumio failures list")
     if result.changes is None and (conflicts := totals(result, "push")["conflicts"]):
-        output.warn(f"to be decided: {_number(conflicts, 'conflicts')}", "lumio conflicts list")
+        text = f"to be decided: {_number(conflicts, 'conflicts')}"
+        _matter(output, text, "lumio conflicts list")
+
+
+def _matter(output: Output, text: str, hint: str) -> None:
+    """Why the exit code is not 0: with `--quiet`, too, since cron mails nothing but stderr."""
+    if output.options.quiet:
+        output.error(LumioError(text, hint=hint))
+    else:
+        output.warn(text, hint)
 
 
 def run_result(output: Output, run: dict[str, Any]) -> None:

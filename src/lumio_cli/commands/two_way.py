@@ -76,6 +76,11 @@ def undo(runtime: Runtime, run: str, request: Request, *, yes: bool, dry_run: bo
         output.result(document)
     else:
         output.result(document, *_plan(output, found))
+    if found.waiting:
+        output.warn(
+            f"edits of these records wait to be pushed: {found.waiting:,}",
+            "lumio sync --direction push, with their targets, sends them",
+        )
     if not found.edits:
         output.note(f"there is nothing of run {found.run_id} to undo")
     if found.totals["create"]:

@@ -195,4 +195,11 @@ def _connect(uri: str, busy_timeout: float) -> sqlite3.Connection:
     )
     connection.execute(f"PRAGMA busy_timeout = {int(busy_timeout * 1000)}")
     connection.row_factory = sqlite3.Row
+    connection.text_factory = _text
     return connection
+
+
+def _text(raw: bytes) -> str:
+    """Text as it is read. SQLite takes any bytes for text, from whoever edits the hub: those that
+    are none become U+FFFD, which a push refuses by the name of its field."""
+    return raw.decode("utf-8", "replace")

@@ -247,6 +247,18 @@ def resolve_push(
     )
 
 
+def resolve_taken_back(db: sqlite3.Connection, provider: str, resource: str, now: str) -> None:
+    """Close the dead letters of refused changes that are in the outbox no longer."""
+    db.execute(
+        "UPDATE lumio_dead_letters SET resolved_at = ?, resolution = 'reverted'"
+        " WHERE provider = ? AND resource = ? AND direction = 'push' AND resolved_at IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM lumio_outbox AS o WHERE o.provider ="
+        " lumio_dead_letters.provider AND o.resource = lumio_dead_letters.resource"
+        " AND o.record = lumio_dead_letters.record_id)",
+        [now, provider, resource],
+    )
+
+
 def list_dead_letters(
     db: sqlite3.Connection,
     provider: str | None = None,

@@ -152,7 +152,8 @@ class _Maker:
             f" AND json_extract(base, {path}) IS {new}"
         )
         return (
-            "INSERT INTO lumio_outbox (provider, resource, record, action, edits, base)"
+            f"{self._finite([column])}"
+            " INSERT INTO lumio_outbox (provider, resource, record, action, edits, base)"
             f" VALUES ({self.names}, OLD.id, 'update', json_object({key}, {new}),"
             f" json_object({key}, {old})) ON CONFLICT (provider, resource, record) DO UPDATE SET"
             f" edits = CASE WHEN {back} THEN json_remove(edits, {path})"
@@ -177,7 +178,8 @@ class _Maker:
         return self._trigger(
             "insert",
             "INSERT",
-            f"{checks} INSERT INTO lumio_outbox (provider, resource, record, action, edits)"
+            f"{checks} {self._finite(self.writable)}"
+            " INSERT INTO lumio_outbox (provider, resource, record, action, edits)"
             f" SELECT {self.names}, {NEW_ID}, 'create', json_group_object(name, value)"
             f" FROM ({values}) WHERE value IS NOT NULL;",
         )
@@ -216,6 +218,14 @@ class _Maker:
             f"CREATE TRIGGER {name} INSTEAD OF {event} ON {quote(self.view_name)}"
             f"{condition} BEGIN {body} END"
         )
+
+    def _finite(self, columns: Iterable[ViewColumn]) -> str:
+        """Refuses what JSON has no number for, and would be spoilt by."""
+        listed = ", ".join(f"NEW.{quote(c.name)}" for c in columns)
+        if not listed:
+            return ""
+        message = _text(f"{self.view_name}: an infinite number cannot be stored")
+        return f"SELECT RAISE(ABORT, {message}) WHERE 9e999 IN ({listed}) OR -9e999 IN ({listed});"
 
     def _checks(self, test: Callable[[str], str], names: Sequence[str]) -> str:
         cases = " ".join(

@@ -16,7 +16,7 @@ from lumio_cli.errors import LumioError, UsageError
 from lumio_cli.hub import outbox, state
 from lumio_cli.paths import expand
 from lumio_cli.providers.registry import provider_class
-from lumio_cli.services.sync import Request, preview, sync
+from lumio_cli.services.sync import Request, after_stop, preview, sync
 from lumio_cli.services.targets import connected_names
 from lumio_cli.sync.fields import abilities_of
 from lumio_cli.sync.merge import Policy
@@ -151,6 +151,7 @@ def apply(
         return only
 
     result = sync(runtime, asked, progress, gate)
+    after_stop(result, "what was done stays; `lumio preview --out` makes a plan for the rest")
     conflicts = sum(change.action == "conflict" for change in plan.changes)
     moved = _moved(runtime, only)
     if moved and result.exit_code == 0:

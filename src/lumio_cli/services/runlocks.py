@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from lumio_cli.clock import format_time
 from lumio_cli.errors import BusyError
 from lumio_cli.locks import FileLock
 from lumio_cli.paths import make_private_dir
@@ -86,7 +87,8 @@ class RunLocks:
 
 def busy_error(target: str, holder: Holder | None) -> BusyError:
     """Who holds the target, and what to do."""
-    who = f" (pid {holder.pid} on {holder.host}, since {holder.since})" if holder else ""
+    since = f", since {format_time(holder.since)}" if holder and holder.since else ""
+    who = f" (pid {holder.pid} on {holder.host}{since})" if holder else ""
     return BusyError(
         f"{target} is being synced by another lumio run{who}",
         hint="--wait SECONDS waits for it, --if-running skip leaves it alone",

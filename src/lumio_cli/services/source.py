@@ -53,6 +53,7 @@ class Source:
 
     def __init__(self, path: str, stdin: IO[str]) -> None:
         self.name = "stdin" if path == STDIN else Path(path).stem
+        self.file = "stdin" if path == STDIN else path
         self._copy = cast(IO[bytes], tempfile.SpooledTemporaryFile(IN_MEMORY))  # noqa: SIM115
         try:
             self._fill(path, stdin)
@@ -134,13 +135,13 @@ class Source:
         text.detach()
         if not line.strip():
             raise UsageError(
-                f"--input: {self.name} begins without a header",
+                f"--input: {self.file} begins without a header",
                 hint="the first line names the columns: to, and the fields of the message",
             )
         delimiter = max(",;\t|", key=line.count)
         names = tuple(c.strip().lower() for c in next(csv.reader([line], delimiter=delimiter)))
         if double := {n for n in names if names.count(n) > 1}:
-            raise UsageError(f"--input: the header names {min(double)!r} twice")
+            raise UsageError(f"--input: the header of {self.file} names {min(double)!r} twice")
         return delimiter, names
 
     def _csv_rows(self, text: IO[str]) -> Iterator[tuple[int, dict[str, Any], str]]:

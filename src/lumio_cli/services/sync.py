@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from lumio_cli.clock import format_timestamp, utc
-from lumio_cli.errors import CredentialError, LumioError, UsageError
+from lumio_cli.errors import CredentialError, LumioError, StoppedError, UsageError
 from lumio_cli.hub.db import Hub
 from lumio_cli.memory import share_heaps
 from lumio_cli.progress import NoProgress, Progress
@@ -294,3 +294,10 @@ def _check_direction(selections: Sequence[Selection], request: Request) -> None:
                 f"{name} cannot be pushed: lumio has no way to write it",
                 hint=f"lumio providers show {provider.name} lists what can be written",
             )
+
+
+def after_stop(result: RunResult, hint: str) -> None:
+    """What to do after a run was stopped, where it is not to give the same command again."""
+    for error in (result.error, *(resource.error for resource in result.resources)):
+        if isinstance(error, StoppedError):
+            error.hint = hint

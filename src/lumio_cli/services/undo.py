@@ -19,7 +19,7 @@ from lumio_cli.hub.outbox import CHUNK, Action, Edit
 from lumio_cli.hub.records import Held, raw_table
 from lumio_cli.services.history import show_run
 from lumio_cli.services.plan import STALE
-from lumio_cli.services.sync import Request, conflict_policies, sync
+from lumio_cli.services.sync import Request, after_stop, conflict_policies, sync
 from lumio_cli.sync.merge import Policy, same
 from lumio_cli.sync.model import FieldChange, RecordChange, RunResult
 
@@ -133,10 +133,12 @@ def undo(
     asked = replace(request, targets=targets, mode="incremental", direction="push")
     result = sync(runtime, asked, progress, gate)
     db = runtime.hub.connection
-    found.waiting = sum(
+    found.waiting += sum(
         edit is not None and edit.status != "failed"
         for edit in (outbox.find(db, e.provider, e.resource, e.record) for e in staged)
     )
+    told = f"what was undone stays; to go on: lumio sync {' '.join(targets)} --direction push"
+    after_stop(result, told)
     if result.exit_code == 0 and not found.whole:
         result.status, result.exit_code = "partial", 3
     return found, result
@@ -186,6 +188,7 @@ class _Reverse:
         able = self.abilities(*name)
         if outbox.find(self.db, *name, change.record) is not None:
             self._leave(change, "it has an edit that waits to be pushed")
+            self.found.waiting += 1
         elif changes.later_push(self.db, *name, change.record, self.found.run_id):
             self._leave(change, "a later run has pushed to it")
         elif change.action == "delete":

@@ -128,13 +128,22 @@ class Outgoing:
         return self.only is None or self.only.get(edit.record) == edit.trace
 
     @staticmethod
-    def lost_reference(edit: Edit) -> str:
-        """Why a claimed edit cannot be sent: a record of ours that it refers to, for which it need
-        not wait any longer, has got no id from the provider, and never will. Empty if it can."""
+    def obstacle(edit: Edit) -> str:
+        """Why a claimed edit cannot be sent; empty if it can.
+
+        A record of ours that it refers to, for which it need not wait any longer, has got no id
+        from the provider, and never will. And what was no text is not to become some other text.
+        """
         for name, value in edit.edits.items():
             if isinstance(value, str) and outbox.is_local(value):
                 return f"{name} refers to {value}, which was deleted here before it was created"
+            if isinstance(value, str) and "\ufffd" in value:
+                return f"{name} is not UTF-8 text (it holds U+FFFD): set it again"
         return ""
+
+    def close_letters(self, db: sqlite3.Connection) -> None:
+        """Close the dead letters of edits that somebody has taken back."""
+        runs.resolve_taken_back(db, *self.name, self.store.now())
 
     def waiting(self, db: sqlite3.Connection) -> int:
         """Edits that could not be sent, since they refer to records that are not created yet."""

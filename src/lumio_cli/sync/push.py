@@ -74,6 +74,8 @@ class Push:
         """Say that the run takes it up."""
         result = self.result
         self.engine.writer.call(lambda db: self.engine.store.start_resource(db, result))
+        if not isinstance(self.engine.store, PreviewStore):
+            self.engine.writer.call(self._out.close_letters)
 
     def begin(self) -> bool:
         """Merge the edits with what the look has brought; whether they may be sent."""
@@ -130,9 +132,7 @@ class Push:
         counts = {} if preview else self._call(self._out.count)
         if not preview:
             result.conflicts = counts.get("conflict", 0)
-            if waiting := self._call(self._out.waiting):
-                self._warn(f"{waiting:,} changes wait for records that are not created yet")
-                result.status = "partial"
+        waiting = 0 if preview else self._call(self._out.waiting)
         unknown = counts.get("unknown", 0)
         if self._error is None and self._again:
             self._error = UnavailableError(
@@ -145,6 +145,15 @@ class Push:
                 code=OUTCOME_UNKNOWN,
                 exit_code=3,
                 hint="the next push looks for them first, and creates none twice",
+            )
+        if self._error is None and waiting:
+            edits = "1 edit waits" if waiting == 1 else f"{waiting:,} edits wait"
+            self._error = LumioError(
+                f"{self.job.target}: {edits} for new records that are not created yet",
+                code="waiting",
+                exit_code=3,
+                hint=f"push what they refer to, too: lumio sync {self.job.provider}"
+                " --direction push",
             )
         if self._error is not None:
             partly = self._error.code == "interrupted" or result.sent > 0 or unknown > 0
@@ -189,7 +198,7 @@ class Push:
         refused = {
             edit.record: Receipt(edit.trace, "failed", kind="validation", message=why)
             for edit in batch
-            if (why := self._out.lost_reference(edit))
+            if (why := self._out.obstacle(edit))
         }
         self._settle([(edit, refused[edit.record]) for edit in batch if edit.record in refused])
         batch = [edit for edit in batch if edit.record not in refused]

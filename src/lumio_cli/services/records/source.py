@@ -29,7 +29,8 @@ class Input(Source):
                 self.delimiter, self.columns = self._header()
         except UsageError as error:
             message = error.message.removeprefix("--input").lstrip(": ")
-            raise UsageError(message, hint="the first line of CSV names columns") from None
+            hint = "the first line of CSV names columns" if error.hint else None
+            raise UsageError(message, hint=hint) from None
         if format == "jsonl":
             self.kind, self.columns = "jsonl", None
 

@@ -7,6 +7,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from lumio_cli.hub.outbox import is_local
 from lumio_cli.providers.values import as_text, meaning
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def given(column: ViewColumn, value: Any) -> Any:
         if column.kind != "json":
             raise _misfit(column, value)
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if isinstance(value, str) and is_local(value):
+        return value  # a new record, by the id that the hub has given it
     text = as_text(column.kind, str(value).lower() if isinstance(value, bool) else value) or ""
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError(f"{column.name} takes text in UTF-8, without zero bytes")
