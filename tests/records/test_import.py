@@ -135,7 +135,9 @@ def test_each_row_that_does_not_fit_is_told_of_and_the_rest_is_done(
         10: "line 9 makes a record with the same email",
     }
     kept = [json.loads(line) for line in report.read_text().splitlines()]
+    rows = [line.pop("row") for line in kept]
     assert kept == [row for row in done.json["rows"] if row["outcome"] == "rejected"]
+    assert (rows[1]["email"], rows[1]["loyalty_points"]) == (free, "many")
     assert hub.sql("SELECT city FROM hubspot_contacts WHERE id = ?", first) == [("Natal",)]
 
 

@@ -83,7 +83,7 @@ def retry(ctx: typer.Context, failures: Some = None) -> int:
     text = f"{len(done.stored)} stored, {len(done.open)} still open"
     if done.pending:
         text += f", {len(done.pending)} pending again: the next push sends them"
-    output.result(done.as_json(), text, failures_table(done.open))
+    output.result(done.as_json(), text, *([failures_table(done.open)] if done.open else []))
     if done.closed:
         output.note(f"{len(done.closed)} were closed, since their edits are gone")
     for target in done.targets_left:

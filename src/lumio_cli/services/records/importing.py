@@ -127,10 +127,11 @@ def import_records(
             rows = source.rows()
             while batch := list(islice(rows, BATCH)):
                 runtime.stop.check()
-                for told in importer.take(batch):
+                for row, told in zip(batch, importer.take(batch), strict=True):
                     done.add(told)
                     if report is not None and told["outcome"] == "rejected":
-                        report.write(json.dumps(told, ensure_ascii=False) + "\n")
+                        line = {**told, "row": dict(row.cells)}
+                        report.write(json.dumps(line, ensure_ascii=False) + "\n")
                 shows.advance(target, len(batch))
     told = {"failed": done.rejected, **done.counts()}
     shows.finish(target, {"status": "partial" if done.rejected else "succeeded", **told})
