@@ -254,10 +254,6 @@ class Push:
     def _waiting(self, seconds: float, reason: str) -> None:
         self.engine.progress.waiting(self.job.target, reason, seconds)
 
-    def _warn(self, message: str) -> None:
-        self.result.warnings.append(message)
-        self.engine.progress.warn(message, self.job.target)
-
 
 def _unanswered(edit: Edit, error: LumioError) -> Receipt:
     """The receipt of a change that the provider's module gave none for."""
