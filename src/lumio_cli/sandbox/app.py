@@ -105,6 +105,7 @@ class Sandbox:
 
     def stats(self) -> dict[str, Any]:
         """What `GET /_sandbox/stats` shows."""
+        self._server.stats.settle(SETTLE)
         return self._control.stats()
 
     def ready(self) -> dict[str, Any]:
