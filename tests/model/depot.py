@@ -141,6 +141,7 @@ class Server:
         self.gone: dict[str, dict[str, Record]] = {"teams": {}, "people": {}}
         self.names: dict[str, dict[str, str]] = {"teams": {}, "people": {}}
         self.log: list[Wrote] = []
+        self.touched: dict[tuple[str, str], int] = {}
         self.twins: list[str] = []
         self.invalid = False
 
@@ -200,6 +201,7 @@ class Server:
     def _touch(self, of: str, record_id: str) -> None:
         self.clock.advance(0.01)
         record = self.live[of][record_id]
+        self.touched[of, record_id] = self.tick()
         record["rev"], record["changed"] = self.at, format_time(utc(self.clock.time()))
         record["listed"] = self.clock.time()
 

@@ -191,8 +191,11 @@ class Ledger:
             if given and self._same(of, column, given[0], write.value):
                 policy = self.runs[note.run_id]
                 log = self._log(of, name)
-                # A record has one time of change, which our own writes move as well.
-                newest = of == "people" and any(w.at > write.at for w in log)
+                # One time of change a record: our own writes move it, and those that change nothing.
+                ids = {w.record for w in log}
+                newest = of == "people" and any(
+                    self.server.touched[of, record] > write.at for record in ids
+                )
                 allowed = policy == "provider" or (policy == "newest" and newest)
                 if allowed and self._is_theirs(of, name, column, write, given[1]):
                     return True
