@@ -191,7 +191,7 @@ class Ledger:
             if given and self._same(of, column, given[0], write.value):
                 policy = self.runs[note.run_id]
                 log = self._log(of, name)
-                # One time of change a record: our own writes move it, and those that change nothing.
+                # A record has one time of change, which writes move that change nothing.
                 ids = {w.record for w in log}
                 newest = of == "people" and any(
                     self.server.touched[of, record] > write.at for record in ids
