@@ -131,7 +131,8 @@ class Wrote:
 
 
 class Server:
-    """What the provider has. `log` is all that was ever written to it."""
+    """What the provider has. `log` is all that was ever written to it; `unheard` what was sent and
+    never arrived, without the hub having been told so."""
 
     def __init__(self, clock: FakeClock, shape: Shape) -> None:
         self.clock = clock
@@ -141,6 +142,7 @@ class Server:
         self.gone: dict[str, dict[str, Record]] = {"teams": {}, "people": {}}
         self.names: dict[str, dict[str, str]] = {"teams": {}, "people": {}}
         self.log: list[Wrote] = []
+        self.unheard: list[Wrote] = []
         self.touched: dict[tuple[str, str], int] = {}
         self.twins: list[str] = []
         self.invalid = False
@@ -213,6 +215,15 @@ class Server:
         of = call.path.split("/")[1]
         body = self._page(of, call) if call.method == "GET" else self._apply(of, call)
         return Reply(200, {}, json.dumps(body).encode(), date=date)
+
+    def miss(self, call: Call) -> None:
+        """A write that does not arrive."""
+        of = call.path.split("/")[1]
+        self.unheard += [
+            Wrote(self.tick(), "hub", of, item["id"], name, value)
+            for item in call.json
+            for name, value in item["values"].items()
+        ]
 
     def _page(self, of: str, call: Call) -> Any:
         kind, after = call.params["kind"], str(call.params.get("page", ""))

@@ -115,6 +115,8 @@ class Ledger:
             folded = [w for w in past if w.at > (before[-1] if before else 0)] or past[-1:]
             if any(self._came_back(of, column, log, w.seen) for w in folded):
                 overwritten = False
+            if self._looks_like_ours(lost):
+                overwritten = False
             if overwritten and not self._entitled(lost, past, final, of, name):
                 problems.append(f"{what}: the provider's {lost.value!r} is lost to {final.value!r}")
         return problems
@@ -136,6 +138,7 @@ class Ledger:
                 if w.side == "provider"
                 and w.at > mine[-1].seen
                 and w.name
+                and not self._looks_like_ours(w)
                 and not self._came_back(
                     of, w.name, [x for x in log if x.name == w.name], mine[-1].seen
                 )
@@ -235,6 +238,26 @@ class Ledger:
         known = [w for w in log if w.at <= seen]
         last = [w for w in log if w.side == "provider"][-1]
         return bool(known) and self._same(of, column, known[-1].value, last.value)
+
+    def _looks_like_ours(self, theirs: Wrote) -> bool:
+        """Whether the provider came by itself to the very value that the hub had sent without an
+        answer: nobody but the provider knows whose it is."""
+
+        def before(log: list[Wrote]) -> list[Wrote]:
+            return [
+                w
+                for w in log
+                if w.side == "hub"
+                and (w.resource, w.record, w.name) == (theirs.resource, theirs.record, theirs.name)
+                and w.at < theirs.at
+            ]
+
+        sent, heard = before(self.server.unheard)[-1:], before(self.server.log)[-1:]
+        return any(
+            self._same(w.resource, w.name, w.value, theirs.value)
+            and not any(later.at > w.at for later in heard)
+            for w in sent
+        )
 
     # -- small things
 

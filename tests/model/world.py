@@ -134,6 +134,8 @@ class World:
                 return self._answer(call)
         if fault.edit is not None:
             fault.edit()
+        if call.method == "POST" and fault.kind in ("never", "killed before"):
+            self.server.miss(call)
         if fault.kind == "killed before":
             self.hub.left = 0
             raise Killed
