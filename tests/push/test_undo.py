@@ -288,12 +288,63 @@ def test_programs_get_one_document(lab: Lab) -> None:
     assert document["waiting"] == 0
 
 
-def test_what_to_do_after_an_undo_was_stopped_is_not_to_undo_again() -> None:
+def test_an_undo_goes_on_where_an_earlier_one_was_stopped(lab: Lab) -> None:
+    one, two = ids(lab)[:2]
+    before, other = there(lab, one)["city"], there(lab, two)["email"]
+    set_city(lab, one, "Natal")
+    lab.sql("DELETE FROM hubspot_contacts WHERE id = ?", two)
+    run_id = push(lab)
+    known = set(ids(lab))
+    lab.sandbox.faults.add("401:path=/crm/v3/objects/contacts/search")
+    assert undo(lab, run_id).document["waiting"] == 2
+    lab.sandbox.faults.clear()
+    planned = lab.lumio("runs", "undo", run_id, "--dry-run")
+    assert actions(planned) == {one: "update", two: "create"}
+    done = undo(lab, run_id)
+    assert (done.code, done.document["left"], done.document["waiting"]) == (0, [], 0)
+    assert there(lab, one)["city"] == before
+    (anew,) = set(ids(lab)) - known
+    assert there(lab, anew)["email"] == other
+    assert outbox(lab) == []
+
+
+def test_a_record_is_made_anew_once_however_often_its_deletion_is_undone(lab: Lab) -> None:
+    one = ids(lab)[0]
+    lab.sql("DELETE FROM hubspot_contacts WHERE id = ?", one)
+    run_id = push(lab)
+    known = set(ids(lab))
+    assert undo(lab, run_id).code == 0
+    (anew,) = set(ids(lab)) - known
+    again = undo(lab, run_id)
+    assert (again.code, again.document["status"]) == (0, "nothing")
+    assert reasons(again) == {one: f"it was made anew since, as {anew}"}
+    history = lab.lumio("records", "history", TARGET, anew).document["history"]
+    assert {"name": "id", "before": one, "after": anew} in history[-1]["fields"]
+
+
+def test_an_undo_that_was_refused_or_met_a_conflict_is_left_to_the_operator(lab: Lab) -> None:
+    one, two = ids(lab)[:2]
+    for record in (one, two):
+        set_city(lab, record, "Natal")
+    run_id = push(lab)
+    lab.sandbox.faults.add("401:path=/crm/v3/objects/contacts/search")
+    undo(lab, run_id)
+    lab.sql("UPDATE lumio_outbox SET status = 'failed' WHERE record = ?", one)
+    lab.sql("UPDATE lumio_outbox SET status = 'conflict' WHERE record = ?", two)
+    done = undo(lab, run_id, "--dry-run")
+    assert reasons(done) == {
+        one: "its edit was refused",
+        two: "its edit has met a conflict",
+    }
+    assert done.document["waiting"] == 1
+
+
+def test_after_an_undo_was_stopped_the_hint_names_how_to_go_on() -> None:
     stopped, other = StoppedError("stopped", hint="again"), LumioError("no", hint="wait")
     result = RunResult("run", datetime(2026, 1, 2, tzinfo=UTC))
     result.resources = [
         ResourceResult("hubspot", "contacts", "full", "push", error=error)
         for error in (stopped, other)
     ]
-    after_stop(result, "lumio sync hubspot/contacts --direction push")
-    assert (stopped.hint, other.hint) == ("lumio sync hubspot/contacts --direction push", "wait")
+    after_stop(result, "lumio runs undo run")
+    assert (stopped.hint, other.hint) == ("lumio runs undo run", "wait")

@@ -19,6 +19,8 @@ class Changed:
     origin      pull: the provider's; push: ours, as the provider took it; merge: an edit of ours
                 that was given up for the provider's value
     edited_at   when the hand made it, of a push
+    fields      of a record that was made anew after its deletion, `id` is among them: the old one
+                and the new one
     """
 
     provider: str
@@ -111,6 +113,17 @@ def created_here(db: sqlite3.Connection, provider: str, resource: str, record: s
         ).fetchone()
         is not None
     )
+
+
+def made_anew(db: sqlite3.Connection, provider: str, resource: str) -> dict[str, str]:
+    """Ids of deleted records that we have made anew, each with the id that it has now."""
+    rows = db.execute(
+        "SELECT json_extract(fields, '$.id[0]'), record FROM lumio_history"
+        " WHERE provider = ? AND resource = ? AND origin = 'push' AND action = 'create'"
+        " AND json_type(fields, '$.id') = 'array' ORDER BY id",
+        [provider, resource],
+    )
+    return {str(old): str(new) for old, new in rows}
 
 
 def prune(db: sqlite3.Connection, before: str) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from hashlib import sha256
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from lumio_cli.hub.records import Held, raw_table
 from lumio_cli.services.history import show_run
 from lumio_cli.services.plan import STALE
 from lumio_cli.services.sync import Request, after_stop, conflict_policies, sync
-from lumio_cli.sync.merge import Policy, same
+from lumio_cli.sync.merge import Policy, revival, same
 from lumio_cli.sync.model import FieldChange, RecordChange, RunResult
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class Left:
 @dataclass(slots=True)
 class Undoing:
     """What undoing a run comes to. `changes` are what would be done, conflicts among them, each
-    by the id that the run knew the record by; `edits` are what would be pushed, `waiting` how
-    many of them are still to be."""
+    by the id that the run knew the record by; `edits` are what would be pushed, with what an
+    earlier attempt has left of it; `waiting` how many edits are still to be pushed."""
 
     run_id: str
     changes: list[RecordChange] = field(default_factory=list)
@@ -92,7 +92,7 @@ def undo(
     progress: Progress | None = None,
 ) -> tuple[Undoing, RunResult | None]:
     """Undo what a run pushed; a unique beginning of its id will do. The result is None where
-    there was nothing to push, or with `dry_run`.
+    there was nothing to push, or with `dry_run`. What was stopped goes on when it is undone again.
 
     `show` is given the plan before the operator is asked, who is not with `yes`. Raises as `sync`
     does, `UsageError` for an unknown run and where it is not confirmed, and `LumioError`
@@ -125,7 +125,8 @@ def undo(
                 )
             only: dict[str, dict[str, str]] = {target: {} for target in targets}
             for edit in now.edits:
-                outbox.save(db, edit)
+                if outbox.find(db, edit.provider, edit.resource, edit.record) is None:
+                    outbox.save(db, edit)
                 staged.append(edit)
                 only[f"{edit.provider}/{edit.resource}"][edit.record] = edit.trace
         return only
@@ -137,8 +138,7 @@ def undo(
         edit is not None and edit.status != "failed"
         for edit in (outbox.find(db, e.provider, e.resource, e.record) for e in staged)
     )
-    told = f"what was undone stays; to go on: lumio sync {' '.join(targets)} --direction push"
-    after_stop(result, told)
+    after_stop(result, f"what was undone stays; to go on: lumio runs undo {run_id}")
     if result.exit_code == 0 and not found.whole:
         result.status, result.exit_code = "partial", 3
     return found, result
@@ -180,20 +180,26 @@ class _Reverse:
         self.now = now
         self.columns = cache(self._columns)
         self.abilities = cache(self._abilities)
+        self.anew = cache(self._anew)
 
     def add(self, change: Changed, held: Held | None, policy: Policy) -> None:
         """The reverse of one change, or why there is none."""
         name = change.provider, change.resource
         live = held is not None and not held.gone
         able = self.abilities(*name)
-        if outbox.find(self.db, *name, change.record) is not None:
-            self._leave(change, "it has an edit that waits to be pushed")
-            self.found.waiting += 1
+        edit = outbox.find(self.db, *name, change.record) or outbox.find(
+            self.db, *name, f"new-{self._key(change)}"
+        )
+        if edit is not None:
+            self._waits(change, edit)
         elif changes.later_push(self.db, *name, change.record, self.found.run_id):
             self._leave(change, "a later run has pushed to it")
         elif change.action == "delete":
             if live:
                 self._leave(change, "it is there again", open_=False)
+            elif change.record in self.anew(*name):
+                made = self.anew(*name)[change.record]
+                self._leave(change, f"it was made anew since, as {made}", open_=False)
             elif not able.create:
                 self._leave(change, f"lumio cannot create it at {change.provider}")
             else:
@@ -207,6 +213,16 @@ class _Reverse:
                 self._leave(change, f"lumio cannot delete it at {change.provider}")
         else:
             self._update(change, held, policy)
+
+    def _waits(self, change: Changed, edit: Edit) -> None:
+        """An edit of the record is in the outbox: one of this undo's goes on."""
+        if edit.key != self._key(change) or edit.status in ("failed", "conflict"):
+            reasons = {"failed": "its edit was refused", "conflict": "its edit has met a conflict"}
+            waits = "it has an edit that waits to be pushed"
+            self._leave(change, reasons.get(edit.status, waits))
+            self.found.waiting += edit.status != "failed"
+        else:
+            self._plan(change, edit)
 
     def _update(self, change: Changed, held: Held, policy: Policy) -> None:
         now = self._values(change, held)
@@ -272,22 +288,33 @@ class _Reverse:
     def _stage(
         self, change: Changed, action: Action, edits: Mapping[str, Any], base: Mapping[str, Any]
     ) -> None:
-        key = secrets.token_hex(8)
+        key, made = self._key(change), action == "create"
         edit = Edit(
             change.provider,
             change.resource,
-            f"new-{key}" if action == "create" else change.record,
+            f"new-{key}" if made else change.record,
             action,
             edits,
             base,
             key=key,
+            conflict=revival(change.record, {}, edits) if made else None,
             edited_at=self.now,
         )
-        fields = tuple(FieldChange(n, base.get(n), value) for n, value in edits.items())
+        self._plan(change, edit)
+
+    def _plan(self, change: Changed, edit: Edit) -> None:
+        fields = tuple(FieldChange(n, edit.base.get(n), value) for n, value in edit.edits.items())
         self.found.edits.append(edit)
         self.found.changes.append(
-            RecordChange(change.provider, change.resource, change.record, action, fields, "push")
+            RecordChange(
+                change.provider, change.resource, change.record, edit.action, fields, "push"
+            )
         )
+
+    def _key(self, change: Changed) -> str:
+        """The name of a change's reverse, the same each time."""
+        name = "\n".join((self.found.run_id, *_named(change)))
+        return sha256(name.encode()).hexdigest()[:16]
 
     def _conflict(self, change: Changed, now: Mapping[str, Any], moved: Sequence[str]) -> None:
         kind = "changed" if change.action == "create" else "edit"
@@ -309,6 +336,9 @@ class _Reverse:
 
     def _columns(self, provider: str, resource: str) -> Mapping[str, ViewColumn]:
         return {c.name: c for c in views.read_columns(self.db, provider, resource)}
+
+    def _anew(self, provider: str, resource: str) -> Mapping[str, str]:
+        return changes.made_anew(self.db, provider, resource)
 
     def _abilities(self, provider: str, resource: str) -> Abilities:
         return views.read_abilities(self.db, provider, resource)

@@ -35,6 +35,11 @@ REVIVED = "revived"
 provider has deleted: `of` which, the `base` of the edit, and what was `made` of it then."""
 
 
+def revival(of: str, base: Mapping[str, Any], made: Mapping[str, Any]) -> dict[str, Any]:
+    """The note of an edit that creates a record anew."""
+    return {"kind": REVIVED, "of": of, "base": dict(base), "made": dict(made)}
+
+
 def about(edit: Edit) -> str:
     """The record that an edit is about, by the provider's id where it has ever had one."""
     note = edit.conflict or {}
@@ -129,12 +134,7 @@ def _edited_and_gone(
                 base={},
                 status="pending",
                 version=edit.version + 1,
-                conflict={
-                    "kind": REVIVED,
-                    "of": edit.record,
-                    "base": dict(edit.base),
-                    "made": whole,
-                },
+                conflict=revival(edit.record, edit.base, whole),
             )
         )
     # Nobody says when it was deleted, so that `newest` cannot tell either.

@@ -23,7 +23,7 @@ from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.sync import pending
 from lumio_cli.sync.doubt import Doubt, sent_values
 from lumio_cli.sync.fields import provider_column
-from lumio_cli.sync.merge import Policy, same
+from lumio_cli.sync.merge import Policy, about, same
 from lumio_cli.sync.pages import prepare
 from lumio_cli.sync.store import Store
 
@@ -217,7 +217,10 @@ class Outgoing:
         columns: Mapping[str, ViewColumn],
     ) -> None:
         """An edit has created this record; what was edited since is an edit of that."""
-        fields = {n: (None, v) for n, v in edit.edits.items() if v is not None}
+        fields: dict[str, tuple[Any, Any]] = {}
+        if about(edit) != edit.record:
+            fields["id"] = about(edit), record
+        fields |= {n: (None, v) for n, v in edit.edits.items() if v is not None}
         self._note(edit, record, fields)
         current = outbox.find(db, *self.name, edit.record)
         outbox.drop(db, *self.name, edit.record)

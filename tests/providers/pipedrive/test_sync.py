@@ -82,6 +82,19 @@ def test_a_deal_that_comes_back_is_there_again(lab: Rig) -> None:
     lab.must_be_equal()
 
 
+def test_no_second_deal_comes_of_undoing_a_deletion_that_pipedrive_took_back(lab: Rig) -> None:
+    lab.sync()
+    lab.sql("DELETE FROM pipedrive_deals WHERE id = '3'")
+    pushed = lab.lumio("sync", "pipedrive/deals", "--direction", "push").document["run_id"]
+    lab.clock.forward(3600)
+    company(lab).tables["deals"].restore("3")
+    undone = lab.lumio("runs", "undo", pushed, "--yes")
+    assert (undone.code, undone.document["waiting"]) == (0, 0)
+    lab.sync()
+    assert len(lab.ids) == 6
+    lab.must_be_equal()
+
+
 def test_other_deletions_wait_for_a_full_sync(open_lab: Open) -> None:
     lab = open_lab("persons")
     lab.sync()
