@@ -49,6 +49,22 @@ def test_the_payload_is_the_providers_own_json(hub: Hub) -> None:
         assert export(hub, "--payload", *words).code == 2
 
 
+def test_programs_that_ask_for_json_get_a_stream_of_it(hub: Hub) -> None:
+    lines = export(hub, "-o", "json").out.splitlines()
+    assert len(lines) == 20 and all(json.loads(line)["id"] for line in lines)
+    assert export(hub, "-o", "json", "--format", "csv").out.startswith("id,")
+
+
+def test_a_form_that_lumio_does_not_write_is_not_written_under_its_name(
+    hub: Hub, tmp_path: Path
+) -> None:
+    path = tmp_path / "out.xlsx"
+    done = export(hub, "--out", str(path))
+    assert (done.code, path.exists()) == (2, False)
+    assert "lumio writes no .xlsx files" in done.err
+    assert export(hub, "--out", str(path), "--format", "csv").code == 0
+
+
 def test_a_file_gets_the_form_that_its_name_says(hub: Hub, tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     done = export(hub, "--out", str(path), "-o", "json")

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 _BETWEEN = 1000
 """Rows between two looks at whether to stop."""
-_LINES = (".jsonl", ".ndjson")
+_FORMS: dict[str, Format] = {"": "csv", ".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+"""Forms by the suffix of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,13 @@ def export(
     """Write a resource's records to the file `out`, whole or not at all, or to stdout.
 
     `columns` are names with commas between them, None: the id and all that the provider gives.
-    `format` None: as the file's suffix says, else CSV. `payload`: the provider's own JSON instead
-    of columns. Raises `UsageError` for names and conditions that make no sense and for a file that
-    cannot be written, `LumioError`.
+    `format` None: as the file's suffix says; to stdout CSV, or with `--output json` JSON lines.
+    `payload`: the provider's own JSON instead of columns. Raises `UsageError` for names, suffixes
+    and conditions that make no sense and for a file that cannot be written, `LumioError`.
     """
     place = find(runtime, target)
     path = None if out is None else expand(out, UsageError).absolute()
-    lines = payload or (path is not None and path.suffix.lower() in _LINES)
-    form = format or ("jsonl" if lines else "csv")
+    form = format or ("jsonl" if payload else _form(runtime, path))
     if payload and (form == "csv" or columns):
         raise UsageError("--payload needs JSON lines and no --columns", hint="--format jsonl")
     names = ["_payload"] if payload else place.chosen(columns) or ["id", *place.fields]
@@ -82,6 +82,19 @@ def export(
                 if count % _BETWEEN == 0:
                     runtime.stop.check()
     return Exported(place.target, count, form, path)
+
+
+def _form(runtime: Runtime, path: Path | None) -> Format:
+    """The form that nobody has named."""
+    if path is None:
+        return "jsonl" if runtime.output.mode == "json" else "csv"
+    form = _FORMS.get(path.suffix.lower())
+    if form is None:
+        raise UsageError(
+            f"--out {path}: lumio writes no {path.suffix} files",
+            hint="name it .csv or .jsonl, or say --format csv or --format jsonl",
+        )
+    return form
 
 
 def _writer(
