@@ -92,6 +92,18 @@ def test_a_batch_whose_answer_is_lost_is_in_doubt(desk: Desk) -> None:
     assert not post.repeatable
 
 
+def test_marketing_permissions_are_for_members_who_are_there(desk: Desk) -> None:
+    given = '[{"marketing_permission_id":"a1","enabled":true}]'
+    new = {"list_id": desk.list_id, "marketing_permissions": given}
+    refused = desk.write(create("a", "a@example.com", **new))["a"]
+    assert (refused.status, refused.kind) == ("failed", "validation")
+    assert "marketing_permissions" in refused.message
+    done = desk.write(Change("update", "b", id=desk.subscribed()[0],
+                             values={"marketing_permissions": given}))["b"]  # fmt: skip
+    assert done.status == "done" and done.record is not None
+    assert done.record["marketing_permissions"][0]["enabled"] is True
+
+
 def test_updates_change_what_they_name(desk: Desk) -> None:
     first, second = desk.subscribed()[:2]
     receipts = desk.write(

@@ -94,6 +94,12 @@ class Writer:
             name = ""
         if change.action == "archive":
             return Operation(change, list_id, name, None)
+        if change.action == "create" and values.get("marketing_permissions"):
+            # The rows of a batch have no such field (Add_List_Members of the API's description).
+            raise WrongValueError(
+                "marketing_permissions of a new member cannot be set: clear them, push,"
+                " and set them then"
+            )
         body = self._known(list_id).body(values)
         tags = frozenset(tag_names(body.pop("tags"))) if "tags" in body else None
         if change.action == "update":

@@ -211,6 +211,9 @@ def whole_member(list_id: str, contact: str, web_id: int, values: Document) -> D
             "timezone": "", "region": "", **(values.get("location") or {}),
         },
         "source": values.get("source", "API - Generic"),
+        "marketing_permissions": [
+            {"text": "", **permission} for permission in values.get("marketing_permissions") or ()
+        ],
         "tags_count": len(values.get("tags") or ()),
         "tags": values.get("tags") or [],
         "list_id": list_id,

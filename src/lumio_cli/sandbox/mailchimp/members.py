@@ -235,7 +235,8 @@ def _batch(account: Mailchimp, request: Request, list_id: str) -> Response:
             live = contact is not None and contact in room.members
             if live and not body.get("update_existing"):
                 raise writing.exists(address)
-            contact = writing.put(room, address, row, _skip(request), None)
+            taken = {k: v for k, v in row.items() if k not in writing.NOT_IN_BATCH}
+            contact = writing.put(room, address, taken, _skip(request), None)
             if body.get("sync_tags"):
                 names = [str(name) for name in row.get("tags") or ()]
                 tags = [{"id": writing.tag_id(name), "name": name} for name in names]

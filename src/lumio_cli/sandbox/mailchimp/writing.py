@@ -16,7 +16,10 @@ STATUSES = ("subscribed", "unsubscribed", "cleaned", "pending", "transactional")
 TAKEN = (
     "email_address", "email_type", "status", "merge_fields", "interests", "language", "vip",
     "location", "ip_signup", "timestamp_signup", "ip_opt", "timestamp_opt",
+    "marketing_permissions",
 )  # fmt: skip
+NOT_IN_BATCH = frozenset({"marketing_permissions"})
+"""Of those, what the rows of a batch of members do not have."""
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}")
 _FAKE = re.compile(r"(fake|test|noreply)@|@(test|invalid)\.", re.IGNORECASE)
 
