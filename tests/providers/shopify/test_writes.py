@@ -129,11 +129,11 @@ def test_stock_whose_answer_was_lost_is_set_once(lab: Rig, desk: Desk) -> None:
     ("code", "status", "sent"),
     [
         ("IDEMPOTENCY_CONCURRENT_REQUEST", "retry", 1),
-        ("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "failed", 2),
-        ("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", "failed", 2),
+        ("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "failed", 8),
+        ("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", "failed", 8),
     ],
 )
-def test_a_key_that_is_used_up_is_replaced_once(
+def test_a_key_that_is_used_up_is_replaced_but_not_for_ever(
     desk: Desk, code: str, status: str, sent: int
 ) -> None:
     level, keys, way = desk.tables["inventory_levels"].ids()[0], [], desk.send
@@ -150,6 +150,19 @@ def test_a_key_that_is_used_up_is_replaced_once(
     change = Change("update", "a", id=level, values={"available": "5"})
     assert [r.status for r in desk.write("inventory_levels", change)] == [status]
     assert len(set(keys)) == len(keys) == sent
+
+
+def test_what_was_refused_can_be_sent_again_when_there_is_no_reason_any_longer(desk: Desk) -> None:
+    level = desk.tables["inventory_levels"].ids()[0]
+    held = stock(desk, level)
+    change = Change("update", "a", id=level, values={"available": "7"},
+                    base={"available": str(held + 1)})  # fmt: skip
+    for _ in range(3):
+        assert outcomes(desk.write("inventory_levels", change)) == [("a", "failed", "conflict")]
+    others = Change("update", "b", id=level, values={"available": str(held + 1)})
+    desk.write("inventory_levels", others)
+    assert outcomes(desk.write("inventory_levels", change)) == [("a", "done", "")]
+    assert stock(desk, level) == 7
 
 
 def test_a_create_whose_answer_was_lost_is_unknown_and_not_repeated(lab: Rig, desk: Desk) -> None:

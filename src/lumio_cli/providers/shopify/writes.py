@@ -45,6 +45,8 @@ _GONE_CODES = ("INVALID_INVENTORY_ITEM", "INVALID_LOCATION", "ITEM_NOT_STOCKED_A
 _BUSY = "IDEMPOTENCY_CONCURRENT_REQUEST"
 _USED_UP = ("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", "IDEMPOTENCY_KEY_PARAMETER_MISMATCH")
 """Codes of a key that is no good any more: "Retry with a new idempotency key"."""
+_KEYS = 8
+"""Keys that are tried, one after the other, for the very same change of stock."""
 _CONFLICT = ("taken", "already", "STALE")
 
 
@@ -178,7 +180,7 @@ def _set_stock(
 ) -> Iterator[Receipt]:
     """Set the stock of many items at once. Shopify sets all or none: where one is wrong, it is
     taken out by the index in its error, and the others are sent again. A key that is used up is
-    replaced once: `attempt` makes it another one."""
+    replaced: `attempt` makes it another one."""
     places, unknown = _places(version, changes, send)
     yield from unknown
     changes = [change for change in changes if change.id in places]
@@ -208,8 +210,8 @@ def _set_stock(
     if not wrong:
         yield from (Receipt(change.trace, "done", change.id) for change in changes)
         return
-    if attempt == 0 and any(error.get("code") in _USED_UP for error in wrong):
-        yield from _set_stock(version, name, changes, send, attempt=1)
+    if attempt + 1 < _KEYS and any(error.get("code") in _USED_UP for error in wrong):
+        yield from _set_stock(version, name, changes, send, attempt + 1)
         return
     bad: dict[int, Any] = {}
     for error in wrong:

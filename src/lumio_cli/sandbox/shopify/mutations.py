@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 import orjson
@@ -27,6 +28,12 @@ REASONS = (
     "correction", "cycle_count_available", "damaged", "movement_created", "other", "promotion",
     "quality_control", "received", "reservation_created", "restock", "safety_stock", "shrinkage",
 )  # fmt: skip
+FAILED_BEFORE = (
+    "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED",
+    None,
+    "A previous request with this idempotency key failed. Retry with a new idempotency key.",
+)
+"""The schema does not say which failures it means: here those of a value count, too."""
 
 
 class Writes(Root):
@@ -46,9 +53,17 @@ class Writes(Root):
             return {"product": None, "shop": self.shop(), "userErrors": wrong}
         account = self.shop_account.account
         values = {"status": "ACTIVE", "tags": [], "vendor": "Sandbox", **_plain(product)}
-        values.setdefault("handle", f"made-{len(account.tables['products'].ids()) + 1}")
+        values.setdefault("handle", self._handle(str(values["title"])))
         record_id = account.create("products", **values)
         return {"product": account.node(record_id), "shop": self.shop(), "userErrors": []}
+
+    def _handle(self, title: str) -> str:
+        """A handle made of the title, with a number where it is taken."""
+        table = self.shop_account.account.tables["products"]
+        taken = {(table.get(i) or {}).get("handle") for i in table.ids()}
+        stem = re.sub(r"[^\w]+", "-", title.lower()).strip("-") or "product"
+        named = (stem if n == 0 else f"{stem}-{n}" for n in count())
+        return next(handle for handle in named if handle not in taken)
 
     def productUpdate(self, info: Info, product: Mapping[str, Any]) -> Payload:  # noqa: N802
         self.may(info, "write_products")
@@ -205,8 +220,9 @@ class Writes(Root):
             return payload
         wrong = self._quantity_errors(input)
         payload = _stock_errors(wrong) if wrong else self._set(input)
-        if not wrong:
-            self.shop_account.keys[key] = (shape, payload)
+        # Of a request that came to nothing only that is kept.
+        again = _stock_errors([FAILED_BEFORE]) if wrong else payload
+        self.shop_account.keys[key] = (shape, again)
         return payload
 
     def _quantity_errors(self, given: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
@@ -247,6 +263,9 @@ class Writes(Root):
             if item["quantity"] > MOST_STOCK:
                 message = "The total quantity can't be higher than 1,000,000,000."
                 wrong.append(("INVALID_QUANTITY_TOO_HIGH", [*where, "quantity"], message))
+            if item["quantity"] < -MOST_STOCK:
+                message = "The total quantity can't be lower than -1,000,000,000."
+                wrong.append(("INVALID_QUANTITY_TOO_LOW", [*where, "quantity"], message))
             expected = item["changeFromQuantity"]
             if level is not None and expected not in (None, level["_counts"][given["name"]]):
                 message = "The changeFromQuantity argument no longer matches the persisted quantity"
