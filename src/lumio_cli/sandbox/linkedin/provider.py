@@ -266,9 +266,14 @@ class LinkedIn(LookAlike):
 
 
 def _restli_method(route: Route) -> str:
+    if route.template == "/rest/images":
+        return "ACTION-initializeUpload"
+    one = route.template.endswith("}")
     if route.method == "GET":
-        return "GET" if route.template.endswith("}") else "FINDER"
-    return {"POST": "CREATE", "DELETE": "DELETE"}.get(route.method, route.method)
+        return "GET" if one else "FINDER"
+    if route.method == "POST":
+        return "PARTIAL_UPDATE" if one else "CREATE"
+    return route.method
 
 
 def _untunnelled(request: Request) -> Request:
