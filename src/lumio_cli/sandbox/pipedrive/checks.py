@@ -115,6 +115,16 @@ CONTACT_SYNC = frozenset({"postal_address", "notes", "im", "birthday", "job_titl
 """Fields of persons that only a company with contact sync can write: 403 for all others."""
 
 STATUSES = ("open", "won", "lost", "deleted")
+ONLY_NEW = frozenset({("persons", "add_time"), ("organizations", "add_time")})
+"""What the description lists for POST and not for PATCH."""
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "status": STATUSES[:3],
+    "marketing_status": ("no_consent", "unsubscribed", "subscribed", "archived"),
+    "billing_frequency": (
+        "one-time", "annually", "semi-annually", "quarterly", "monthly", "weekly",
+    ),
+}  # fmt: skip
+"""Values of fields that take no others."""
 
 
 def check_body(kind: str, body: Any, *, new: bool) -> None:
@@ -123,21 +133,25 @@ def check_body(kind: str, body: Any, *, new: bool) -> None:
         raise BadValueError("the body must be an object")
     known = WRITABLE[kind]
     for name, value in body.items():
-        if name == "custom_fields":
-            continue
-        if name not in known:
-            raise BadValueError(f"{name}: is not allowed")
-        type_ = known[name].rstrip("!?")
-        if not (check(type_, value) or (value is None and known[name].endswith("?"))):
-            raise BadValueError(f"{name}: must be a {type_}")
+        if name != "custom_fields":
+            _check_field(kind, name, value, new=new)
     if new:
         for name, type_ in known.items():
             if type_.endswith("!") and body.get(name) in (None, ""):
                 raise BadValueError(f"{name}: is required")
-    if "status" in body and body["status"] not in STATUSES[:3]:
-        raise BadValueError("status: must be one of open, won, lost")
     if body.get("is_deleted") is True:
         raise BadValueError("is_deleted: a record is deleted by DELETE")
     for name, type_ in known.items():
         if type_.endswith("!") and body.get(name) == "":
             raise BadValueError(f"{name}: must not be empty")
+
+
+def _check_field(kind: str, name: str, value: Any, *, new: bool) -> None:
+    declared = WRITABLE[kind].get(name)
+    if declared is None or ((kind, name) in ONLY_NEW and not new):
+        raise BadValueError(f"{name}: is not allowed")
+    type_ = declared.rstrip("!?")
+    if not (check(type_, value) or (value is None and declared.endswith("?"))):
+        raise BadValueError(f"{name}: must be a {type_}")
+    if name in WORDS and value not in WORDS[name]:
+        raise BadValueError(f"{name}: must be one of {', '.join(WORDS[name])}")
