@@ -68,4 +68,5 @@ def test_a_value_of_another_kind_is_refused_with_what_the_column_takes(
 
 
 def test_names_of_a_set_need_not_be_json() -> None:
-    assert given(column("json", "set"), "a,b") == "a,b"
+    assert given(column("json", "set"), "a, b") == '["a","b"]'
+    assert given(column("json", "set"), '["a, b"]') == '["a, b"]'

@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from lumio_cli.hub.outbox import is_local
-from lumio_cli.providers.values import as_text, meaning
+from lumio_cli.providers.values import as_text, meaning, shown
 
 if TYPE_CHECKING:
     from lumio_cli.hub.columns import ViewColumn
@@ -31,7 +31,7 @@ def given(column: ViewColumn, value: Any) -> Any:
 
     Raises ValueError that says what the column takes.
     """
-    if value is None or value == "":
+    if _is_nothing(column, value):
         return None
     if isinstance(value, dict | list):
         if column.kind != "json":
@@ -48,16 +48,31 @@ def given(column: ViewColumn, value: Any) -> Any:
         case "integer" if re.fullmatch(r"-?\d+", text) and -(1 << 63) <= int(text) < 1 << 63:
             return int(text)
         case "number" if _is_finite(text):
-            return meaning("number", "exact", text)
+            return shown("number", text)
         case "datetime" | "epoch" | "epoch_ms" if isinstance(
             meaning(column.kind, "exact", text), int
         ):
             return text
-        case "json" if column.same == "set" or _is_json(text):
+        case "json" if _is_json(text):
             return text
+        case "json" if column.same == "set":
+            return _listed(text)
         case "text":
             return text
     raise _misfit(column, value)
+
+
+def _is_nothing(column: ViewColumn, value: Any) -> bool:
+    """Whether it is none: of text only what is empty, of all else blanks, too."""
+    if isinstance(value, str):
+        return not (value if column.kind == "text" else value.strip())
+    return value is None
+
+
+def _listed(text: str) -> str:
+    """Names with commas between them, as a list."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return json.dumps(names, ensure_ascii=False, separators=(",", ":"))
 
 
 def _misfit(column: ViewColumn, value: Any) -> ValueError:
@@ -68,7 +83,7 @@ def _misfit(column: ViewColumn, value: Any) -> ValueError:
 
 def _is_finite(text: str) -> bool:
     try:
-        number = meaning("number", "exact", text)
+        number = shown("number", text)
         return not isinstance(number, str) and math.isfinite(number) and abs(number) < 1 << 63
     except OverflowError:
         return False
