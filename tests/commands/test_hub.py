@@ -23,17 +23,22 @@ from support.lab import copy_home
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(records=20) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def template(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with twenty contacts and ten owners."""
     home = tmp_path_factory.mktemp("home")
-    with Sandbox(records=20) as sandbox:
-        env = {
-            "LUMIO_HUBSPOT_TOKEN": sandbox.token(),
-            "LUMIO_PROVIDERS__HUBSPOT__BASE_URL": sandbox.base_url(),
-        }
-        words = ("sync", "hubspot/contacts", "hubspot/owners")
-        assert lumio(*words, home=home, env=env).code == 0
-        yield home
+    env = {
+        "LUMIO_HUBSPOT_TOKEN": sandbox.token(),
+        "LUMIO_PROVIDERS__HUBSPOT__BASE_URL": sandbox.base_url(),
+    }
+    words = ("sync", "hubspot/contacts", "hubspot/owners")
+    assert lumio(*words, home=home, env=env).code == 0
+    return home
 
 
 @pytest.fixture
@@ -89,6 +94,20 @@ def test_wrong_counts_are_reported_and_repaired(home: Path) -> None:
     assert found["error"]["hint"] == "lumio hub check --repair-counts"
     repaired = answer(home, "check", "--repair-counts")
     assert (repaired["ok"], repaired["repaired"]) == (True, True)
+    assert answer(home, "check")["ok"] is True
+
+
+def test_a_view_that_somebody_has_damaged_is_named_and_made_anew_by_a_sync(
+    home: Path, sandbox: Sandbox
+) -> None:
+    change(home, "DROP TRIGGER lumio_hubspot_contacts_delete")
+    found = answer(home, "check", code=1)
+    assert (found["views"], found["error"]["code"]) == (["hubspot_contacts"], "hub_views")
+    env = {
+        "LUMIO_HUBSPOT_TOKEN": sandbox.token(),
+        "LUMIO_PROVIDERS__HUBSPOT__BASE_URL": sandbox.base_url(),
+    }
+    assert lumio("sync", "hubspot/contacts", home=home, env=env).code == 0
     assert answer(home, "check")["ok"] is True
 
 

@@ -21,6 +21,7 @@ COLUMNS = (
     ViewColumn("email", "p.email", "text", False, "folded"),
     ViewColumn("age", "p.age", "integer", False),
     ViewColumn("vip", "p.vip", "boolean", False),
+    ViewColumn("height", "p.height", "number", False),
     ViewColumn("tags", "p.tags", "json", False, "set"),
     ViewColumn("made", "made", "datetime", True),
     ViewColumn("seats", "seats", "integer", True),
@@ -38,7 +39,8 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
             records.ensure_table(db, "acme", "people")
             views.rebuild_view(db, "acme", "people", COLUMNS, ALL)
             rows = [
-                {"p": {"email": f"{n}@x.example", "age": n, "vip": False, "tags": ["a"]},
+                {"p": {"email": f"{n}@x.example", "age": n, "vip": False, "tags": ["a"],
+                       "height": 0.1 + 0.2},
                  "made": "2026-01-01T00:00:00Z", "seats": 3}
                 for n in range(1, 4)
             ]  # fmt: skip
@@ -104,7 +106,55 @@ def test_a_value_can_be_cleared(hub: Hub, sql: Sql) -> None:
     assert edits(hub)[0].edits == {"email": None}
 
 
-@pytest.mark.parametrize("given", ["true", "TRUE", 1, "1"])
+@pytest.mark.parametrize("number", [123456789012.34567, 0.1 + 0.7, -1e300, 5e-324, 5])
+def test_numbers_keep_all_their_digits(hub: Hub, sql: Sql, number: float) -> None:
+    sql("UPDATE acme_people SET height = ? WHERE id = '1'", number)
+    sql("INSERT INTO acme_people (height) VALUES (?)", number)
+    update, create = edits(hub)
+    assert (update.edits, update.base) == ({"height": number}, {"height": 0.1 + 0.2})
+    assert create.edits == {"height": number}
+    sql("UPDATE acme_people SET height = ? WHERE id = '1'", 0.1 + 0.2)
+    assert edits(hub) == [create]
+
+
+def test_a_number_in_a_text_column_is_text(hub: Hub, sql: Sql) -> None:
+    sql("UPDATE acme_people SET email = 12345 WHERE id = '1'")
+    assert sql("SELECT id FROM acme_people WHERE email = '12345'") == [("1",)]
+    assert edits(hub)[0].edits == {"email": "12345"}
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (float("inf"), "an infinite number cannot be stored"),
+        (float("-inf"), "an infinite number cannot be stored"),
+        (b"bytes", "binary data cannot be stored"),
+        ("a\0b", "text with a zero byte cannot be stored"),
+    ],
+)
+def test_what_json_cannot_hold_is_refused(hub: Hub, sql: Sql, value: Any, said: str) -> None:
+    for statement in (
+        "UPDATE acme_people SET age = ? WHERE id = '1'",
+        "INSERT INTO acme_people (email, age) VALUES ('a@b.example', ?)",
+    ):
+        with pytest.raises(sqlite3.IntegrityError, match=f"acme_people: {said}"):
+            sql(statement, value)
+    assert edits(hub) == []
+
+
+def test_a_new_record_without_a_value_is_refused(hub: Hub, sql: Sql) -> None:
+    for statement in ("DEFAULT VALUES", "(email) VALUES (NULL)"):
+        with pytest.raises(sqlite3.IntegrityError, match="a new record needs a value"):
+            sql(f"INSERT INTO acme_people {statement}")
+    assert edits(hub) == []
+
+
+def test_a_new_record_has_no_payload_of_the_providers(hub: Hub, sql: Sql) -> None:
+    sql("INSERT INTO acme_people (age) VALUES (1)")
+    assert sql("SELECT count(*) FROM acme_people WHERE _payload IS NULL") == [(1,)]
+
+
+@pytest.mark.parametrize("given", ["true", "TRUE", 1, "1", 1.0])
 def test_booleans_may_be_written_as_words(hub: Hub, sql: Sql, given: Any) -> None:
     sql("UPDATE acme_people SET vip = ? WHERE id = '1'", given)
     assert edits(hub)[0].edits == {"vip": 1}

@@ -222,6 +222,19 @@ class TestViews:
             assert not views.rebuild_view(db, "acme", "people", [column])
         assert views.read_columns(hub.connection, "acme", "people") == [column]
 
+    @pytest.mark.parametrize(
+        "damage",
+        ["DROP VIEW acme_people", "DROP TRIGGER lumio_acme_people_update"],
+    )
+    def test_a_view_that_somebody_has_damaged_is_made_anew(self, hub: Hub, damage: str) -> None:
+        column = ViewColumn("name", "name", "text")
+        self.columns(hub, column)
+        assert views.is_whole(hub.connection, "acme", "people")
+        hub.connection.execute(damage)
+        assert not views.is_whole(hub.connection, "acme", "people")
+        self.columns(hub, column)
+        assert views.is_whole(hub.connection, "acme", "people")
+
     def test_more_columns_than_sqlite_has_are_cut(self, hub: Hub) -> None:
         many = [ViewColumn(f"c{n}", f"c{n}", "text") for n in range(2500)]
         assert len(self.columns(hub, *many)) == MAX_COLUMNS + 4

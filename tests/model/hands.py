@@ -249,4 +249,4 @@ class Hands:
 
 def _seen(row: Mapping[str, Any]) -> int:
     """What the hub knew of the record's changes."""
-    return int(json.loads(row["_payload"]).get("rev") or 0)
+    return int(json.loads(row["_payload"] or "{}").get("rev") or 0)

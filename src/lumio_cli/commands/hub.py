@@ -27,7 +27,7 @@ def path(ctx: typer.Context) -> None:
 
 @app.command()
 def check(ctx: typer.Context, repair_counts: Repair = False) -> None:
-    """Check the file's structure, its references, and the counts of records."""
+    """Check the file's structure, its references, its views, and the counts of records."""
     from lumio_cli.services.hubcare import check as check_hub
 
     output = runtime_of(ctx).output

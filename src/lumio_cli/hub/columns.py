@@ -66,6 +66,16 @@ def _json_path(path: str) -> str:
     return "'$." + ".".join(parts).replace("'", "''") + "'"
 
 
+def boolean(value: str) -> str:
+    """The beginning of a CASE that is 1 or 0 where the value is a boolean.
+
+    Providers write booleans as JSON true, as 'true' and as 1, programs that know no NULL in them
+    as 1.0.
+    """
+    words = {"true": 1, "false": 0, "1": 1, "0": 0, "1.0": 1, "0.0": 0}
+    return f"CASE lower({value}) " + " ".join(f"WHEN '{w}' THEN {n}" for w, n in words.items())
+
+
 def expression(column: ViewColumn, payload: str = "payload") -> str:
     """SQL that reads the column's value out of the expression `payload`."""
     value = f"json_extract({payload}, {_json_path(column.path)})"
@@ -75,11 +85,7 @@ def expression(column: ViewColumn, payload: str = "payload") -> str:
     if column.kind == "number":
         return f"CAST(NULLIF({value}, '') AS NUMERIC)"
     if column.kind == "boolean":
-        # Providers write booleans as JSON true, as 'true' and as 1.
-        return (
-            f"CASE lower({value}) WHEN 'true' THEN 1 WHEN '1' THEN 1"
-            " WHEN 'false' THEN 0 WHEN '0' THEN 0 END"
-        )
+        return f"{boolean(value)} END"
     if column.kind == "datetime":
         return f"NULLIF({value}, '')"
     if column.kind in ("epoch", "epoch_ms"):

@@ -9,11 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from lumio_cli.hub.columns import RESERVED, Abilities, ViewColumn, expression, quote, view_name
+from lumio_cli.hub.columns import (
+    RESERVED,
+    Abilities,
+    ViewColumn,
+    boolean,
+    expression,
+    quote,
+    view_name,
+)
 from lumio_cli.hub.outbox import LOCAL
 from lumio_cli.hub.records import raw_table
 
 NEW_ID = "'new-' || lower(hex(randomblob(8)))"
+NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+_NUMBERS = ("integer", "number")
 UNDER_WAY = "(status IN ('sending', 'unknown') OR sent IS NOT NULL)"
 """An edit that the provider may have by now: taking it back is another edit."""
 
@@ -37,10 +47,30 @@ def _path(column: ViewColumn) -> str:
     return _text(f'$."{column.name}"')
 
 
-def _value(side: str, column: ViewColumn) -> str:
-    """A value before (OLD) or after (NEW) the statement; JSON as the text that the view shows."""
-    value = f"{side}.{quote(column.name)}"
+def _old(column: ViewColumn) -> str:
+    """The value before the statement; JSON as the text that the view shows."""
+    value = f"OLD.{quote(column.name)}"
     return f"CAST({value} AS TEXT)" if column.kind == "json" else value
+
+
+def _json_text(column: ViewColumn, value: str) -> str:
+    """A value as the text of JSON; a number with all its digits, of which SQLite's functions that
+    make JSON keep 15."""
+    quoted = f"json_quote({value})"
+    if column.kind not in _NUMBERS:
+        return quoted
+    return f"CASE typeof({value}) WHEN 'real' THEN printf('%!.17g', {value}) ELSE {quoted} END"
+
+
+def _in_json(column: ViewColumn, value: str) -> str:
+    """A value as it is given to a function that makes JSON."""
+    return f"json({_json_text(column, value)})" if column.kind in _NUMBERS else value
+
+
+def _kept(column: ViewColumn, path: str) -> str:
+    """The value that an edit was made on, in the form of a new one that is the same."""
+    value = f"json_extract(base, {path})"
+    return value if column.kind in (*_NUMBERS, "boolean") else f"CAST({value} AS TEXT)"
 
 
 NO_TEXT = "CAST(NULL AS TEXT)"
@@ -65,13 +95,10 @@ def _pairs(values: Iterable[tuple[str, str]]) -> str:
 
 def _given(column: ViewColumn) -> str:
     """The new value, as the view would show it."""
-    new = _value("NEW", column)
+    new = f"NEW.{quote(column.name)}"
     if column.kind == "boolean":
-        return (
-            f"CASE lower({new}) WHEN 'true' THEN 1 WHEN '1' THEN 1 WHEN 'false' THEN 0"
-            f" WHEN '0' THEN 0 ELSE {new} END"
-        )
-    return new
+        return f"{boolean(new)} ELSE {new} END"
+    return new if column.kind in _NUMBERS else f"CAST({new} AS TEXT)"
 
 
 class _Maker:
@@ -111,7 +138,7 @@ class _Maker:
                 f" ELSE json_extract(o.edits, {path}) END AS {name}"
             )
             made.append(f"json_extract(o.edits, {path})")
-        made += [NO_TEXT, NO_TEXT, "o.edits"]
+        made += [NO_TEXT, NO_TEXT, NO_TEXT]
         of = " AND ".join(f"o.{part}" for part in self.mine.split(" AND "))
         return (
             f"CREATE VIEW {quote(self.view_name)} AS SELECT r.id AS id,"
@@ -145,26 +172,29 @@ class _Maker:
             )
 
     def _edit(self, column: ViewColumn) -> str:
-        path, key, new = _path(column), _text(column.name), _given(column)
-        old = _value("OLD", column)
+        path, key, given = _path(column), _text(column.name), _given(column)
+        new, old = _in_json(column, given), _in_json(column, _old(column))
+        again = given if new == given else f"json_extract({new}, '$')"
         back = (
             f"NOT {UNDER_WAY} AND (action = 'create' OR json_type(base, {path}) IS NOT NULL)"
-            f" AND json_extract(base, {path}) IS {new}"
+            f" AND {_kept(column, path)} IS {again}"
         )
         return (
-            f"{self._finite([column])}"
-            " INSERT INTO lumio_outbox (provider, resource, record, action, edits, base)"
-            f" VALUES ({self.names}, OLD.id, 'update', json_object({key}, {new}),"
-            f" json_object({key}, {old})) ON CONFLICT (provider, resource, record) DO UPDATE SET"
+            f"SELECT CASE {self._misfits(f'NEW.{quote(column.name)}')} END;"
+            # An upsert would make all that a new row needs first, and throw it away.
+            " UPDATE lumio_outbox SET"
             f" edits = CASE WHEN {back} THEN json_remove(edits, {path})"
             f" ELSE json_set(edits, {path}, {new}) END,"
             f" base = CASE WHEN {back} THEN json_remove(base, {path})"
             f" WHEN action = 'update' AND json_type(base, {path}) IS NULL"
             f" THEN json_set(base, {path}, {old}) ELSE base END,"
-            " version = version + 1, edited_at = excluded.edited_at,"
+            f" version = version + 1, edited_at = {NOW},"
             # A new record that may be there already is not sent again for being edited.
             " status = CASE WHEN status = 'failed' AND kind IS NOT 'unsettled' THEN 'pending'"
-            " ELSE status END;"
+            f" ELSE status END WHERE {self.mine} AND record = OLD.id;"
+            " INSERT INTO lumio_outbox (provider, resource, record, action, edits, base)"
+            f" SELECT {self.names}, OLD.id, 'update', json_object({key}, {new}),"
+            f" json_object({key}, {old}) WHERE changes() = 0;"
             f" DELETE FROM lumio_outbox WHERE {self.mine} AND record = OLD.id"
             f" AND action = 'update' AND edits = '{{}}' AND NOT {UNDER_WAY};"
         )
@@ -174,21 +204,24 @@ class _Maker:
         if not self.abilities.create:
             return self._trigger("insert", "INSERT", self._refuse("created"))
         checks = self._checks(lambda name: f"NEW.{name} IS NOT NULL", self.read_only)
-        values = _pairs((c.name, _given(c)) for c in self.writable)
+        given = _pairs((c.name, f"NEW.{quote(c.name)}") for c in self.writable)
+        empty = self._abort("a new record needs a value")
+        values = _pairs((c.name, _json_text(c, _given(c))) for c in self.writable)
         return self._trigger(
             "insert",
             "INSERT",
-            f"{checks} {self._finite(self.writable)}"
+            f"{checks} SELECT CASE WHEN count(value) = 0 THEN {empty}"
+            f" {self._misfits('value', 'max')} END FROM ({given});"
             " INSERT INTO lumio_outbox (provider, resource, record, action, edits)"
-            f" SELECT {self.names}, {NEW_ID}, 'create', json_group_object(name, value)"
-            f" FROM ({values}) WHERE value IS NOT NULL;",
+            f" SELECT {self.names}, {NEW_ID}, 'create', json_group_object(name, json(value))"
+            f" FROM ({values}) WHERE value <> 'null';",
         )
 
     def delete(self) -> str:
         """A deletion; one of a record that the provider has never seen leaves nothing."""
         if not self.abilities.delete:
             return self._trigger("delete", "DELETE", self._refuse("deleted"))
-        values = _pairs((c.name, _value("OLD", c)) for c in self.writable)
+        values = _pairs((c.name, _old(c)) for c in self.writable)
         return self._trigger(
             "delete",
             "DELETE",
@@ -219,13 +252,17 @@ class _Maker:
             f"{condition} BEGIN {body} END"
         )
 
-    def _finite(self, columns: Iterable[ViewColumn]) -> str:
-        """Refuses what JSON has no number for, and would be spoilt by."""
-        listed = ", ".join(f"NEW.{quote(c.name)}" for c in columns)
-        if not listed:
-            return ""
-        message = _text(f"{self.view_name}: an infinite number cannot be stored")
-        return f"SELECT RAISE(ABORT, {message}) WHERE 9e999 IN ({listed}) OR -9e999 IN ({listed});"
+    def _misfits(self, value: str, over: str = "") -> str:
+        """The cases of a value, or of one of many (`over` is then max), that JSON cannot hold."""
+        cases = {
+            f"{value} IN (9e999, -9e999)": "an infinite number cannot be stored",
+            f"typeof({value}) = 'blob'": "binary data cannot be stored",
+            f"instr({value}, char(0))": "text with a zero byte cannot be stored",
+        }
+        return " ".join(f"WHEN {over}({c}) THEN {self._abort(why)}" for c, why in cases.items())
+
+    def _abort(self, why: str) -> str:
+        return f"RAISE(ABORT, {_text(f'{self.view_name}: {why}')})"
 
     def _checks(self, test: Callable[[str], str], names: Sequence[str]) -> str:
         cases = " ".join(

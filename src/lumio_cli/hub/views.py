@@ -28,16 +28,35 @@ def rebuild_view(
         "SELECT columns, abilities FROM lumio_resources WHERE provider = ? AND resource = ?",
         [provider, resource],
     ).fetchone()
-    if row is not None and tuple(row) == (spec, str(abilities)):
+    made = list(statements(provider, resource, wanted, abilities))
+    stands = _stands(db, provider, resource, made)
+    if stands and row is not None and tuple(row) == (spec, str(abilities)):
         return False
-    db.execute(f"DROP VIEW IF EXISTS {quote(view_name(provider, resource))}")
-    for statement in statements(provider, resource, wanted, abilities):
-        db.execute(statement)
+    if not stands:
+        db.execute(f"DROP VIEW IF EXISTS {quote(view_name(provider, resource))}")
+        for statement in made:
+            db.execute(statement)
     db.execute(
         "UPDATE lumio_resources SET columns = ?, abilities = ? WHERE provider = ? AND resource = ?",
         [spec, str(abilities), provider, resource],
     )
     return True
+
+
+def is_whole(db: sqlite3.Connection, provider: str, resource: str) -> bool:
+    """Whether the view and its triggers are as this lumio makes them."""
+    columns = read_columns(db, provider, resource)
+    abilities = read_abilities(db, provider, resource)
+    made = list(statements(provider, resource, columns, abilities)) if columns else []
+    return not made or _stands(db, provider, resource, made)
+
+
+def _stands(db: sqlite3.Connection, provider: str, resource: str, made: Sequence[str]) -> bool:
+    name = view_name(provider, resource)
+    found = db.execute(
+        "SELECT sql FROM sqlite_schema WHERE tbl_name = ? AND type IN ('view', 'trigger')", [name]
+    )
+    return sorted(str(row[0]) for row in found) == sorted(made)
 
 
 def read_columns(db: sqlite3.Connection, provider: str, resource: str) -> list[ViewColumn]:

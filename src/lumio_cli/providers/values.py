@@ -14,7 +14,9 @@ from lumio_cli.clock import format_time, parse_time
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?")
-_TRUE, _FALSE = ("1", "true", "t", "yes"), ("0", "false", "f", "no")
+_TRUE, _FALSE = ("1", "1.0", "true", "t", "yes"), ("0", "0.0", "false", "f", "no")
+_DIGITS = 15
+"""Digits of a number that every program on its way keeps."""
 
 
 def as_text(kind: str, value: Any) -> str | None:
@@ -64,7 +66,8 @@ def meaning(kind: str, same: str, value: Any) -> Any:
     if text is None:
         return None
     if kind in ("integer", "number"):
-        return _number(text)
+        number = _number(text)
+        return float(f"{number:.{_DIGITS}g}") if isinstance(number, float) else number
     if kind in ("datetime", "epoch", "epoch_ms"):
         found = _moment(text)
         # The hub shows milliseconds: a provider that has more of them does not mean another time.

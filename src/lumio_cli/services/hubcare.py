@@ -6,13 +6,13 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumio_cli.clock import utc
 from lumio_cli.errors import BusyError, HubError, UsageError
-from lumio_cli.hub import migrations, records, runs, state
+from lumio_cli.hub import migrations, records, runs, state, views
 from lumio_cli.hub.columns import view_name
 from lumio_cli.hub.db import Hub, explained
 from lumio_cli.paths import expand
@@ -41,12 +41,14 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a check found. `repaired`: the wrong counts were set right."""
+    """What a check found. `views` are those that are not as lumio makes them; `repaired`: the
+    wrong counts were set right."""
 
     path: Path
     integrity: tuple[str, ...]
     foreign_keys: tuple[str, ...]
     counts: tuple[Count, ...]
+    views: tuple[str, ...] = ()
     repaired: bool = False
 
     @property
@@ -67,6 +69,12 @@ class Check:
                 code="hub_counts_wrong",
                 hint="lumio hub check --repair-counts",
             )
+        if self.views:
+            return HubError(
+                f"views are damaged, or of an older lumio: {', '.join(self.views)}",
+                code="hub_views",
+                hint="lumio sync makes them anew; the records are whole",
+            )
         return None
 
     def as_json(self) -> dict[str, Any]:
@@ -86,6 +94,7 @@ class Check:
                 }
                 for c in self.counts
             ],
+            "views": list(self.views),
             "repaired": self.repaired,
         }
 
@@ -106,6 +115,11 @@ def check(runtime: Runtime, *, repair_counts: bool = False) -> Check:
             # One snapshot: a run that goes on meanwhile must not look like a wrong count.
             db.execute("BEGIN")
             counts = _counts(db)
+            damaged = tuple(
+                view_name(c.provider, c.resource)
+                for c in counts
+                if not views.is_whole(db, c.provider, c.resource)
+            )
             db.execute("COMMIT")
     except HubError as error:
         if error.code == "hub_corrupt":
@@ -116,6 +130,7 @@ def check(runtime: Runtime, *, repair_counts: bool = False) -> Check:
         () if integrity == ("ok",) else integrity,
         tuple(f"row {r[1]} of {r[0]} refers to nothing in {r[2]}" for r in broken),
         counts,
+        damaged,
     )
     if repair_counts and found.wrong and not found.integrity:
         return _repair(runtime, found)
@@ -143,7 +158,7 @@ def _repair(runtime: Runtime, found: Check) -> Check:
     with runtime.hub.transaction() as db:
         for count in _counts(db):
             state.update_state(db, count.provider, count.resource, records=count.counted)
-    return Check(found.path, found.integrity, found.foreign_keys, found.counts, repaired=True)
+    return replace(found, repaired=True)
 
 
 @dataclass(frozen=True, slots=True)
