@@ -74,6 +74,25 @@ def test_a_record_that_is_not_there_cannot_be_edited(hub: Hub) -> None:
     assert done.code == 2 and f"lumio records revert {TARGET} {one}" in done.err
 
 
+def test_what_the_provider_has_deleted_meanwhile_is_told_with_a_way_out(lab: Lab) -> None:
+    one, two = (row[0] for row in lab.sql("SELECT id FROM hubspot_contacts ORDER BY id LIMIT 2"))
+    for record in (one, two):
+        lab.lumio("records", "set", TARGET, record, "city=Natal")
+        lab.sandbox.hubspot.archive("contacts", record)
+    lab.lumio("sync", TARGET, "--direction", "push")
+    lab.sql("UPDATE lumio_outbox SET status = 'failed' WHERE record = ?", two)
+    for record, hint in (
+        (one, f"lumio conflicts show {TARGET} {one}"),
+        (two, f"lumio failures list {TARGET}"),
+    ):
+        error = lab.lumio("records", "set", TARGET, record, "city=Recife").document["error"]
+        assert error["exit_code"] == 2 and error["hint"] == hint
+        assert error["message"] == f"{TARGET} {record} was edited here, and deleted at hubspot"
+    lab.sql("UPDATE lumio_outbox SET status = 'pending'")
+    error = lab.lumio("records", "set", TARGET, one, "city=Recife").document["error"]
+    assert error["hint"] == f"lumio records show {TARGET} {one}"
+
+
 def test_create_gives_an_id_of_our_own(hub: Hub) -> None:
     first = hub.records("create", "email=a@b.example", "city=").json
     second = hub.records("create", "email=c@d.example").json
@@ -138,6 +157,15 @@ def test_what_the_provider_may_have_is_not_reverted(hub: Hub, status: str) -> No
     hub.sql("UPDATE lumio_outbox SET status = ? WHERE record = ?", status, first)
     done = hub.records("revert", "--all", "--yes", "-o", "tsv")
     assert done.code == 3 and first in done.err and "may be at the provider already" in done.err
+    assert [edit[0] for edit in hub.edits()] == [first]
+
+
+def test_what_was_sent_and_got_no_answer_is_not_reverted(hub: Hub) -> None:
+    first, second, *_ = hub.ids()
+    hub.sql("UPDATE hubspot_contacts SET city = 'Natal' WHERE id IN (?, ?)", first, second)
+    hub.sql("UPDATE lumio_outbox SET sent = edits WHERE record = ?", first)
+    done = hub.records("revert", first, second)
+    assert (done.code, done.json) == (3, {"reverted": [second], "left": [first]})
     assert [edit[0] for edit in hub.edits()] == [first]
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,16 @@ def test_the_payload_is_the_providers_own_json(hub: Hub) -> None:
         assert export(hub, "--payload", *words).code == 2
 
 
+def test_what_the_provider_is_yet_to_create_has_no_payload(hub: Hub, tmp_path: Path) -> None:
+    hub.records("create", "email=a@b.example")
+    path = tmp_path / "out.jsonl"
+    done = export(hub, "--payload", "--out", str(path), "-o", "json")
+    assert done.json["records"] == 20
+    lines = path.read_text().splitlines()
+    assert len(lines) == 20 and all("properties" in json.loads(line) for line in lines)
+    assert export(hub, "--payload").out.splitlines() == lines
+
+
 def test_programs_that_ask_for_json_get_a_stream_of_it(hub: Hub) -> None:
     lines = export(hub, "-o", "json").out.splitlines()
     assert len(lines) == 20 and all(json.loads(line)["id"] for line in lines)
@@ -86,6 +97,21 @@ def test_an_error_in_the_middle_leaves_the_file_as_it_was(hub: Hub, tmp_path: Pa
     assert export(hub, "--out", str(path), "--where", where).code == 2
     assert path.read_text() == "precious"
     assert [p.name for p in tmp_path.glob("out*")] == ["out.csv"]
+
+
+def test_a_pipe_is_written_to_and_a_link_is_followed(hub: Hub, tmp_path: Path) -> None:
+    pipe, found = tmp_path / "pipe.csv", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: found.append(pipe.read_text()), daemon=True)
+    reader.start()
+    assert export(hub, "--out", str(pipe)).code == 0
+    reader.join(10)
+    assert found == [export(hub).out] and pipe.is_fifo()
+    link, target = tmp_path / "link.csv", tmp_path / "target.csv"
+    target.write_text("old")
+    link.symlink_to(target)
+    assert export(hub, "--out", str(link)).code == 0
+    assert link.is_symlink() and target.read_text() == found[0]
 
 
 def test_a_file_that_cannot_be_written_is_named(hub: Hub, tmp_path: Path) -> None:

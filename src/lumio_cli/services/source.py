@@ -2,7 +2,7 @@
 
 It is copied once, before anything else, so that what is sent is what was checked and confirmed,
 whatever happens to the file meanwhile. A row that cannot be read is a row with a problem; the
-others are not held up by it.
+others are not held up by it, unless nobody can say where they begin.
 """
 
 from __future__ import annotations
@@ -11,20 +11,27 @@ import csv
 import io
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, cast
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from lumio_cli.errors import UsageError
+from lumio_cli.services.strictjson import decode_object, is_broken, readable
 
 if TYPE_CHECKING:
+    from _csv import Reader
     from types import TracebackType
 
 STDIN = "-"
 IN_MEMORY = 16 * 1024 * 1024
 """Bytes of input beyond which the copy is a file."""
+LONGEST_CELL = 1 << 26
+"""Characters of a cell of CSV: far more than a record may have, and few enough for the memory where
+a quote is not closed."""
+_UNCLOSED = "a quote of line {} is not closed: nothing from that line on was read"
 _KINDS: Mapping[str, Literal["csv", "jsonl"]] = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -33,14 +40,23 @@ _KINDS: Mapping[str, Literal["csv", "jsonl"]] = {
 }
 
 
+Raw = str | Sequence[str]
+_Read = tuple[int, Mapping[str, Any], str, Raw]
+"""A row but for its position."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row. `line` is where it ends in the file; `problem` says why it has no `cells`."""
+    """One row. `line` is where it ends in the file, or where it begins if nobody knows its end.
+    `problem` says why it has no `cells`: then `raw` is what was read of it, cell by cell or, where
+    there are none, as the text of its line.
+    """
 
     position: int
     line: int
     cells: Mapping[str, Any] = field(default_factory=dict)
     problem: str = ""
+    raw: Raw = ""
 
 
 class Source:
@@ -50,6 +66,9 @@ class Source:
     header's, in lower case; None for JSON lines. Raises `UsageError` for a file that cannot be
     read or whose header makes no sense.
     """
+
+    option: ClassVar[str] = "--input: "
+    """How messages begin."""
 
     def __init__(self, path: str, stdin: IO[str]) -> None:
         self.name = "stdin" if path == STDIN else Path(path).stem
@@ -81,9 +100,11 @@ class Source:
         """The rows from the first on. Only one reading at a time."""
         text = self._text()
         try:
-            found = self._csv_rows(text) if self.kind == "csv" else _json_rows(text)
-            for position, (line, cells, problem) in enumerate(found, 1):
-                yield Row(position, line, cells, problem)
+            found = self._csv_rows(text) if self.kind == "csv" else self._json_rows(text)
+            for position, read in enumerate(found, 1):
+                yield Row(position, *read)
+        except UnicodeDecodeError as error:
+            raise self._cut_off(error) from None
         finally:
             text.detach()
 
@@ -101,7 +122,11 @@ class Source:
             with Path(path).open("rb") as file:
                 shutil.copyfileobj(file, self._copy)
         except OSError as error:
-            raise UsageError(f"--input {path}: {error.strerror}") from None
+            raise UsageError(f"{self.option}{path}: {error.strerror}") from None
+
+    def _cut_off(self, error: UnicodeDecodeError) -> UsageError:
+        """UTF-8 is read whatever it is, and each row judged. Half a unit of UTF-16 is not."""
+        return UsageError(f"{self.option}{self.file} is no whole text in {error.encoding}")
 
     def _digest(self) -> bytes:
         state = blake2b(digest_size=16)
@@ -131,63 +156,91 @@ class Source:
 
     def _header(self) -> tuple[str, tuple[str, ...]]:
         text = self._text()
-        line = text.readline()
-        text.detach()
-        if not line.strip():
+        try:
+            line = text.readline()
+            if not line.strip():
+                raise UsageError(
+                    f"{self.option}{self.file} begins without a header",
+                    hint="the first line names the columns: to, and the fields of the message",
+                )
+            delimiter = max(",;\t|", key=line.count)
+            found = next(_reader(chain([line], text), delimiter))
+        except UnicodeDecodeError as error:
+            raise self._cut_off(error) from None
+        except csv.Error:
             raise UsageError(
-                f"--input: {self.file} begins without a header",
-                hint="the first line names the columns: to, and the fields of the message",
-            )
-        delimiter = max(",;\t|", key=line.count)
-        names = tuple(c.strip().lower() for c in next(csv.reader([line], delimiter=delimiter)))
+                f"{self.option}the quotes in the header of {self.file} do not match"
+            ) from None
+        finally:
+            text.detach()
+        names = tuple(name.strip().lower() for name in found)
         if double := {n for n in names if names.count(n) > 1}:
-            raise UsageError(f"--input: the header of {self.file} names {min(double)!r} twice")
+            raise UsageError(f"{self.option}the header of {self.file} names {min(double)!r} twice")
         return delimiter, names
 
-    def _csv_rows(self, text: IO[str]) -> Iterator[tuple[int, dict[str, Any], str]]:
+    def _csv_rows(self, text: IO[str]) -> Iterator[_Read]:
         assert self.columns is not None  # noqa: S101 a CSV has a header
-        reader = csv.reader(text, delimiter=self.delimiter, strict=True)
+        first: list[str] = []
+        reader = _reader(_noting(text, first), self.delimiter)
         next(reader)
         while True:
             begin = reader.line_num + 1
+            first.clear()
             try:
                 row = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                problem = str(error)
-                if reader.line_num > begin:
-                    problem = f"a quote of line {begin} is not closed in time ({problem})"
-                yield reader.line_num, {}, problem
+                line = first[0]
+                # The reader starts afresh on the next line, which may lie inside of a cell: what a
+                # cell says would become rows.
+                whole = reader.line_num == begin and not line.count('"') % 2
+                problem = str(error) if whole else _UNCLOSED.format(begin)
+                yield begin, {}, problem, readable(line.rstrip("\r\n"))
+                if not whole:
+                    return
                 continue
             if not any(cell.strip() for cell in row):
                 continue
             problem = ""
             if len(row) != len(self.columns):
                 problem = f"it has {len(row)} cells, and the header {len(self.columns)}"
-            elif any(map(_is_broken, row)):
+            elif any(map(is_broken, row)):
                 problem = "it is not UTF-8"
-            cells = {n: c for n, c in zip(self.columns, row, strict=False) if c.strip()}
-            yield reader.line_num, {} if problem else cells, problem
+            if problem:
+                yield reader.line_num, {}, problem, [readable(cell) for cell in row]
+            else:
+                cells = zip(self.columns, row, strict=True)
+                yield reader.line_num, self._from_csv(cells), "", ""
+
+    def _json_rows(self, text: IO[str]) -> Iterator[_Read]:
+        for number, line in enumerate(text, 1):
+            if not line.strip():
+                continue
+            try:
+                found = decode_object(line)
+            except ValueError as error:
+                yield number, {}, str(error), readable(line.rstrip("\r\n"))
+            else:
+                yield number, self._from_json(found), "", ""
+
+    def _from_csv(self, cells: Iterable[tuple[str, str]]) -> Mapping[str, Any]:
+        """What a row gives; blanks are nothing."""
+        return {name: cell for name, cell in cells if cell.strip()}
+
+    def _from_json(self, found: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {name: value for name, value in found.items() if value is not None and value != ""}
 
 
-def _json_rows(text: IO[str]) -> Iterator[tuple[int, dict[str, Any], str]]:
-    import orjson
-
-    for number, line in enumerate(text, 1):
-        if not line.strip():
-            continue
-        try:
-            cells = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            problem = "it is not UTF-8" if _is_broken(line) else f"it is not JSON: {error.msg}"
-            yield number, {}, problem
-            continue
-        if not isinstance(cells, dict):
-            yield number, {}, "it is not a JSON object"
-            continue
-        yield number, {n: v for n, v in cells.items() if v is not None and v != ""}, ""
+def _reader(lines: Iterable[str], delimiter: str) -> Reader:
+    # The limit is the process's own. What it is by default a field of a record may well exceed.
+    csv.field_size_limit(LONGEST_CELL)
+    return csv.reader(lines, delimiter=delimiter, strict=True)
 
 
-def _is_broken(text: str) -> bool:
-    return not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text)
+def _noting(text: IO[str], first: list[str]) -> Iterator[str]:
+    """The lines of a text. One that finds `first` empty is put there."""
+    for line in text:
+        if not first:
+            first.append(line)
+        yield line

@@ -21,7 +21,7 @@ from lumio_cli.providers.base import suggest
 from lumio_cli.providers.values import meaning
 from lumio_cli.services.records.place import Place, find
 from lumio_cli.services.records.source import Format, Input
-from lumio_cli.services.records.values import given
+from lumio_cli.services.records.values import given, is_nothing
 from lumio_cli.services.source import STDIN
 from lumio_cli.sync.merge import same
 
@@ -130,7 +130,7 @@ def import_records(
                 for row, told in zip(batch, importer.take(batch), strict=True):
                     done.add(told)
                     if report is not None and told["outcome"] == "rejected":
-                        line = {**told, "row": dict(row.cells)}
+                        line = {**told, "row": row.raw if row.problem else row.cells}
                         report.write(json.dumps(line, ensure_ascii=False) + "\n")
                 shows.advance(target, len(batch))
     told = {"failed": done.rejected, **done.counts()}
@@ -221,6 +221,8 @@ class _Importer:
         key = want.values.get(self.key.name)
         if isinstance(key, _Misfit):
             want.problem, key = key.reason, None
+        elif key is not None and not str(key).strip():
+            key = None
         if self.by_id:
             want.values.pop("id", None)
             want.record = key
@@ -323,7 +325,11 @@ class _Importer:
 
 def _fitted(column: ViewColumn, value: Any) -> Any:
     """The value as the view would show it. One that can only be compared stays as it is."""
-    if column.read_only and value not in (None, "") and not isinstance(value, dict | list):
+    if column.read_only and not is_nothing(column, value) and not isinstance(value, dict | list):
+        try:
+            meaning(column.kind, column.same, str(value))
+        except (ValueError, RecursionError):  # digits or levels without end
+            return _Misfit(value, f"{column.name} is read-only")
         return str(value)
     try:
         return given(column, value)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumio_cli.hub.outbox import is_local
 from lumio_cli.providers.values import as_text, meaning, shown
+from lumio_cli.services.strictjson import decode, is_broken
 
 if TYPE_CHECKING:
     from lumio_cli.hub.columns import ViewColumn
@@ -31,7 +32,7 @@ def given(column: ViewColumn, value: Any) -> Any:
 
     Raises ValueError that says what the column takes.
     """
-    if _is_nothing(column, value):
+    if is_nothing(column, value):
         return None
     if isinstance(value, dict | list):
         if column.kind != "json":
@@ -39,9 +40,7 @@ def given(column: ViewColumn, value: Any) -> Any:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if isinstance(value, str) and is_local(value):
         return value  # a new record, by the id that the hub has given it
-    text = as_text(column.kind, str(value).lower() if isinstance(value, bool) else value) or ""
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError(f"{column.name} takes text in UTF-8, without zero bytes")
+    text = _text(column, value)
     match column.kind:
         case "boolean" if text in ("true", "false"):
             return int(text == "true")
@@ -62,8 +61,18 @@ def given(column: ViewColumn, value: Any) -> Any:
     raise _misfit(column, value)
 
 
-def _is_nothing(column: ViewColumn, value: Any) -> bool:
-    """Whether it is none: of text only what is empty, of all else blanks, too."""
+def _text(column: ViewColumn, value: Any) -> str:
+    try:
+        text = as_text(column.kind, str(value).lower() if isinstance(value, bool) else value) or ""
+    except ValueError:  # more digits than Python reads
+        raise _misfit(column, value) from None
+    if "\0" in text or is_broken(text):
+        raise ValueError(f"{column.name} takes text in UTF-8, without zero bytes")
+    return text
+
+
+def is_nothing(column: ViewColumn, value: Any) -> bool:
+    """Whether it is no value: of text only what is empty, of all else blanks, too."""
     if isinstance(value, str):
         return not (value if column.kind == "text" else value.strip())
     return value is None
@@ -90,10 +99,8 @@ def _is_finite(text: str) -> bool:
 
 
 def _is_json(text: str) -> bool:
-    import orjson
-
     try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
+        decode(text)
+    except ValueError:
         return False
     return True
