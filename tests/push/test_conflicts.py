@@ -47,7 +47,8 @@ def resolve(lab: Lab, *words: str, use: str) -> dict[str, list[str]]:
     done = lab.lumio("conflicts", "resolve", TARGET, *words, "--use", use)
     none = done.document["none"]
     some = any(done.document[name] for name in ("pending", "given_up", "left"))
-    assert done.code == ((3 if some else 2) if none else 0), done.out
+    left = bool(done.document["left"])
+    assert done.code == (3 if left or (none and some) else 2 if none else 0), done.out
     return {name: [e["id"] for e in found] for name, found in done.document.items() if found}
 
 
@@ -163,6 +164,49 @@ def test_the_last_field_is_given_up(lab: Lab) -> None:
     assert lab.sql("SELECT count(*) FROM lumio_outbox") == [(0,)]
 
 
+@pytest.mark.parametrize("words", [(), ("--field", "city")])
+def test_a_field_that_was_set_back_is_no_conflict_any_more(lab: Lab, words: tuple[str]) -> None:
+    one = ids(lab)[0]
+    (before,) = here(lab, one)[0]
+    clash(lab)
+    lab.sql("UPDATE hubspot_contacts SET firstname = 'Ana' WHERE id = ?", one)
+    push(lab)
+    lab.sql("UPDATE hubspot_contacts SET city = ? WHERE id = ?", before, one)
+    (left,) = listed(lab)
+    assert left["fields"] == []
+    assert [(side["name"], side["ours"]) for side in left["others"]] == [("firstname", "Ana")]
+    assert lab.lumio("conflicts", "show", TARGET, one, "-o", "table").code == 0
+    assert resolve(lab, one, *words, use="local") == {"pending": [one]}
+    assert push(lab).code == 0
+    assert (there(lab, one)["city"], there(lab, one)["firstname"]) == ("Recife", "Ana")
+
+
+def test_only_fields_that_are_still_edited_are_in_a_conflict(lab: Lab) -> None:
+    one = ids(lab)[0]
+    (before,) = here(lab, one)[0]
+    clash(lab)
+    lab.sql("UPDATE hubspot_contacts SET firstname = 'Ana' WHERE id = ?", one)
+    lab.sandbox.hubspot.update("contacts", one, {"firstname": "Bia"})
+    push(lab)
+    lab.sql("UPDATE hubspot_contacts SET city = ? WHERE id = ?", before, one)
+    (left,) = listed(lab)
+    assert [side["name"] for side in left["fields"]] == ["firstname"]
+    assert resolve(lab, one, "--field", "city", use="local") == {"none": [one]}
+    assert resolve(lab, one, "--field", "firstname", use="local") == {"pending": [one]}
+
+
+def test_a_field_of_a_record_that_was_deleted_meanwhile_is_not_decided(lab: Lab) -> None:
+    one = clash(lab)
+    push(lab)
+    lab.sandbox.hubspot.archive("contacts", one)
+    lab.lumio("sync", TARGET)
+    lab.sql(
+        "UPDATE lumio_outbox SET conflict = ?", '{"kind": "edit", "fields": {"city": "Recife"}}'
+    )
+    assert resolve(lab, one, "--field", "city", use="local") == {"left": [one]}
+    assert [conflict["kind"] for conflict in listed(lab)] == ["deleted"]
+
+
 def test_deleted_there_and_edited_here(lab: Lab) -> None:
     one, two = ids(lab)[:2]
     name = there(lab, two)["lastname"]
@@ -202,6 +246,8 @@ def test_what_cannot_be_meant(lab: Lab) -> None:
         (("resolve", TARGET, "1", "--all", "--use", "local"), "--all"),
         (("resolve", "hubspot", "1", "--use", "local"), "many resources"),
         (("resolve", TARGET, "1", "--use", "local", "--field", "cty"), "no field 'cty'"),
+        (("resolve", "hubspot", "--all", "--use", "local", "--field", "cty"), "no field 'cty'"),
+        (("resolve", "hubspot/", "--all", "--use", "local"), "is no target"),
         (("resolve", "hubspot/contcts", "--all", "--use", "local"), "no resource"),
         (("show", "hubspot", "1"), "many resources"),
         (("show", TARGET, "1"), "has no conflict"),

@@ -322,6 +322,46 @@ def test_a_record_is_made_anew_once_however_often_its_deletion_is_undone(lab: La
     assert {"name": "id", "before": one, "after": anew} in history[-1]["fields"]
 
 
+def test_what_was_made_anew_and_deleted_again_is_not_as_it_was(lab: Lab) -> None:
+    one = ids(lab)[0]
+    lab.sql("DELETE FROM hubspot_contacts WHERE id = ?", one)
+    run_id, known = push(lab), set(ids(lab))
+    undo(lab, run_id)
+    (anew,) = set(ids(lab)) - known
+    lab.sandbox.hubspot.archive("contacts", anew)
+    assert lab.lumio("sync", TARGET).code == 0
+    done = undo(lab, run_id)
+    assert (done.code, done.document["status"]) == (3, "nothing")
+    assert reasons(done) == {one: f"it was made anew as {anew}, which was deleted again"}
+    lab.sql("DELETE FROM lumio_raw_hubspot_contacts WHERE id = ?", anew)
+    assert undo(lab, run_id).code == 3
+
+
+def test_a_record_that_was_made_anew_more_than_once_is_known_by_its_last_id(lab: Lab) -> None:
+    one = ids(lab)[0]
+    record, runs = one, []
+    known = set(ids(lab))
+    for _ in range(2):
+        lab.sql("DELETE FROM hubspot_contacts WHERE id = ?", record)
+        runs.append(push(lab))
+        assert undo(lab, runs[-1]).code == 0
+        (record,) = set(ids(lab)) - known
+    done = undo(lab, runs[0])
+    assert (done.code, reasons(done)) == (0, {one: f"it was made anew since, as {record}"})
+
+
+def test_an_undo_of_nothing_but_conflicts_says_so(lab: Lab) -> None:
+    one = ids(lab)[0]
+    set_city(lab, one, "Natal")
+    run_id = push(lab)
+    lab.sandbox.hubspot.update("contacts", one, {"city": "Recife"})
+    lab.lumio("sync", TARGET)
+    done = undo(lab, run_id, "-o", "table")
+    assert done.code == 3
+    assert f"of run {run_id} conflicts are left; --conflicts local undoes them, too" in done.err
+    assert "nothing" not in done.err
+
+
 def test_an_undo_that_was_refused_or_met_a_conflict_is_left_to_the_operator(lab: Lab) -> None:
     one, two = ids(lab)[:2]
     for record in (one, two):

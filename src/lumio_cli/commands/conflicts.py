@@ -58,7 +58,10 @@ def resolve(
     everything: All = False,
     field: Field = "",
 ) -> int:
-    """Decide conflicts. What is ours waits for the next push, what is theirs is in the hub."""
+    """Decide conflicts. What is ours waits for the next push, what is theirs is in the hub.
+
+    Ends with 3 where some stay undecided.
+    """
     from lumio_cli.services.conflicts import resolve as service
 
     output = runtime_of(ctx).output
@@ -73,4 +76,4 @@ def resolve(
         f"{len(done.pending)} wait for the next push, {len(done.given_up)} keep the provider's"
         f" values, {len(done.left)} still undecided"
     )
-    return 3 if done.none else 0
+    return 3 if done.none or done.left else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lumio_cli.commands.two_way import KINDS
 from lumio_cli.output import Col, Table
 
 if TYPE_CHECKING:
@@ -63,18 +64,11 @@ def _about(record: dict[str, Any], edit: dict[str, Any]) -> Table:
         "at the provider": "deleted" if record["deleted_by_provider"] else None,
         "edit": f"{edit['action']}, {edit['status']}" if record["edit"] else None,
         "made at": edit.get("edited_at"),
-        "conflict": _CONFLICTS.get(edit.get("conflict") or "", edit.get("conflict")),
+        "conflict": KINDS.get(edit.get("conflict") or "", edit.get("conflict")),
         "problem": edit.get("message"),
     }
     rows = [{"what": what, "value": value} for what, value in facts.items() if value is not None]
     return Table([Col("what", kind="id"), Col("value")], rows)
-
-
-_CONFLICTS = {
-    "edit": "both sides have changed the same field",
-    "changed": "it is deleted here and was changed at the provider",
-    "deleted": "it is edited here and was deleted at the provider",
-}
 
 
 def _after(change: dict[str, Any]) -> Any:

@@ -81,12 +81,14 @@ def undo(runtime: Runtime, run: str, request: Request, *, yes: bool, dry_run: bo
             f"edits of these records wait to be pushed: {found.waiting:,}",
             "lumio sync --direction push, with their targets, sends them",
         )
-    if not found.edits:
-        output.note(f"there is nothing of run {found.run_id} to undo")
-    if found.totals["create"]:
+    totals, run_id = found.totals, found.run_id
+    if totals["create"]:
         output.note("deleted records come back with other ids")
-    if found.totals["conflict"]:
-        output.note("conflicts are left alone; --conflicts local undoes them, too")
+    if totals["conflict"]:
+        whole = "conflicts are left alone" if found.edits else f"of run {run_id} conflicts are left"
+        output.note(f"{whole}; --conflicts local undoes them, too")
+    elif not found.edits:
+        output.note(f"there is nothing of run {run_id} to undo")
     return 0 if dry_run or found.whole else 3
 
 

@@ -13,8 +13,8 @@ from lumio_cli.hub import outbox, records, views
 from lumio_cli.hub.columns import ViewColumn, values_of
 from lumio_cli.hub.outbox import CHUNK, Edit
 from lumio_cli.hub.records import Held, raw_table
-from lumio_cli.services.failures import parse_target
 from lumio_cli.services.runlocks import hold_target
+from lumio_cli.services.targets import one_resource, parse_target, resource_names
 from lumio_cli.sync import pending
 from lumio_cli.sync.merge import Merged, Policy, merge
 
@@ -74,7 +74,7 @@ class Conflict:
 
 def list_conflicts(runtime: Runtime, target: str | None, limit: int) -> list[Conflict]:
     """At most `limit` conflicts, by target and record. Raises `UsageError` for an unknown one."""
-    wanted = parse_target(target)
+    wanted = (None, None) if target is None else parse_target(target)
     reader = runtime.hub_reader
     found: list[Conflict] = []
     if reader is None:
@@ -89,7 +89,7 @@ def list_conflicts(runtime: Runtime, target: str | None, limit: int) -> list[Con
 
 def show_conflict(runtime: Runtime, target: str, record: str) -> Conflict:
     """One conflict. Raises `UsageError` where the record has none."""
-    provider, resource = _one_resource(target)
+    provider, resource = one_resource(target)
     reader = runtime.hub_reader
     edit = None if reader is None else outbox.find(reader.connection, provider, resource, record)
     if reader is None or edit is None or edit.status != "conflict":
@@ -130,21 +130,20 @@ def resolve(
 ) -> Resolved:
     """Decide conflicts of a target: those of `ids`, or of `everything`; of one `column`, if given.
 
-    One transaction a resource. Raises `UsageError` where it is not said which, or for a column
-    that the view has not; `BusyError` where a run holds the target.
+    A conflict that no field is left of just waits for the next push again. One transaction a
+    resource. Raises `UsageError` where it is not said which, or for a column that nothing of the
+    target has; `BusyError` where a run holds the target.
     """
     if bool(ids) == everything:
         raise UsageError("name the records, or --all of them", hint="lumio conflicts list")
-    name, resource = parse_target(target)
-    if ids and resource is None:
-        raise UsageError(f"{target} has many resources", hint="records are of PROVIDER/RESOURCE")
-    done = Resolved()
-    if runtime.hub_reader is None:
-        done.none += [_entry(str(name), str(resource), record) for record in ids]
+    name, resource = one_resource(target) if ids else parse_target(target)
+    done, reader = Resolved(), runtime.hub_reader
+    if reader is None:
+        done.none += [_entry(name, str(resource), record) for record in ids]
         return done
-    for provider, each in _resources(runtime.hub_reader.connection, name, resource):
-        if resource is not None:
-            _check_column(runtime.hub_reader.connection, provider, each, column)
+    if column:
+        _check_column(reader.connection, name, resource, column)
+    for provider, each in _resources(reader.connection, name, resource):
         with (
             hold_target(runtime.paths.locks, provider, each, "lumio conflicts resolve"),
             runtime.hub.transaction() as db,
@@ -193,8 +192,24 @@ def _resolve(
 
 
 def _is_about(edit: Edit, column: str) -> bool:
-    conflict = edit.conflict or {}
-    return not column or (conflict.get("kind") == "edit" and column in conflict["fields"])
+    """Whether the decision is one about this conflict. One of which nothing is left needs none."""
+    if not column:
+        return True
+    fields = _fields(edit)
+    return _kind(edit) == "edit" and (not fields or column in fields)
+
+
+def _kind(edit: Edit) -> str:
+    return str((edit.conflict or {}).get("kind", "edit"))
+
+
+def _fields(edit: Edit) -> Mapping[str, Any]:
+    """What the provider has in the fields that the conflict is about. A field that has been set
+    back since is no edit any more, and none of them."""
+    theirs = (edit.conflict or {}).get("fields") or {}
+    if _kind(edit) != "edit":
+        return dict(theirs)
+    return {name: value for name, value in theirs.items() if name in edit.edits}
 
 
 def _one_column(
@@ -206,6 +221,9 @@ def _one_column(
     def values(wanted: Sequence[ViewColumn], payload: str) -> Mapping[str, Any]:
         return values_of(db, wanted, payload)
 
+    if column not in edit.edits or theirs.gone:
+        # There is nothing to decide about it, but to look again at what is left.
+        return Merged(merge(edit, theirs, columns, values, "ask").edit)
     alone = replace(edit, edits={column: edit.edits[column]}, base={column: edit.base.get(column)})
     decided = merge(alone, theirs, columns, values, use)
     edits, base = dict(edit.edits), dict(edit.base)
@@ -221,9 +239,7 @@ def _one_column(
 
 
 def _told(db: sqlite3.Connection, edit: Edit) -> Conflict:
-    conflict = edit.conflict or {}
-    theirs = conflict.get("fields") or {}
-    kind = str(conflict.get("kind", "edit"))
+    theirs, kind = _fields(edit), _kind(edit)
     gone = kind == "deleted"
     names = list(edit.edits) if gone else list(theirs)
     held = records.held(db, raw_table(edit.provider, edit.resource), [edit.record])
@@ -257,20 +273,15 @@ def _resources(
     return [name for name in outbox.resources(db) if provider in (None, name[0])]
 
 
-def _one_resource(target: str) -> tuple[str, str]:
-    provider, resource = parse_target(target)
-    if provider is None or resource is None:
-        raise UsageError(f"{target} has many resources", hint="name one: PROVIDER/RESOURCE")
-    return provider, resource
-
-
-def _check_column(db: sqlite3.Connection, provider: str, resource: str, column: str) -> None:
+def _check_column(db: sqlite3.Connection, provider: str, resource: str | None, column: str) -> None:
     from lumio_cli.providers.base import suggest
 
-    known = [c.name for c in views.read_columns(db, provider, resource)]
-    if column and column not in known:
+    names = [resource] if resource else resource_names(provider)
+    known = {c.name for name in names for c in views.read_columns(db, provider, name)}
+    if column not in known:
+        target = f"{provider}/{resource}" if resource else provider
         raise UsageError(
-            f"{provider}/{resource} has no field {column!r}", hint=suggest(column, known, "fields")
+            f"{target} has no field {column!r}", hint=suggest(column, sorted(known), "fields")
         )
 
 

@@ -15,7 +15,9 @@ from lumio_cli.clock import format_timestamp, parse_time
 from lumio_cli.errors import UsageError
 from lumio_cli.hub import outbox, records, runs
 from lumio_cli.hub.runs import DeadLetter
+from lumio_cli.services import NO_LIMIT
 from lumio_cli.services.runlocks import hold_target
+from lumio_cli.services.targets import parse_target
 from lumio_cli.sync.pages import prepare
 
 if TYPE_CHECKING:
@@ -28,14 +30,12 @@ if TYPE_CHECKING:
 
 Letter = dict[str, Any]
 
-EVERYTHING = 1 << 40
-
 
 def list_failures(
     runtime: Runtime, target: str | None = None, *, include_closed: bool = False, limit: int = 100
 ) -> list[Letter]:
     """Dead letters, newest first, without payloads. Raises `UsageError` for an unknown target."""
-    provider, resource = parse_target(target)
+    provider, resource = (None, None) if target is None else parse_target(target)
     reader = runtime.hub_reader
     if reader is None:
         return []
@@ -165,7 +165,7 @@ def retry(runtime: Runtime, ids: Sequence[int] = ()) -> Retried:
     if ids:
         letters = [x for x in _find(runtime, ids) if x["resolved_at"] is None]
     else:
-        letters = list_failures(runtime, limit=EVERYTHING)
+        letters = list_failures(runtime, limit=NO_LIMIT)
     _retry_edits(runtime, [x for x in letters if x["direction"] == "push"], done)
     letters = [x for x in letters if x["direction"] == "pull"]
     letters.sort(key=_target)
@@ -277,22 +277,6 @@ def _find(runtime: Runtime, ids: Sequence[int]) -> list[Letter]:
             )
         found[letter_id] = letter
     return list(found.values())
-
-
-def parse_target(target: str | None) -> tuple[str | None, str | None]:
-    """Provider and resource of a target. Raises `UsageError` for names that do not exist."""
-    if target is None:
-        return None, None
-    from lumio_cli.providers.base import suggest
-    from lumio_cli.providers.registry import provider_class
-
-    name, slash, resource = target.partition("/")
-    known = [r.name for r in provider_class(name).resources]
-    if slash and resource not in known:
-        raise UsageError(
-            f"{name} has no resource {resource!r}", hint=suggest(resource, known, "resources")
-        )
-    return name, resource or None
 
 
 def _short(letter: Letter) -> Letter:

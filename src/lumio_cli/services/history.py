@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 from lumio_cli.clock import parse_time
 from lumio_cli.errors import LumioError, UsageError
 from lumio_cli.hub import runs, state
+from lumio_cli.services import NO_LIMIT
 from lumio_cli.services.runlocks import run_lock
 
 if TYPE_CHECKING:
     from lumio_cli.runtime import Runtime
 
-EVERYTHING = 100_000
-"""More runs, and more changes of schemas, than a hub keeps."""
 _TOTALS = (*runs.COUNTS, "waited_s")
 
 
@@ -34,7 +33,7 @@ def show_run(runtime: Runtime, run_id: str) -> dict[str, Any]:
     run = None if reader is None or not run_id else runs.read_run(reader.connection, run_id)
     if run is None or reader is None:
         raise _unknown(runtime, run_id)
-    drift = state.read_drift(reader.connection, limit=EVERYTHING)
+    drift = state.read_drift(reader.connection, limit=NO_LIMIT)
     return {
         **_told(runtime, run),
         "drift": [change for change in drift[::-1] if change["run_id"] == run["run_id"]],
@@ -51,7 +50,7 @@ def last_run(runtime: Runtime) -> dict[str, Any]:
 
 def _unknown(runtime: Runtime, run_id: str) -> UsageError:
     if run_id:
-        ids = [str(run["run_id"]) for run in list_runs(runtime, EVERYTHING)]
+        ids = [str(run["run_id"]) for run in list_runs(runtime, NO_LIMIT)]
         near = [known for known in ids if known.startswith(run_id)]
         if len(near) > 1:
             shown = ", ".join(near[:3]) + (", ..." if len(near) > 3 else "")

@@ -29,11 +29,7 @@ def select(runtime: Runtime, targets: Sequence[str]) -> list[Selection]:
     """
     names: dict[str, list[str]] = {}
     for target in targets or connected_names(runtime):
-        provider, slash, resource = target.partition("/")
-        if slash and not resource:
-            raise UsageError(
-                f"{target!r} is no target", hint="a target is PROVIDER or PROVIDER/RESOURCE"
-            )
+        provider, resource = _split(target)
         chosen = names.setdefault(provider, [])
         if resource:
             chosen.append(resource)
@@ -42,6 +38,45 @@ def select(runtime: Runtime, targets: Sequence[str]) -> list[Selection]:
     return [
         _with_parents(runtime, _selection(runtime, name, chosen)) for name, chosen in names.items()
     ]
+
+
+def parse_target(target: str) -> tuple[str, str | None]:
+    """Provider and resource of a target. Raises `UsageError` for names that do not exist."""
+    from lumio_cli.providers.base import suggest
+
+    name, resource = _split(target)
+    known = resource_names(name)
+    if resource and resource not in known:
+        raise UsageError(
+            f"{name} has no resource {resource!r}", hint=suggest(resource, known, "resources")
+        )
+    return name, resource or None
+
+
+def one_resource(target: str) -> tuple[str, str]:
+    """As `parse_target`. Raises `UsageError` for a whole provider, too."""
+    name, resource = parse_target(target)
+    if resource is None:
+        example = f"{name}/{resource_names(name)[0]}"
+        raise UsageError(f"{target} has many resources", hint=f"PROVIDER/RESOURCE, as in {example}")
+    return name, resource
+
+
+def resource_names(provider: str) -> list[str]:
+    """What a provider has. Raises `UsageError` for one that does not exist."""
+    from lumio_cli.providers.registry import provider_class
+
+    return [resource.name for resource in provider_class(provider).resources]
+
+
+def _split(target: str) -> tuple[str, str]:
+    """Provider and resource by the form alone. Without a slash the resource is an empty text."""
+    provider, slash, resource = target.partition("/")
+    if slash and not resource:
+        raise UsageError(
+            f"{target!r} is no target", hint="a target is PROVIDER or PROVIDER/RESOURCE"
+        )
+    return provider, resource
 
 
 def connected_names(runtime: Runtime) -> list[str]:

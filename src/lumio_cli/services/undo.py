@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -63,8 +64,8 @@ class Undoing:
     @property
     def totals(self) -> dict[str, int]:
         """Numbers of changes by action."""
-        actions = ("create", "update", "delete", "conflict")
-        return {action: sum(c.action == action for c in self.changes) for action in actions}
+        counted = Counter(change.action for change in self.changes)
+        return {action: counted[action] for action in ("create", "update", "delete", "conflict")}
 
     @property
     def whole(self) -> bool:
@@ -197,9 +198,8 @@ class _Reverse:
         elif change.action == "delete":
             if live:
                 self._leave(change, "it is there again", open_=False)
-            elif change.record in self.anew(*name):
-                made = self.anew(*name)[change.record]
-                self._leave(change, f"it was made anew since, as {made}", open_=False)
+            elif made := self._made_of(change):
+                self._made(change, made)
             elif not able.create:
                 self._leave(change, f"lumio cannot create it at {change.provider}")
             else:
@@ -269,6 +269,24 @@ class _Reverse:
             self._stage(change, "create", values, {})
         else:
             self._leave(change, "none of its values is known")
+
+    def _made_of(self, change: Changed) -> str | None:
+        """What we have made of a deleted record: its id, or of what that was made anew as, last."""
+        anew = self.anew(change.provider, change.resource)
+        made, passed = anew.get(change.record), {change.record}
+        # Where ids come from values, a record that is made anew may have one for the second time.
+        while made is not None and made in anew and made not in passed:
+            passed.add(made)
+            made = anew[made]
+        return made
+
+    def _made(self, change: Changed, made: str) -> None:
+        table = raw_table(change.provider, change.resource)
+        held = records.held(self.db, table, [made]).get(made)
+        if held is None or held.gone:
+            self._leave(change, f"it was made anew as {made}, which was deleted again")
+        else:
+            self._leave(change, f"it was made anew since, as {made}", open_=False)
 
     def _values(self, change: Changed, held: Held) -> Mapping[str, Any]:
         """What the hub holds of the fields that were pushed, as far as they can be written."""

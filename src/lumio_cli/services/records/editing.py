@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 _SETTLED = ("pending", "conflict", "failed")
-"""How an edit stands that the provider surely does not have."""
+"""How an edit stands that no run is sending."""
 
 
 def set_values(runtime: Runtime, target: str, record: str, words: Sequence[str]) -> Document:
@@ -84,7 +84,7 @@ def delete(runtime: Runtime, target: str, records: Sequence[str], *, yes: bool) 
 @dataclass(slots=True)
 class Reverted:
     """Ids of the records whose edits are dropped, and of those whose edits the provider may have:
-    a run is sending them, or nobody can say whether they arrived.
+    a run is sending them, or their answer was lost, so that nobody can say whether they arrived.
     """
 
     reverted: list[str] = field(default_factory=list)
@@ -142,7 +142,9 @@ def _revert_some(runtime: Runtime, place: Place, ids: Sequence[str]) -> Reverted
 def _drop(runtime: Runtime, db: sqlite3.Connection, edits: Sequence[Edit], done: Reverted) -> None:
     now = format_timestamp(runtime.clock.time())
     for edit in edits:
-        if edit.status not in _SETTLED:
+        # What was sent and waits again got no answer: the provider may have it.
+        lost = edit.status == "pending" and edit.sent is not None
+        if lost or edit.status not in _SETTLED:
             done.left.append(edit.record)
             continue
         outbox.drop(db, edit.provider, edit.resource, edit.record)

@@ -12,6 +12,7 @@ from lumio_cli.hub import outbox, views
 from lumio_cli.hub.columns import RESERVED, Abilities, ViewColumn, view_name
 from lumio_cli.hub.db import explained
 from lumio_cli.providers.base import suggest
+from lumio_cli.services.targets import one_resource
 
 if TYPE_CHECKING:
     import sqlite3
@@ -94,6 +95,14 @@ class Place:
                 f"{self.target} {record} is deleted here, and the provider is yet to learn of it",
                 hint=f"lumio records revert {self.target} {record}",
             )
+        if edit is not None:
+            return UsageError(
+                f"{self.target} {record} was edited here, and deleted at {self.provider}",
+                hint={
+                    "conflict": f"lumio conflicts show {self.target} {record}",
+                    "failed": f"lumio failures list {self.target}",
+                }.get(edit.status, f"lumio records show {self.target} {record}"),
+            )
         return UsageError(
             f"{self.target} has no record {record!r}",
             hint=f"`lumio records list {self.target}` shows them",
@@ -105,18 +114,7 @@ def find(runtime: Runtime, target: str) -> Place:
 
     Raises `UsageError` for a name that does not exist, `LumioError` not_synced.
     """
-    from lumio_cli.providers.registry import provider_class
-
-    provider, _, resource = target.partition("/")
-    known = [r.name for r in provider_class(provider).resources]
-    if not resource:
-        raise UsageError(
-            f"{target!r} names no resource", hint=f"PROVIDER/RESOURCE, as in {provider}/{known[0]}"
-        )
-    if resource not in known:
-        raise UsageError(
-            f"{provider} has no resource {resource!r}", hint=suggest(resource, known, "resources")
-        )
+    provider, resource = one_resource(target)
     hub = runtime.hub_reader
     columns = [] if hub is None else views.read_columns(hub.connection, provider, resource)
     if hub is None or not columns:

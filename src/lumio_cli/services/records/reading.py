@@ -126,8 +126,10 @@ def _edited(edit: Edit, theirs: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def history(runtime: Runtime, target: str, record: str, limit: int) -> dict[str, Any]:
-    """What became of a record, newest first, at most `limit` changes; before them the edit that
-    waits, of origin `edit`. Raises `UsageError` where there was never such a record, `LumioError`.
+    """What became of a record, newest first, at most `limit` entries; the first is the edit that
+    waits, if there is one, of origin `edit`.
+
+    Raises `UsageError` where there was never such a record, `LumioError`.
     """
     place = find(runtime, target)
     names = place.provider, place.resource
@@ -136,6 +138,7 @@ def history(runtime: Runtime, target: str, record: str, limit: int) -> dict[str,
         past = changes.of_record(db, *names, record, limit + 1)
         if edit is None and not past and not _is_known(db, names, record):
             raise place.missing(db, record)
+    room = limit - (edit is not None)
     found: list[dict[str, Any]] = [
         {
             "at": change.at,
@@ -148,12 +151,12 @@ def history(runtime: Runtime, target: str, record: str, limit: int) -> dict[str,
                 for name, (before, after) in change.fields.items()
             ],
         }
-        for change in past[:limit]
+        for change in past[:room]
     ]
     if edit is not None:
         told = {**_told(edit), "at": edit.edited_at, "origin": "edit"}
         found.insert(0, {name: told[name] for name in ("status", *_CHANGE)})
-    return {"id": record, "history": found, "more": len(past) > limit}
+    return {"id": record, "history": found, "more": len(past) > room}
 
 
 def _is_known(db: sqlite3.Connection, names: tuple[str, str], record: str) -> bool:
