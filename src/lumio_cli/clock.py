@@ -46,11 +46,16 @@ def utc(timestamp: float) -> datetime:
 
 
 def parse_time(text: str) -> datetime:
-    """An aware datetime in UTC from RFC 3339 text. Raises ValueError without a time zone."""
+    """An aware datetime in UTC from RFC 3339 text. Raises ValueError without a time zone, and for
+    a time that is before the first year or after the last one in UTC.
+    """
     value = datetime.fromisoformat(text)
     if value.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is out of range") from error
 
 
 def format_time(value: datetime) -> str:

@@ -16,6 +16,8 @@ from lumio_cli.providers.values import as_text, meaning, merged, put, shown
         ("integer", "exact", 5, "5"),
         ("number", "exact", "1.50", 1.5),
         ("number", "exact", "7", 7.0),
+        ("number", "exact", 0.1 + 0.2, "0.3"),
+        ("boolean", "exact", 1.0, True),
         ("boolean", "exact", 1, "true"),
         ("boolean", "exact", "No", 0),
         ("datetime", "exact", "2026-01-31T10:00:00Z", "2026-01-31T11:00:00+01:00"),
@@ -50,6 +52,13 @@ def test_values_that_mean_the_same(kind: str, same: str, one: Any, other: Any) -
 )
 def test_values_that_differ(kind: str, same: str, one: Any, other: Any) -> None:
     assert meaning(kind, same, one) != meaning(kind, same, other)
+
+
+@pytest.mark.parametrize("kind", ["integer", "number", "json", "datetime", "epoch_ms", "boolean"])
+@pytest.mark.parametrize("text", ["9" * 5000, "[" * 100_000, "0001-01-01T00:00:00+01:00", "\ud83d"])
+def test_every_text_means_something_if_only_itself(kind: str, text: str) -> None:
+    assert meaning(kind, "exact", text) == meaning(kind, "exact", text)
+    assert shown(kind, text) is not None
 
 
 @pytest.mark.parametrize(

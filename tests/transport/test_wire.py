@@ -110,6 +110,17 @@ def test_a_sandbox_link_to_another_port_is_foreign() -> None:
 # -- what is sent
 
 
+@pytest.mark.parametrize(
+    ("value", "sent"), [(10**22, b'{"a":10000000000000000000000}'), ("\ud83d", b'{"a":"\\ud83d"}')]
+)
+def test_values_that_only_the_provider_can_judge(
+    httpx_mock: HTTPXMock, value: Any, sent: bytes
+) -> None:
+    httpx_mock.add_response(json={})
+    go(wire(), with_(GET, method="POST", json={"a": value}))
+    assert httpx_mock.get_requests()[0].content == sent
+
+
 def test_headers_and_bodies(httpx_mock: HTTPXMock) -> None:
     httpx_mock.add_response(json={}, is_reusable=True)
     go(wire(), with_(GET, method="POST", json={"a": "ü"}, headers={"X-Own": "1"}))

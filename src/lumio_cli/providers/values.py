@@ -101,10 +101,10 @@ def merged(record: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]
 def _number(text: str) -> Any:
     try:
         number = float(text)
-    except ValueError:
+        if re.fullmatch(r"-?\d+", text):
+            return int(text)
+    except ValueError:  # no number, or one of thousands of digits
         return text
-    if re.fullmatch(r"-?\d+", text):
-        return int(text)
     return int(number) if number.is_integer() and abs(number) < 1 << 53 else number
 
 
@@ -131,7 +131,7 @@ def _moment(text: str) -> datetime | None:
 def _decoded(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -72,13 +72,29 @@ def judge(provider: Provider, reply: Reply, clock: Clock) -> Verdict:
             raise
         verdict = None
     if verdict is None:
-        verdict = Verdict(outcome_of(reply.status))
+        verdict = Verdict(_by_status(reply))
     if verdict.outcome is Outcome.OK or verdict.retry_after is not None:
         return verdict
     after = retry_after(reply, clock)
     if after is None:
         return verdict
     return replace(verdict, retry_after=after)
+
+
+def _by_status(reply: Reply) -> Outcome:
+    outcome = outcome_of(reply.status)
+    if outcome is Outcome.GONE and reply.body and not _is_json(reply):
+        # A page of something between us and the provider: no word about any record.
+        return Outcome.REJECTED
+    return outcome
+
+
+def _is_json(reply: Reply) -> bool:
+    try:
+        reply.json()
+    except BadReplyError:
+        return False
+    return True
 
 
 def retry_after(reply: Reply, clock: Clock) -> float | None:

@@ -10,6 +10,7 @@ Retries, quotas and credentials are the business of the layers above.
 from __future__ import annotations
 
 import gzip
+import json
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -224,7 +225,7 @@ class Wire(httpx.BaseTransport):
         if call.content:
             return call.content, "application/octet-stream"
         if call.json is not None:
-            return orjson.dumps(call.json), "application/json"
+            return _encoded(call.json), "application/json"
         if call.form is not None:
             return urlencode(call.form).encode(), "application/x-www-form-urlencoded"
         return b"", ""
@@ -379,3 +380,12 @@ def _environment_proxy(url: httpx.URL) -> str | None:
     if proxy is None or proxy_bypass(url.netloc.decode()):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _encoded(document: Any) -> bytes:
+    """JSON. What orjson does not take is for the provider to judge: integers of more than 64 bits,
+    and halves of characters, which become JSON's own escapes."""
+    try:
+        return orjson.dumps(document)
+    except TypeError:
+        return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
