@@ -220,12 +220,13 @@ def test_three_invalid_of_a_hundred_fail_with_salesforces_reasons(
         assert receipt.message == "Email: invalid email address: no (INVALID_EMAIL_ADDRESS)"
 
 
+@pytest.mark.parametrize("fields", [["OwnerId"], []])
 def test_another_record_that_is_not_there_is_no_sign_that_this_one_is_gone(
-    lab: SalesforceLab,
+    lab: SalesforceLab, fields: list[str]
 ) -> None:
     known = lab.org.tables["Lead"].ids()[0]
     plain = sender(lab)
-    error = {"statusCode": "INVALID_CROSS_REFERENCE_KEY", "message": "m", "fields": ["OwnerId"]}
+    error = {"statusCode": "INVALID_CROSS_REFERENCE_KEY", "message": "m", "fields": fields}
 
     def send(call: Call) -> Reply:
         if call.method == "GET":

@@ -115,6 +115,22 @@ def test_stock_is_set_in_one_call_and_a_bad_item_stops_no_other(desk: Desk) -> N
     assert [stock(desk, level) for level in (first, second, third)] == [41, held, 43]
 
 
+@pytest.mark.parametrize(
+    ("field", "kind"), [(["id"], "gone"), (["input", "id"], "gone"), (["address"], "validation")]
+)
+def test_only_what_is_said_of_the_id_is_about_the_record_itself(
+    desk: Desk, field: list[str], kind: str
+) -> None:
+    def send(call: Call, **options: Any) -> Reply:
+        wrong = {"field": field, "message": "Something does not exist"}
+        data = {"customerUpdate": {"customer": None, "userErrors": [wrong]}}
+        return Reply(200, {}, json.dumps({"data": data}).encode())
+
+    desk.send = send
+    change = Change("update", "a", id=desk.tables["customers"].ids()[0], values={"note": "x"})
+    assert outcomes(desk.write("customers", change)) == [("a", "failed", kind)]
+
+
 def test_stock_whose_answer_was_lost_is_set_once(lab: Rig, desk: Desk) -> None:
     level = desk.tables["inventory_levels"].ids()[0]
     held = stock(desk, level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Literal
@@ -31,6 +32,8 @@ KINDS = {
 }  # fmt: skip
 """Salesforce's codes, or how they begin, by what they mean; all others are about the values."""
 
+_REFERENCE = "INVALID_CROSS_REFERENCE_KEY"
+
 Pair = tuple[Change, dict[str, Any]]
 """A change and its values by the names of fields, as JSON has them."""
 
@@ -50,10 +53,18 @@ def receipt_of(change: Change, code: str, message: str, fields: Sequence[str] = 
     One that is to be deleted and is gone already is what was wanted.
     """
     kind = kind_of(code, fields)
+    if kind == "gone" and code.startswith(_REFERENCE) and any(map(_is_id, change.values.values())):
+        # Salesforce does not always say in which field the wrong reference is: the record itself
+        # may well be there.
+        kind = "validation"
     if change.action == "archive" and kind == "gone":
         return Receipt(change.trace, "done", change.id)
     status: Literal["retry", "failed"] = "retry" if kind == "transient" else "failed"
     return Receipt(change.trace, status, change.id, None, kind, f"{message} ({code})")
+
+
+def _is_id(value: str | None) -> bool:
+    return re.fullmatch(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?", value or "") is not None
 
 
 def unsettled(change: Change, message: str) -> Receipt:

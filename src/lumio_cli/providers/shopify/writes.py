@@ -167,7 +167,10 @@ def _failed(change: Change, error: Mapping[str, Any]) -> Receipt:
     kind = "validation"
     if code == _BUSY:
         return Receipt(change.trace, "retry", change.id, None, "transient", message)
-    if any(word in message.replace("\u2019", "'") for word in _GONE) or code in _GONE_CODES:
+    # An error in a field other than the id is about another record, to which this one refers.
+    itself = where in ("", "id") or where.endswith(".id")
+    missing = any(word in message.replace("\u2019", "'") for word in _GONE)
+    if (missing and itself) or code in _GONE_CODES:
         kind = "gone"
     elif any(word in message or word in code for word in _CONFLICT):
         kind = "conflict"
