@@ -169,6 +169,23 @@ class World:
             self.hub.left = fault.at
         self.runs += 1
         self.clock.advance(1.0)
+        try:
+            return self._run(direction, policy, mode)
+        except Killed:
+            self.hub.close()
+            self.hub = self._open()
+            return None
+        finally:
+            self.fault = None
+            self.hub.left = -1
+
+    def _run(
+        self,
+        direction: Direction,
+        policy: Policy,
+        mode: Mode,
+        preview_limit: int | None = None,
+    ) -> RunResult:
         link = Link(self.depot, self, Tally)
         jobs = [
             Job(link, resource, direction != "push", direction != "pull")
@@ -183,26 +200,23 @@ class World:
             policy=policy,
             writers=1,
         )
-        try:
-            return run(
-                self.hub,
-                jobs,
-                options,
-                run_id=f"run-{self.runs:04}",
-                started_at=utc(self.clock.time()),
-                clock=self.clock,
-                stop=Stop(),
-                progress=NoProgress(),
-                targets=["depot"],
-                concurrency=1,
-            )
-        except Killed:
-            self.hub.close()
-            self.hub = self._open()
-            return None
-        finally:
-            self.fault = None
-            self.hub.left = -1
+        return run(
+            self.hub,
+            jobs,
+            options,
+            run_id=f"run-{self.runs:04}",
+            started_at=utc(self.clock.time()),
+            clock=self.clock,
+            stop=Stop(),
+            progress=NoProgress(),
+            targets=["depot"],
+            concurrency=1,
+            preview_limit=preview_limit,
+        )
+
+    def preview(self, direction: Direction, policy: Policy = "ask") -> RunResult:
+        """What a run of everything would do now."""
+        return self._run(direction, policy, "incremental", preview_limit=100)
 
     # -- the hub, as any SQL client sees it
 

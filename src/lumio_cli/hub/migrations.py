@@ -127,11 +127,23 @@ def _m004_two_ways(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def _m005_names(db: sqlite3.Connection) -> None:
+    for statement in (
+        """CREATE TABLE lumio_named (
+            local TEXT PRIMARY KEY, provider TEXT NOT NULL, record TEXT NOT NULL,
+            at TEXT NOT NULL) STRICT, WITHOUT ROWID""",
+        """CREATE INDEX lumio_outbox_refers ON lumio_outbox (provider)
+            WHERE instr(edits, '"new-')""",
+    ):
+        db.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m001_initial,
     _m002_accounts_and_slices,
     _m003_sends,
     _m004_two_ways,
+    _m005_names,
 )
 LATEST = len(MIGRATIONS)
 

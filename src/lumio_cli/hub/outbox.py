@@ -9,7 +9,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from lumio_cli.hub.records import raw_table
@@ -193,8 +193,8 @@ def resources(db: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 def claim(db: sqlite3.Connection, edits: Sequence[Edit], run_id: str, now: str) -> None:
-    """Note that a run sends these now, and what it sends. Of a new record in doubt, what was sent
-    first stays: that is what may be there."""
+    """Note that a run sends these now, and what it sends; `now` is by the provider's clock. Of a
+    new record in doubt, what was sent first stays: that is what may be there."""
     db.executemany(
         "UPDATE lumio_outbox SET status = 'sending',"
         " sent = CASE WHEN attempt_rid IS NULL THEN edits ELSE coalesce(sent, edits) END,"
@@ -205,13 +205,15 @@ def claim(db: sqlite3.Connection, edits: Sequence[Edit], run_id: str, now: str) 
 
 
 def recover(db: sqlite3.Connection, provider: str, resource: str, rid: int) -> None:
-    """What a run was sending when it was killed: a new record may be there by now, all else may
-    be sent again. `rid` is the hub's last row number of the resource.
+    """What a run was sending when it was killed: a new record may be there by now, and nobody
+    knows since when; all else may be sent again. `rid` is the hub's last row number of the
+    resource.
     """
     db.execute(
         f"UPDATE lumio_outbox SET status = CASE WHEN record LIKE '{LOCAL}' THEN 'unknown'"
         f" ELSE 'pending' END, attempt_rid = CASE WHEN record LIKE '{LOCAL}' THEN"
-        " coalesce(attempt_rid, ?) END"
+        f" coalesce(attempt_rid, ?) END, attempted_at = CASE WHEN record LIKE '{LOCAL}' THEN NULL"
+        " ELSE attempted_at END"
         " WHERE provider = ? AND resource = ? AND status = 'sending'",
         [rid, provider, resource],
     )
@@ -229,19 +231,58 @@ def local_ids(db: sqlite3.Connection, provider: str) -> set[str]:
     }
 
 
-def rename(db: sqlite3.Connection, provider: str, ids: Mapping[str, str]) -> None:
-    """Other records that refer to new ones, by ids of our own, now refer to the provider's."""
-    pending = db.execute(
-        "SELECT provider, resource, record, edits FROM lumio_outbox"
-        " WHERE provider = ? AND instr(edits, '\"new-')",
-        [provider],
-    ).fetchall()
-    for row in pending:
-        edits = json.loads(row["edits"])
-        named = {n: ids.get(v, v) if isinstance(v, str) else v for n, v in edits.items()}
-        if named != edits:
-            db.execute(
-                "UPDATE lumio_outbox SET edits = ? WHERE provider = ? AND resource = ?"
-                " AND record = ?",
-                [json.dumps(named, ensure_ascii=False), *tuple(row)[:3]],
-            )
+def refers_to(edit: Edit) -> list[str]:
+    """Ids of our own, of other records, that are among an edit's values."""
+    return [v for v in edit.edits.values() if isinstance(v, str) and is_local(v)]
+
+
+def give_name(db: sqlite3.Connection, provider: str, local: str, record: str, now: str) -> None:
+    """Remember by which id the provider knows a record that was made here."""
+    db.execute(
+        "INSERT OR REPLACE INTO lumio_named (local, provider, record, at) VALUES (?, ?, ?, ?)",
+        [local, provider, record, now],
+    )
+
+
+def resolved(db: sqlite3.Connection, edit: Edit) -> Edit:
+    """The edit with the provider's ids in place of ours, as far as it has named the records."""
+    names = {}
+    for local in refers_to(edit):
+        row = db.execute(
+            "SELECT record FROM lumio_named WHERE local = ? AND provider = ?",
+            [local, edit.provider],
+        ).fetchone()
+        if row is not None:
+            names[local] = str(row[0])
+    if not names:
+        return edit
+    edits = {n: names.get(v, v) if isinstance(v, str) else v for n, v in edit.edits.items()}
+    return replace(edit, edits=edits)
+
+
+def referring(db: sqlite3.Connection, provider: str) -> Iterator[Edit]:
+    """A provider's edits that refer to records made here. They may be saved meanwhile."""
+    resource = record = ""
+    while rows := db.execute(
+        f"SELECT {', '.join(_COLUMNS)} FROM lumio_outbox INDEXED BY lumio_outbox_refers"
+        " WHERE provider = ? AND instr(edits, '\"new-') AND (resource, record) > (?, ?)"
+        " ORDER BY resource, record LIMIT ?",
+        [provider, resource, record, CHUNK],
+    ).fetchall():
+        edits = [_read(row) for row in rows]
+        yield from (edit for edit in edits if refers_to(edit))
+        resource, record = edits[-1].resource, edits[-1].record
+
+
+def resolve_all(db: sqlite3.Connection, provider: str) -> None:
+    """Let all of a provider's edits refer to other records by the provider's own ids, where it
+    has named them by now."""
+    for edit in referring(db, provider):
+        known = resolved(db, edit)
+        if known is not edit:
+            save(db, known)
+
+
+def forget_names(db: sqlite3.Connection, before: str) -> None:
+    """Forget the names of records that were given before."""
+    db.execute("DELETE FROM lumio_named WHERE at < ?", [before])

@@ -71,13 +71,15 @@ def write_diff_tsv(diff: Diff, stream: IO[str]) -> None:
 
 
 def _clash(change: Mapping[str, Any]) -> str:
-    """What kind of conflict it is."""
+    """What kind of conflict it is, or that it may be done already."""
     words = {
         "edit": "changed on both sides",
         "changed": f"deleted here, changed at {change['provider']}",
         "deleted": f"changed here, deleted at {change['provider']}",
     }
     known = words.get(change.get("conflict", ""))
+    if change.get("in_doubt"):
+        known = "in doubt: it may be there already, and is looked for first"
     return f"  {known}" if known else ""
 
 

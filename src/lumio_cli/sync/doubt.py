@@ -10,7 +10,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from math import ceil
+from typing import Any, NamedTuple
 
 from lumio_cli.clock import parse_time
 from lumio_cli.hub import changes, records
@@ -59,32 +60,23 @@ class Doubt:
         self, doubtful: Sequence[Edit], seen_until: float | None, lookback: float
     ) -> Iterator[tuple[Edit, Found]]:
         """Each edit with what became of it."""
-        wanted = {
-            edit.record: [self._meanings(sent_values(edit)), self._meanings(edit.edits)]
-            for edit in doubtful
-        }
-        names = sorted({name for both in wanted.values() for one in both for name in one})
+        sent = {edit.record: self._meanings(sent_values(edit)) for edit in doubtful}
+        # A record may have been made what it has become here by somebody else, or by a later try.
+        wanted = [(edit, sent[edit.record]) for edit in doubtful]
+        wanted += [(edit, self._meanings(edit.edits)) for edit in doubtful]
+        names = sorted({name for _, values in wanted for name in values})
         came = self._came(min(e.attempt_rid or 0 for e in doubtful), names)
-        found: dict[str, str] = {}
-        near: dict[str, list[str]] = {}
-        for edit in doubtful:
-            shares = {
-                record: max((_share(one, values) for one in wanted[edit.record] if one), default=0)
-                for rid, record, values in came
-                if rid > (edit.attempt_rid or 0)
-            }
-            near[edit.record] = [record for record, share in shares.items() if share >= LIKE]
-            taken = set(found.values())
-            exact = (r for r, share in shares.items() if share == 1 and r not in taken)
-            if record := next(exact, None):
-                found[edit.record] = record
+        found = _matched(wanted, came)
+        taken = set(found.values())
+        others = _Alike([one for one in came if one.record not in taken])
         for edit in doubtful:
             if edit.record in found:
                 yield edit, Found(record=found[edit.record])
                 continue
-            # What another edit has made is not this one's.
-            left = [record for record in near[edit.record] if record not in found.values()]
-            yield edit, Found(edit=self._left(edit, left, seen_until, lookback))
+            sure = self._is_sure(edit, seen_until, lookback)
+            both = (sent[edit.record], self._meanings(edit.edits))
+            near = others.first(both, edit.attempt_rid or 0) if sure else ""
+            yield edit, Found(edit=self._left(edit, near, sure=sure))
 
     def _meanings(self, values: Mapping[str, Any]) -> dict[str, Any]:
         found = {}
@@ -96,27 +88,29 @@ class Doubt:
                     found[name] = meant
         return found
 
-    def _came(self, rid: int, names: Sequence[str]) -> list[tuple[int, str, dict[str, Any]]]:
+    def _came(self, rid: int, names: Sequence[str]) -> list[_Came]:
         """Records that came after row number `rid`, with what they mean in these columns."""
         columns = [self.columns[name] for name in names]
         table, after = raw_table(*self.name), rid
-        found: list[tuple[int, str, dict[str, Any]]] = []
+        found: list[_Came] = []
         while part := records.came_after(self.db, table, rid, after, 500):
             for number, record, payload in part:
                 if changes.created_here(self.db, *self.name, record):
                     continue
                 shown = values_of(self.db, columns, payload)
                 meant = {c.name: meaning(c.kind, c.same, shown[c.name]) for c in columns}
-                found.append((number, record, meant))
+                found.append(_Came(number, record, meant))
             after = part[-1][0]
         return found
 
-    def _left(
-        self, edit: Edit, near: Sequence[str], seen_until: float | None, lookback: float
-    ) -> Edit | None:
-        """An edit whose record was not found."""
+    @staticmethod
+    def _is_sure(edit: Edit, seen_until: float | None, lookback: float) -> bool:
+        """Whether the record would have come by now. Both times are by the provider's clock."""
         attempted = parse_time(edit.attempted_at or edit.edited_at).timestamp()
-        sure = seen_until is not None and seen_until >= attempted + max(lookback, MARGIN)
+        return seen_until is not None and seen_until >= attempted + max(lookback, MARGIN)
+
+    def _left(self, edit: Edit, near: str, *, sure: bool) -> Edit | None:
+        """An edit whose record was not found; `near` is one that is like it."""
         if sure and near:
             return replace(
                 edit,
@@ -124,7 +118,7 @@ class Doubt:
                 attempt_rid=None,
                 status="failed",
                 kind="unsettled",
-                message=f"whether it was created is not known; {near[0]} came since and is like it."
+                message=f"whether it was created is not known; {near} came since and is like it."
                 " `lumio failures retry` sends it again, `lumio failures drop` does not",
             )
         if sure and edit.action == "delete":
@@ -133,15 +127,76 @@ class Doubt:
             return replace(
                 edit, sent=None, status="pending", attempt_rid=None, attempts=0, message=None
             )
-        if edit.action == "create" and any(edit.edits.get(name) for name in self.unique):
-            # The provider takes no second record with that value: it can be sent again.
+        if self._is_protected(edit):
             return replace(edit, status="pending")
         return replace(
             edit,
             message="whether it was created is not known yet; the next push looks for it first",
         )
 
+    def _is_protected(self, edit: Edit) -> bool:
+        """Whether it can be sent again at once: the provider takes no second record with a value
+        of it, and what may be there is the very same."""
+        unique = any(edit.edits.get(name) for name in self.unique)
+        return edit.action == "create" and unique and sent_values(edit) == edit.edits
 
-def _share(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> float:
-    equal = [name for name, value in mine.items() if theirs.get(name) == value]
-    return len(equal) / len(mine)
+
+class _Came(NamedTuple):
+    """A record that came since: its row number, its id, and what its columns mean."""
+
+    rid: int
+    record: str
+    meant: Mapping[str, Any]
+
+
+def _matched(
+    wanted: Sequence[tuple[Edit, Mapping[str, Any]]], came: Sequence[_Came]
+) -> dict[str, str]:
+    """By edit the record that has all of its values, each record for one edit only."""
+    shelves: dict[tuple[str, ...], dict[tuple[Any, ...], list[_Came]]] = {}
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for edit, values in wanted:
+        names = tuple(sorted(values))
+        if not names or edit.record in found:
+            continue
+        if names not in shelves:
+            shelf: dict[tuple[Any, ...], list[_Came]] = {}
+            for one in came:
+                shelf.setdefault(tuple(one.meant[n] for n in names), []).append(one)
+            shelves[names] = shelf
+        alike = shelves[names].get(tuple(values[n] for n in names), [])
+        for position, one in enumerate(alike):
+            if one.rid > (edit.attempt_rid or 0) and one.record not in taken:
+                found[edit.record] = one.record
+                taken.add(one.record)
+                del alike[position]
+                break
+    return found
+
+
+class _Alike:
+    """Finds records that share `LIKE` of an edit's values, without a look at all of them."""
+
+    def __init__(self, came: Sequence[_Came]) -> None:
+        self._by_value: dict[tuple[str, Any], list[_Came]] = {}
+        for one in came:
+            for name, value in one.meant.items():
+                if value is not None:
+                    self._by_value.setdefault((name, value), []).append(one)
+
+    def first(self, wanted: Sequence[Mapping[str, Any]], after: int) -> str:
+        """A record that came after row number `after` and is like one of `wanted`, if any is."""
+        for values in wanted:
+            need = ceil(len(values) * LIKE)
+            lists = sorted((self._by_value.get(pair, []) for pair in values.items()), key=len)
+            # Who has `need` of them has one at least of all but the `need - 1` commonest.
+            for rarer in lists[: len(values) - need + 1] if values else ():
+                for one in rarer:
+                    if one.rid > after and _shared(values, one.meant) >= need:
+                        return one.record
+        return ""
+
+
+def _shared(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> int:
+    return sum(theirs.get(name) == value for name, value in mine.items())

@@ -15,7 +15,7 @@ from typing import Literal
 from lumio_cli import __version__
 from lumio_cli.clock import Clock, format_timestamp, utc
 from lumio_cli.errors import DeniedError, LumioError, StoppedError
-from lumio_cli.hub import changes, runs
+from lumio_cli.hub import changes, outbox, runs
 from lumio_cli.hub.db import Hub
 from lumio_cli.progress import Progress
 from lumio_cli.stop import Stop
@@ -117,7 +117,9 @@ def run(
                 exit_code=outcome.exit_code,
             )
             runs.prune_runs(db)
-            changes.prune(db, format_timestamp(clock.time() - options.history * 86400.0))
+            before = format_timestamp(clock.time() - options.history * 86400.0)
+            changes.prune(db, before)
+            outbox.forget_names(db, before)
     if crashed:
         raise crashed[0]
     return outcome

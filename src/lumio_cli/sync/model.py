@@ -176,6 +176,7 @@ class RecordChange:
     """What a run would do to one record. Of a conflict, `before` is what the provider has and
     `after` what the hub has. `trace` names the change, of a push; `conflict` is the kind of one:
     edit (both sides changed a field), changed (deleted here, edited there), deleted (the reverse).
+    `doubt`: it may have been done by an earlier run, and is looked for first.
     """
 
     provider: str
@@ -186,6 +187,7 @@ class RecordChange:
     direction: Literal["pull", "push"] = "pull"
     trace: str = ""
     conflict: str = ""
+    doubt: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The change's entry in the document of `preview`."""
@@ -197,7 +199,11 @@ class RecordChange:
             "action": self.action,
             "fields": [{"name": f.name, "before": f.before, "after": f.after} for f in self.fields],
         }
-        return {**document, "conflict": self.conflict} if self.conflict else document
+        if self.conflict:
+            document["conflict"] = self.conflict
+        if self.doubt:
+            document["in_doubt"] = True
+        return document
 
 
 @dataclass(slots=True)

@@ -27,6 +27,15 @@ class Chunk:
     after: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """Where the next chunk begins (None: that was the last), and how many edits have given way to
+    the provider's values."""
+
+    after: str | None
+    given_up: int
+
+
 def chunk(
     db: sqlite3.Connection,
     provider: str,
@@ -58,8 +67,9 @@ def chunk(
         return values_of(db, wanted, payload)
 
     found = []
-    for edit in edits:
-        theirs = held.get(about(edit))
+    for stored in edits:
+        theirs = held.get(about(stored))
+        edit = stored if overlay is None else _as_if_stopped(stored)
         if overlay is not None:
             theirs = overlay(edit, theirs)
         if edit.status in ("sending", "unknown"):
@@ -70,6 +80,13 @@ def chunk(
             result = Merged(edit)
         found.append((edit, result))
     return Chunk(found, following)
+
+
+def _as_if_stopped(edit: Edit) -> Edit:
+    """An edit that a killed run was sending, as the next run will find it."""
+    if edit.status != "sending":
+        return edit
+    return replace(edit, status="unknown" if outbox.is_local(edit.record) else "pending")
 
 
 def reconcile(
@@ -83,16 +100,14 @@ def reconcile(
     after: str = "",
     since: int = 0,
     only: Collection[str] | None = None,
-) -> str | None:
-    """Merge the next rows of the outbox and keep what comes of it; where the next chunk begins,
-    or None at the end. Belongs into a transaction.
-    """
+) -> Reconciled:
+    """Merge the next rows of the outbox and keep what comes of it. Belongs into a transaction."""
     columns = views.read_columns(db, provider, resource)
     part = chunk(db, provider, resource, columns, policy, after=after, since=since, only=only)
     for edit, result in part.merged:
         if result.edit is not edit:
             keep(db, edit, result, run_id, now)
-    return part.after
+    return Reconciled(part.after, sum(bool(result.given_up) for _, result in part.merged))
 
 
 def keep(db: sqlite3.Connection, edit: Edit, result: Merged, run_id: str, now: str) -> None:
@@ -117,6 +132,12 @@ def keep(db: sqlite3.Connection, edit: Edit, result: Merged, run_id: str, now: s
         changes.add(db, [given_up])
 
 
+def gives_way(count: int) -> str:
+    """The warning that edits were given up for the provider's values."""
+    edits = "1 edit gives" if count == 1 else f"{count:,} edits give"
+    return f"{edits} way to the provider's values, by the policy"
+
+
 def with_other(db: sqlite3.Connection, before: str, edit: Edit) -> Edit:
     """The edit and, where it was one of the record `before` and is now one of another, what was
     edited of that."""
@@ -129,13 +150,6 @@ def with_other(db: sqlite3.Connection, before: str, edit: Edit) -> Edit:
         return other
     edits, base = {**edit.edits, **other.edits}, {**edit.base, **other.base}
     return replace(other, edits=edits, base=base, version=other.version + 1)
-
-
-def as_if_stopped(edit: Edit) -> Edit:
-    """An edit that a killed run was sending, as the next run will find it."""
-    if edit.status != "sending":
-        return edit
-    return replace(edit, status="unknown" if outbox.is_local(edit.record) else "pending")
 
 
 def fields_changed(

@@ -18,6 +18,7 @@ from lumio_cli.sync import pending
 from lumio_cli.sync.merge import Policy, about
 from lumio_cli.sync.model import Action, FieldChange, RecordChange, ResourceResult
 from lumio_cli.sync.pages import Page
+from lumio_cli.sync.pending import Reconciled
 from lumio_cli.sync.store import Store, Stored
 
 
@@ -140,8 +141,8 @@ class PreviewStore(Store):
         policy: Policy,
         after: str,
         since: int,
-    ) -> str | None:
-        return None
+    ) -> Reconciled:
+        return Reconciled(None, 0)
 
     def plan(
         self,
@@ -163,10 +164,9 @@ class PreviewStore(Store):
                 self._given_up[name] = self._given_up.get(name, 0) + 1
             if left is None or left.status == "failed":
                 continue
-            self._plan_one(result, pending.as_if_stopped(left))
+            self._plan_one(result, left)
         if part.after is None and (count := self._given_up.get(name)):
-            edits = "1 edit gives" if count == 1 else f"{count:,} edits give"
-            result.warnings.append(f"{edits} way to the provider's values, by the policy")
+            result.warnings.append(pending.gives_way(count))
         return part.after
 
     def _plan_one(self, result: ResourceResult, edit: Edit) -> None:
@@ -198,6 +198,7 @@ class PreviewStore(Store):
                 "push",
                 edit.trace,
                 kind,
+                doubt=edit.status == "unknown",
             )
         )
 

@@ -45,7 +45,12 @@ class Pull:
         self.tally = job.link.new_tally(self._waiting)
         self.done = False
         self.seen_until: float | None = None
-        """Seconds since 1970: whatever was created before is in the hub now; None: nobody knows."""
+        """Seconds since 1970, by the provider's clock: whatever was created before is in the hub
+        now; None: nobody knows."""
+        self.ahead = 0.0
+        """Seconds that the provider's clock is ahead of ours."""
+        self.given_up = 0
+        """Edits that have given way to the provider's values."""
         self._lock = threading.Lock()
         self._properties: tuple[Property, ...] = ()
         self._state = ResourceState()
@@ -108,9 +113,11 @@ class Pull:
         after: str | None = ""
         while after is not None:
             here = after
-            after = self._call(
+            done = self._call(
                 lambda db, store: store.reconcile(db, *self._name, policy, here, before)  # noqa: B023
             )
+            after = done.after
+            self.given_up += done.given_up
 
     def _read_all(self) -> None:
         unfinished = self._unfinished("full")
@@ -360,8 +367,9 @@ class Pull:
         )
 
     def _note_seen(self, kind: Kind, walkers: Sequence[Walker]) -> None:
+        self.ahead = max((w.ahead for w in walkers if w.ahead is not None), default=self.ahead)
         if kind == "full":
-            begun = [parse_time(w.point.started_at).timestamp() for w in walkers]
+            begun = [parse_time(w.point.started_at).timestamp() + self.ahead for w in walkers]
         else:
             ends = [time_of(w.point.ceiling) for w in walkers]
             begun = [end.timestamp() for end in ends if end is not None]

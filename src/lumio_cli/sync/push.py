@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
@@ -18,12 +18,14 @@ from lumio_cli.errors import (
     UnavailableError,
 )
 from lumio_cli.hub.outbox import Action, Edit
-from lumio_cli.providers.base import Call, Reply
-from lumio_cli.providers.writing import Receipt, Writing
+from lumio_cli.providers.base import Call, Reply, Resource
+from lumio_cli.providers.writing import Change, Receipt, Writing
+from lumio_cli.sync import pending
 from lumio_cli.sync.model import Job, Link, ResourceResult
-from lumio_cli.sync.outgoing import WRITE, Outgoing, Settled
+from lumio_cli.sync.outgoing import WRITE, Outgoing
 from lumio_cli.sync.preview import PreviewStore
 from lumio_cli.sync.pull import Pull
+from lumio_cli.sync.settling import Settled, Settling
 from lumio_cli.sync.walk import Engine, understood
 
 T = TypeVar("T")
@@ -45,19 +47,13 @@ class Push:
         options = engine.options
         only = None if options.only is None else options.only.get(job.target, {})
         self.only = only
-        self._out = Outgoing(
-            engine.store,
-            self.provider,
-            self.resource,
-            options.policy_of(job.target),
-            options.max_record,
-            only,
-        )
+        self._out = Outgoing(engine.store, self.provider, self.resource, only)
+        self._settling = Settling(self._out, options.policy_of(job.target), options.max_record)
         self._lock = threading.Lock()
         self._error: LumioError | None = None
-        self._unknown = 0
+        self._done = 0
+        self._given_up = 0
         self._again = ""
-        self._failed = 0
 
     def relink(self, link: Link) -> None:
         """Go another way to the same provider."""
@@ -77,8 +73,15 @@ class Push:
         if not isinstance(self.engine.store, PreviewStore):
             self.engine.writer.call(self._out.close_letters)
 
-    def begin(self) -> bool:
+    def ready(self) -> bool:
         """Merge the edits with what the look has brought; whether they may be sent."""
+        try:
+            return self._merge()
+        except LumioError as error:
+            self._error = error
+            return False
+
+    def _merge(self) -> bool:
         error = self.look.result.error
         if error is not None and error.code != "too_many_deletions":
             self._error = error
@@ -92,9 +95,11 @@ class Push:
         after: str | None = ""
         while after is not None:
             here = after
-            after = self._call(lambda db: store.reconcile(db, *name, policy, here, 0))  # noqa: B023
-        seen = self.look.seen_until
-        self._call(lambda db: self._out.search(db, seen))
+            done = self._call(lambda db: store.reconcile(db, *name, policy, here, 0))  # noqa: B023
+            after = done.after
+            self._given_up += done.given_up
+        seen, self._out.ahead = self.look.seen_until, self.look.ahead
+        self._call(lambda db: self._settling.search(db, seen))
         total = self._call(self._out.count).get("pending", 0)
         if total:
             self.engine.progress.start(self.job.target, total, detail="push")
@@ -115,7 +120,7 @@ class Push:
         if not size or self._error is not None:
             return False
         self._call(self._out.rewind)
-        before = self.result.sent + self._unknown
+        before = self._done
         with ThreadPoolExecutor(
             self.engine.options.writers, thread_name_prefix=f"{self.job.target}-push"
         ) as pool:
@@ -123,7 +128,7 @@ class Push:
             futures = [pool.submit(self._work, action, size) for _ in workers]
         for future in futures:
             future.result()
-        return self.result.sent + self._unknown > before
+        return self._done > before
 
     def finish(self) -> None:
         """Close the books."""
@@ -132,6 +137,9 @@ class Push:
         counts = {} if preview else self._call(self._out.count)
         if not preview:
             result.conflicts = counts.get("conflict", 0)
+            self._call(self._out.resolve)
+        if given_up := self._given_up + self.look.given_up:
+            result.warnings.append(pending.gives_way(given_up))
         waiting = 0 if preview else self._call(self._out.waiting)
         unknown = counts.get("unknown", 0)
         if self._error is None and self._again:
@@ -204,33 +212,31 @@ class Push:
         batch = [edit for edit in batch if edit.record not in refused]
         if not batch:
             return
-        open_edits = {edit.trace: edit for edit in batch}
-        changes = [self._out.change_of(edit, columns) for edit in batch]
         arrived: list[tuple[Edit, Receipt]] = []
-        try:
-            with understood(self.job.target):
-                for receipt in provider.write(self.resource, changes, self._send):
-                    edit = open_edits.pop(receipt.trace)
-                    arrived.append((edit, receipt))
-                    if len(arrived) >= size:
-                        self._settle(arrived)
-                        arrived = []
-        except LumioError as error:
+        waiting = {edit.trace: edit for edit in batch}
+        changes = [self._out.change_of(edit, columns) for edit in batch]
+        told = _Told(provider, self.job.target, self._send)
+        while (pair := told.next(self.resource, changes, waiting)) is not None:
+            arrived.append(pair)
+            if len(arrived) >= size:
+                # Where the hub cannot take that, what is still open stays as it is: being sent.
+                self._settle(arrived)
+                arrived = []
+        if told.puzzled and len(batch) > 1:
+            # It is about one of them, most likely.
             self._settle(arrived)
-            self._settle([(e, _unanswered(e, error)) for e in open_edits.values()])
-            if not isinstance(error, RejectedError):
-                raise
-        else:
-            missing = [
-                (e, Receipt(e.trace, "unknown", message="the adapter gave no receipt"))
-                for e in open_edits.values()
-            ]
-            self._settle([*arrived, *missing])
+            for edit in waiting.values():
+                self._send_batch([edit], size)
+            return
+        arrived += [(edit, _unanswered(edit, told)) for edit in waiting.values()]
+        self._settle(arrived)
+        if told.error is not None and not told.refused:
+            raise told.error
 
     def _settle(self, pairs: Sequence[tuple[Edit, Receipt]]) -> None:
         if not pairs:
             return
-        settled: Settled = self._call(lambda db: self._out.settle(db, pairs))
+        settled: Settled = self._call(lambda db: self._settling.settle(db, pairs))
         result = self.result
         with self._lock:
             result.sent += settled.sent
@@ -238,7 +244,8 @@ class Push:
             result.updated += settled.updated
             result.deleted += settled.deleted
             result.failed += settled.failed
-            self._unknown += settled.unknown
+            self._done += settled.sent + settled.unknown + settled.met
+            self._given_up += settled.given_up
             self._again = self._again or settled.again
             result.requests, result.retries = self.tally.requests, self.tally.retries
         self.engine.progress.advance(self.job.target, len(pairs))
@@ -255,11 +262,64 @@ class Push:
         self.engine.progress.waiting(self.job.target, reason, seconds)
 
 
-def _unanswered(edit: Edit, error: LumioError) -> Receipt:
+class _Told:
+    """What the provider's module tells of one batch, receipt by receipt.
+
+    error    why it ended early
+    puzzled  it could not put the changes into words, and nothing was sent that changes anything
+    """
+
+    def __init__(self, provider: Writing, target: str, send: Callable[[Call], Reply]) -> None:
+        self._provider = provider
+        self._target = target
+        self._to = send
+        self._receipts: Iterator[Receipt] | None = None
+        self.error: LumioError | None = None
+        self._clean = True
+
+    def next(
+        self, resource: Resource, changes: Sequence[Change], waiting: dict[str, Edit]
+    ) -> tuple[Edit, Receipt] | None:
+        """The next edit that is told of, taken out of those that wait; None at the end."""
+        try:
+            with understood(self._target):
+                if self._receipts is None:
+                    self._receipts = iter(self._provider.write(resource, changes, self._send))
+                receipt = next(self._receipts, None)
+                return None if receipt is None else (waiting.pop(receipt.trace), receipt)
+        except LumioError as error:
+            self.error = error
+            return None
+
+    def _send(self, call: Call) -> Reply:
+        self._clean = self._clean and call.method == "GET"
+        try:
+            return self._to(call)
+        except BadReplyError:
+            self._clean = False
+            raise
+
+    @property
+    def puzzled(self) -> bool:
+        return self._clean and isinstance(self.error, BadReplyError)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the error is about what was to be written, and no reason to write nothing else.
+        That something is not there is not about a record: a receipt would say so of one.
+        """
+        rejected = isinstance(self.error, RejectedError) and not isinstance(self.error, GoneError)
+        return rejected or self.puzzled
+
+
+def _unanswered(edit: Edit, told: _Told) -> Receipt:
     """The receipt of a change that the provider's module gave none for."""
-    if isinstance(error, RejectedError):
-        kind = "gone" if isinstance(error, GoneError) else "validation"
-        return Receipt(edit.trace, "failed", kind=kind, message=error.message)
+    error = told.error
+    if error is None:
+        return Receipt(edit.trace, "unknown", message="the adapter gave no receipt")
+    if told.refused:
+        why = f"lumio cannot write its values: {error.__cause__}" if told.puzzled else error.message
+        return Receipt(edit.trace, "failed", kind="validation", message=why)
     in_doubt = error.code == OUTCOME_UNKNOWN or isinstance(error, BadReplyError)
     return Receipt(edit.trace, "unknown" if in_doubt else "retry", message=error.message)
 
@@ -270,7 +330,7 @@ def push_all(pushes: Sequence[Push]) -> None:
     A record that refers to one that was created in this very run is sent in the next round;
     deletions go from the last resource to the first, since later ones refer to earlier ones.
     """
-    ready = [push for push in pushes if push.begin()]
+    ready = [push for push in pushes if push.ready()]
     busy = bool(ready)
     while busy:
         busy = False

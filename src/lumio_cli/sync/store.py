@@ -20,6 +20,7 @@ from lumio_cli.sync import pending
 from lumio_cli.sync.merge import Policy
 from lumio_cli.sync.model import ResourceResult
 from lumio_cli.sync.pages import Page
+from lumio_cli.sync.pending import Reconciled
 
 TELL_EVERY = 0.2
 """Seconds between two notes of a run's progress: a reader of `status` cannot see more, and each
@@ -79,6 +80,7 @@ class Store:
         if abilities != READ_ONLY:
             rid = records.last_rid(db, raw_table(provider, resource))
             outbox.recover(db, provider, resource, rid)
+            outbox.resolve_all(db, provider)
         return state.read_state(db, provider, resource)
 
     def describe(
@@ -285,8 +287,8 @@ class Store:
         policy: Policy,
         after: str,
         since: int,
-    ) -> str | None:
-        """Merge the next edits with what has come since; where to go on, None at the end."""
+    ) -> Reconciled:
+        """Merge the next edits with what has come since."""
         return pending.reconcile(
             db,
             provider,

@@ -33,7 +33,14 @@ def understood(target: str) -> Iterator[None]:
     """JSON that is not of the form a provider promises fails its resource, and not the run."""
     try:
         yield
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise BadReplyError(
             f"{target}: an answer does not have the form that lumio knows "
             f"({type(error).__name__}: {error})",
@@ -86,6 +93,8 @@ class Walker:
         self.walk = walk
         self.point = point
         self.stale = False
+        self.ahead: float | None = None
+        """Seconds that the provider's clock is ahead of ours, once it has answered."""
         place = point.place or {}
         self.parent = max(point.since_seq if walk.kind == "changes" else 0, place.get("after", 0))
         """The hub's number of the last parent whose listing was asked for."""
@@ -222,6 +231,8 @@ class Walker:
 
     def _note_ceiling(self, reply: Reply) -> None:
         """The walk's end is the provider's own time at its first answer, never ours."""
+        if self.ahead is None and reply.date is not None:
+            self.ahead = reply.date.timestamp() - self.engine.clock.time()
         cursor = self.walk.resource.cursor
         if cursor is None or self.point.ceiling is not None or reply.date is None:
             return

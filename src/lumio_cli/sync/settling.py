@@ -1,0 +1,404 @@
+"""What a push does to the hub when it hears from the provider: each edit is settled by its receipt.
+
+Every method runs on the writer's thread, inside its transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lumio_cli.hub import changes, outbox, records, runs
+from lumio_cli.hub.changes import Changed
+from lumio_cli.hub.columns import ViewColumn, values_of
+from lumio_cli.hub.outbox import Action, Edit
+from lumio_cli.hub.records import Held, raw_table
+from lumio_cli.hub.runs import DeadLetter
+from lumio_cli.providers.base import dig
+from lumio_cli.providers.values import merged, put
+from lumio_cli.providers.writing import Receipt
+from lumio_cli.sync import pending
+from lumio_cli.sync.doubt import Doubt, sent_values
+from lumio_cli.sync.fields import provider_column
+from lumio_cli.sync.merge import Policy, about, same
+from lumio_cli.sync.outgoing import Outgoing
+from lumio_cli.sync.pages import prepare
+
+Columns = Mapping[str, ViewColumn]
+MAX_MESSAGE = 300
+"""Characters that are kept of a receipt's message; some repeat a whole value."""
+
+
+@dataclass(slots=True)
+class Settled:
+    """What settling came to: numbers of changes, and why some are to be sent again. `met`: edits
+    of records that turned out to be gone; `given_up`: those of them that the policy decided
+    against."""
+
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    failed: int = 0
+    unknown: int = 0
+    met: int = 0
+    given_up: int = 0
+    again: str = ""
+
+    @property
+    def sent(self) -> int:
+        """Changes that the provider has decided about."""
+        return self.created + self.updated + self.deleted + self.failed
+
+
+class Settling:
+    """One resource's settling of what `out` has claimed."""
+
+    def __init__(self, out: Outgoing, policy: Policy, max_record: int) -> None:
+        self.out = out
+        self.store = out.store
+        self.resource = out.resource
+        self.policy = policy
+        self.max_record = max_record
+        self.name = out.name
+        self.table = raw_table(*self.name)
+        self._records: list[dict[str, Any]] = []
+        self._noted: list[Changed] = []
+
+    def settle(self, db: sqlite3.Connection, pairs: Sequence[tuple[Edit, Receipt]]) -> Settled:
+        """Keep what became of edits that were sent."""
+        settled, columns = Settled(), self.out.columns(db)
+        self._records, self._noted = [], []
+        done = [(edit, receipt) for edit, receipt in pairs if receipt.status == "done"]
+        held = records.held(db, self.table, [edit.record for edit, _ in done])
+        for edit, receipt in done:
+            if edit.action == "create":
+                self._created(db, edit, receipt, columns)
+                settled.created += 1
+            elif edit.action == "update":
+                self._updated(db, edit, receipt, columns, held.get(edit.record))
+                settled.updated += 1
+            else:
+                self._deleted(db, edit, columns, held.get(edit.record))
+                settled.deleted += 1
+        self._flush(db)
+        if done:
+            letters = [edit.record for edit, _ in done]
+            runs.resolve_push(db, *self.name, letters, "sent", self.store.now())
+        for edit, receipt in pairs:
+            if receipt.status != "done":
+                self._not_done(db, edit, receipt, settled)
+        runs.heartbeat(db, self.store.run_id, self.store.now())
+        return settled
+
+    def _created(
+        self,
+        db: sqlite3.Connection,
+        edit: Edit,
+        receipt: Receipt,
+        columns: Columns,
+    ) -> None:
+        record: dict[str, Any] = {}
+        put(record, self.resource.key, receipt.id)
+        record = self._with(record, edit, receipt, columns)
+        self._store(record)
+        self._adopt(db, edit, receipt.id, columns, _shown(db, edit, json.dumps(record), columns))
+
+    def _adopt(
+        self,
+        db: sqlite3.Connection,
+        edit: Edit,
+        record: str,
+        columns: Columns,
+        now: Mapping[str, Any],
+    ) -> None:
+        """An edit has created this record, which has these values now; what was edited since is an
+        edit of that."""
+        fields: dict[str, tuple[Any, Any]] = {}
+        if about(edit) != edit.record:
+            fields["id"] = about(edit), record
+        fields |= {n: (None, v) for n, v in now.items() if v is not None}
+        self._note(edit, record, fields)
+        outbox.give_name(db, self.name[0], edit.record, record, self.store.now())
+        current = outbox.find(db, *self.name, edit.record)
+        outbox.drop(db, *self.name, edit.record)
+        if current is None or current.version == edit.version:
+            return
+        self._rebase(db, replace(current, record=record), edit, columns)
+
+    def _updated(
+        self,
+        db: sqlite3.Connection,
+        edit: Edit,
+        receipt: Receipt,
+        columns: Columns,
+        held: Held | None,
+    ) -> None:
+        now = edit.edits
+        if held is not None and not held.gone:
+            record = self._with(json.loads(held.payload), edit, receipt, columns)
+            self._store(record)
+            now = _shown(db, edit, json.dumps(record), columns)
+        fields = {name: (edit.base.get(name), value) for name, value in now.items()}
+        self._note(edit, edit.record, fields)
+        current = outbox.find(db, *self.name, edit.record)
+        if current is None or current.version == edit.version:
+            outbox.drop(db, *self.name, edit.record)
+        else:
+            self._rebase(db, current, edit, columns)
+
+    def _rebase(self, db: sqlite3.Connection, current: Edit, sent: Edit, columns: Columns) -> None:
+        """An edit was edited while it was sent: what is left is made on what was sent."""
+        base = {**current.base, **sent.edits}
+        if current.action == "delete":
+            left: dict[str, Any] = {}
+        else:
+            left = {
+                name: value
+                for name, value in current.edits.items()
+                if name not in sent.edits
+                or name not in columns
+                or not same(columns[name], value, sent.edits[name])
+            }
+            base = {name: base.get(name) for name in left}
+        outbox.drop(db, *self.name, sent.record)
+        if current.action == "delete" or left:
+            action: Action = "delete" if current.action == "delete" else "update"
+            rest = replace(
+                current,
+                action=action,
+                edits=left,
+                base=base,
+                status="pending",
+                sent=None,
+                attempt_rid=None,
+                conflict=None,
+                kind=None,
+                message=None,
+            )
+            outbox.save(db, pending.with_other(db, sent.record, rest))
+
+    def _deleted(
+        self,
+        db: sqlite3.Connection,
+        edit: Edit,
+        columns: Columns,
+        held: Held | None,
+    ) -> None:
+        fields: dict[str, tuple[Any, Any]] = {}
+        if held is not None:
+            writable = [c for c in columns.values() if not c.read_only]
+            last = values_of(db, writable, held.payload)
+            fields = {name: (value, None) for name, value in last.items() if value is not None}
+            now = self.store.now()
+            seq = records.next_seq(db)
+            deleted = records.mark_deleted(db, self.table, [edit.record], seq, now)
+            records.add_records(db, *self.name, -deleted)
+        self._note(edit, edit.record, fields)
+        outbox.drop(db, *self.name, edit.record)
+
+    def _not_done(
+        self, db: sqlite3.Connection, edit: Edit, receipt: Receipt, settled: Settled
+    ) -> None:
+        current = outbox.find(db, *self.name, edit.record)
+        if current is None:
+            return
+        receipt = replace(receipt, message=receipt.message[:MAX_MESSAGE])
+        new = outbox.is_local(edit.record)
+        if new and current.action == "delete" and receipt.status in ("retry", "failed"):
+            # It was deleted here meanwhile, and was not made by this request.
+            if current.attempt_rid is None:
+                outbox.drop(db, *self.name, edit.record)
+            else:
+                outbox.save(db, replace(current, status="unknown"))
+                settled.unknown += 1
+            return
+        # A new record that is in doubt since an earlier attempt is so since then.
+        since = edit.attempted_at if current.attempt_rid is not None else current.attempted_at
+        if receipt.status == "unknown" and new:
+            rid = records.last_rid(db, self.table)
+            current = replace(
+                current,
+                status="unknown",
+                message=receipt.message,
+                attempt_rid=rid if current.attempt_rid is None else current.attempt_rid,
+                # It may have waited before it was sent.
+                attempted_at=self.out.now(),
+            )
+            settled.unknown += 1
+        elif receipt.status in ("unknown", "retry") or receipt.kind == "transient":
+            # Of a new record that was not taken, nothing is there. Another may have been changed.
+            sent = current.sent if not new or current.attempt_rid is not None else None
+            message = receipt.message or None
+            current = replace(
+                current, status="pending", sent=sent, message=message, attempted_at=since
+            )
+            settled.again = settled.again or receipt.message or "the provider did not take it"
+        elif receipt.kind == "gone" and edit.action == "update":
+            settled.met += 1
+            settled.given_up += self._found_gone(db, current)
+            return
+        elif new and current.attempt_rid is not None:
+            # It is refused now; but what was sent before, and got no answer, may be there.
+            current = replace(
+                current, status="unknown", message=receipt.message, attempted_at=since
+            )
+            settled.unknown += 1
+        elif current.version != edit.version:
+            # It was edited meanwhile, maybe for the better.
+            current = replace(current, status="pending", sent=None, message=receipt.message)
+            settled.failed += 1
+        else:
+            current = replace(
+                current,
+                status="failed",
+                sent=None,
+                attempt_rid=None,
+                kind=receipt.kind,
+                message=receipt.message,
+            )
+            settled.failed += 1
+            self._bury(db, current, receipt)
+        outbox.save(db, current)
+
+    def _found_gone(self, db: sqlite3.Connection, edit: Edit) -> int:
+        """The provider has deleted the record: the edit meets that as if a pull had told it. What
+        comes of it may still be sent by this run. Returns how many edits were given up."""
+        self.store.delete(db, *self.name, [edit.record])
+        outbox.save(db, replace(edit, status="pending", run_id=None))
+        return pending.reconcile(
+            db,
+            *self.name,
+            self.policy,
+            run_id=self.store.run_id,
+            now=self.store.now(),
+            only=[edit.record],
+        ).given_up
+
+    def _bury(self, db: sqlite3.Connection, edit: Edit, receipt: Receipt) -> None:
+        payload = {"action": edit.action, "edits": dict(edit.edits), "base": dict(edit.base)}
+        letter = DeadLetter(
+            *self.name,
+            edit.record,
+            receipt.kind,
+            receipt.message,
+            json.dumps(payload, ensure_ascii=False),
+            "push",
+        )
+        runs.add_dead_letters(db, [letter], self.store.run_id, self.store.now())
+
+    # -- new records of which nobody knows whether they were created
+
+    def search(self, db: sqlite3.Connection, seen_until: float | None) -> None:
+        """Look for them among those that have come into the hub since they were sent.
+
+        `seen_until`: what was created before that time (seconds since 1970) has come.
+        """
+        doubtful = list(outbox.walk(db, *self.name, status=("unknown",)))
+        if not doubtful:
+            return
+        self._records, self._noted = [], []
+        unique = () if self.resource.writes is None else self.resource.writes.unique
+        columns = self.out.columns(db)
+        # Of what a killed run has sent nobody knows when.
+        doubtful = [replace(e, attempted_at=e.attempted_at or self.out.now()) for e in doubtful]
+        doubt = Doubt(db, *self.name, columns, unique)
+        lookback = self.resource.cursor.lookback if self.resource.cursor else 0.0
+        for edit, found in doubt.decide(doubtful, seen_until, lookback):
+            if found.record:
+                self._adopted(db, edit, found.record, columns)
+            elif found.edit is None:
+                outbox.drop(db, *self.name, edit.record)
+            else:
+                outbox.save(db, found.edit)
+                if found.edit.status == "failed":
+                    receipt = Receipt("", "failed", "", None, "unsettled", found.edit.message or "")
+                    self._bury(db, found.edit, receipt)
+        self._flush(db)
+
+    def _adopted(self, db: sqlite3.Connection, edit: Edit, record: str, columns: Columns) -> None:
+        if edit.action == "delete":
+            # It was created, and its creator wants it no longer.
+            self._note(edit, record, {n: (None, v) for n, v in edit.edits.items()}, "create")
+            outbox.drop(db, *self.name, edit.record)
+            outbox.give_name(db, self.name[0], edit.record, record, self.store.now())
+            gone = replace(
+                edit,
+                record=record,
+                edits={},
+                base={},
+                sent=None,
+                status="pending",
+                attempt_rid=None,
+                conflict=None,
+            )
+            outbox.save(db, gone)
+            return
+        sent = dict(sent_values(edit))
+        if sent != edit.edits:
+            # It was edited while it was in doubt.
+            edit = replace(edit, edits=sent, version=edit.version - 1)
+        payload = records.payload_of(db, self.table, record) or "{}"
+        self._adopt(db, edit, record, columns, _shown(db, edit, payload, columns))
+        runs.resolve_push(db, *self.name, [edit.record], "sent", self.store.now())
+
+    # -- small things
+
+    def _with(
+        self,
+        record: dict[str, Any],
+        edit: Edit,
+        receipt: Receipt,
+        columns: Columns,
+    ) -> dict[str, Any]:
+        """The record with the edit, as a listing would show it."""
+        for name, value in edit.edits.items():
+            column = columns.get(name)
+            if column is not None and (value is not None or edit.action == "update"):
+                known = provider_column(column)
+                put(record, column.path, self.out.provider.shown(known, value))
+        return merged(record, receipt.record or {})
+
+    def _store(self, record: dict[str, Any]) -> None:
+        """Take a record that was written; one that a listing must bring, since the answer does
+        not say all that the hub needs, comes with the next pull."""
+        group = self.resource.group
+        if not group or dig(record, group) is not None:
+            self._records.append(record)
+
+    def _flush(self, db: sqlite3.Connection) -> None:
+        """Store the records that were taken, and what is to be remembered."""
+        found = prepare(self.name[0], self.resource, self._records, self.max_record)
+        if found.rows:
+            created = records.compare(db, self.table, found.rows).created
+            records.upsert(db, self.table, found.rows, records.next_seq(db), self.store.now())
+            records.add_records(db, *self.name, len(created))
+        changes.add(db, self._noted)
+        self._records, self._noted = [], []
+
+    def _note(
+        self,
+        edit: Edit,
+        record: str,
+        fields: changes.Fields,
+        action: Action | None = None,
+    ) -> None:
+        changed = Changed(
+            *self.name,
+            record,
+            self.store.now(),
+            self.store.run_id,
+            "push",
+            action or edit.action,
+            fields,
+            edit.edited_at,
+        )
+        self._noted.append(changed)
+
+
+def _shown(db: sqlite3.Connection, edit: Edit, payload: str, columns: Columns) -> Mapping[str, Any]:
+    """What the view shows of an edit's fields by now: the provider may have a form of its own."""
+    known = [columns[name] for name in edit.edits if name in columns]
+    return {**edit.edits, **values_of(db, known, payload)}

@@ -1,0 +1,197 @@
+"""What stands in the way of one edit stops no other; and what is not about a record is no reason to
+believe anything about it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lumio_cli.sync.model import ResourceResult
+from model.depot import Shape
+from model.world import World
+from providers.pipedrive_subjects import SUBJECTS as PIPEDRIVE
+from providers.shopify_subjects import SUBJECTS as SHOPIFY
+from support.conformance import Rig, Subject, rig
+from support.lab import Lab
+
+TARGET = "hubspot/contacts"
+DIGITS = "9" * 5000
+
+
+def subject(subjects: Any, name: str) -> Subject:
+    found: Subject = next(s for s in subjects if s.resource == name)
+    return found
+
+
+def pushed(lab: Lab | Rig, target: str, code: int) -> dict[str, Any]:
+    done = lab.lumio("sync", target, "--direction", "push")
+    assert done.code == code, done.out
+    (found,) = (r for r in done.document["resources"] if r["direction"] == "push")
+    return dict(found)
+
+
+def counted(entry: dict[str, Any]) -> tuple[int, int, int]:
+    return entry["sent"], entry["updated"], entry["failed"]
+
+
+@pytest.mark.parametrize("policy", ["ask", "provider", "local"])
+def test_what_is_not_there_beside_a_record_says_nothing_of_the_record(
+    lab: Lab, policy: str
+) -> None:
+    lab.sql("UPDATE hubspot_contacts SET city = 'Natal'")
+    lab.sandbox.faults.add("404:path=*/properties/contacts")
+    push = ("sync", TARGET, "--direction", "push", "--conflicts", policy)
+    # Nothing is remembered of how contacts are described.
+    done = lab.lumio(*push, environ={"LUMIO_CACHE__ENABLED": "false"})
+    assert (done.code, done.document["error"]["code"]) == (1, "not_found")
+    assert lab.sql("SELECT count(*) FROM hubspot_contacts") == [(20,)]
+    lab.sandbox.faults.clear()
+    assert lab.lumio(*push).resource("contacts")["updated"] == 20
+
+
+@pytest.mark.parametrize("value", ["0001-01-01T00:00:00+01:00", "soon"])
+def test_a_time_that_is_none_fails_alone(lab: Lab, value: str) -> None:
+    one, two = (str(r[0]) for r in lab.sql("SELECT id FROM hubspot_contacts LIMIT 2"))
+    lab.sql("UPDATE hubspot_contacts SET renewal_date = ? WHERE id = ?", value, one)
+    lab.sql("UPDATE hubspot_contacts SET city = 'Natal' WHERE id = ?", two)
+    assert counted(pushed(lab, TARGET, 3)) == (2, 1, 1)
+    assert lab.sql("SELECT record, status, kind FROM lumio_outbox") == [
+        (one, "failed", "validation")
+    ]
+
+
+@pytest.mark.parametrize("value", [DIGITS, "1e400"])
+def test_a_number_beyond_all_bounds_fails_alone_and_is_told_of_shortly(
+    lab: Lab, value: str
+) -> None:
+    one, two = (str(r[0]) for r in lab.sql("SELECT id FROM hubspot_contacts LIMIT 2"))
+    lab.sql("UPDATE hubspot_contacts SET loyalty_points = ? WHERE id = ?", value, one)
+    lab.sql("UPDATE hubspot_contacts SET city = 'Natal' WHERE id = ?", two)
+    assert lab.lumio("preview", TARGET, "--direction", "push").code == 0
+    assert counted(pushed(lab, TARGET, 3)) == (2, 1, 1)
+    ((message,),) = lab.sql("SELECT message FROM lumio_outbox")
+    assert len(message) <= 300
+
+
+@pytest.mark.parametrize("tags", ["[" * 100_000, '["\\ud83d"]'], ids=["too deep", "half an emoji"])
+def test_json_that_nobody_can_write_fails_alone(tmp_path: Path, tags: str) -> None:
+    with rig(subject(SHOPIFY, "products"), tmp_path) as lab:
+        lab.sync()
+        one, two = lab.ids[:2]
+        lab.sql("UPDATE shopify_products SET tags = ? WHERE id = ?", tags, one)
+        lab.sql("UPDATE shopify_products SET title = 'X' WHERE id = ?", two)
+        assert counted(pushed(lab, "shopify/products", 3)) == (2, 1, 1)
+        assert lab.sql("SELECT record, status FROM lumio_outbox") == [(one, "failed")]
+
+
+def test_what_the_adapter_cannot_put_into_words_fails_alone(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it is: the others of its batch are sent."""
+    from lumio_cli.providers.hubspot import HubSpot
+
+    write = HubSpot.write
+
+    def choosy(self: HubSpot, resource: Any, changes: Any, send: Any) -> Iterator[Any]:
+        if any("Natal" in str(change.values) for change in changes):
+            raise OverflowError("too much of it")
+        yield from write(self, resource, changes, send)
+
+    monkeypatch.setattr(HubSpot, "write", choosy)
+    lab.sql("UPDATE hubspot_contacts SET city = 'Recife'")
+    ((one,),) = lab.sql("SELECT id FROM hubspot_contacts LIMIT 1")
+    lab.sql("UPDATE hubspot_contacts SET city = 'Natal' WHERE id = ?", one)
+    assert counted(pushed(lab, TARGET, 3)) == (20, 19, 1)
+    assert lab.sql("SELECT record, message FROM lumio_outbox") == [
+        (one, "lumio cannot write its values: too much of it")
+    ]
+
+
+# -- records that turn out to be gone
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """Ana was edited here, and was deleted there, which no listing of changes tells."""
+    made = World(tmp_path, Shape(deletes=("sweep",)))
+    for name in ("Ana", "Bia"):
+        made.server.create("provider", "people", {"name": name})
+    made.sync("pull", "ask")
+    made.sql("UPDATE depot_people SET age = 7 WHERE name = 'Ana'")
+    made.server.delete("provider", "people", "p100")
+    yield made
+    made.close()
+
+
+def people(done: Any) -> ResourceResult:
+    found: ResourceResult = next(r for r in done.resources if r.resource == "people")
+    return found
+
+
+def test_a_record_that_is_gone_is_made_anew_by_the_run_that_finds_out(world: World) -> None:
+    found = people(world.sync("push", "local"))
+    assert (found.created, found.status) == (1, "succeeded")
+    assert sorted(r["name"] for r in world.server.live["people"].values()) == ["Ana", "Bia"]
+    assert world.sql("SELECT * FROM lumio_outbox") == []
+
+
+def test_an_edit_that_is_given_up_for_a_deletion_is_told_of(world: World) -> None:
+    found = people(world.sync("push", "provider"))
+    assert found.warnings == ["1 edit gives way to the provider's values, by the policy"]
+    assert world.sql("SELECT * FROM lumio_outbox") == []
+
+
+def test_an_edit_that_has_met_a_deletion_waits_for_a_decision(world: World) -> None:
+    found = people(world.sync("push", "ask"))
+    assert (found.conflicts, found.status) == (1, "partial")
+
+
+# -- names
+
+
+def test_a_new_record_goes_by_its_first_id_as_long_as_somebody_uses_that(tmp_path: Path) -> None:
+    world = World(tmp_path, Shape())
+    world.sync("pull", "ask")
+    world.sql("INSERT INTO depot_teams (name) VALUES ('Red')")
+    (first,) = (row["id"] for row in world.sql("SELECT id FROM depot_teams"))
+    world.sync("push", "ask")
+    world.sql("INSERT INTO depot_people (name, team) VALUES ('Ana', ?)", first)
+    world.sync("push", "ask")
+    (ana,) = world.server.live["people"].values()
+    assert ana["team"] in world.server.live["teams"]
+    assert world.sql("SELECT * FROM lumio_outbox") == []
+    world.close()
+
+
+def test_an_edit_that_waits_shows_the_provider_s_id_of_what_it_refers_to(tmp_path: Path) -> None:
+    world = World(tmp_path, Shape())
+    world.sync("pull", "ask")
+    world.sql("INSERT INTO depot_teams (name) VALUES ('Red')")
+    world.sql("INSERT INTO depot_people (name, team) SELECT 'Ana', id FROM depot_teams")
+    world.sql("UPDATE lumio_outbox SET status = 'failed' WHERE resource = 'people'")
+    world.sync("push", "ask")
+    assert world.sql("SELECT team FROM depot_people") == [{"team": "t100"}]
+    world.close()
+
+
+# -- what is remembered
+
+
+def test_the_history_has_values_as_the_provider_took_them(tmp_path: Path) -> None:
+    with rig(subject(PIPEDRIVE, "persons"), tmp_path) as lab:
+        lab.sync()
+        one = lab.ids[0]
+        mail = '[{"value":"new@x.example"}]'
+        lab.sql("UPDATE pipedrive_persons SET emails = ? WHERE id = ?", mail, one)
+        done = lab.lumio("sync", "pipedrive/persons", "--direction", "push")
+        ((fields,),) = lab.sql("SELECT fields FROM lumio_history WHERE origin = 'push'")
+        after = json.loads(fields)["emails"][1]
+        ((shown,),) = lab.sql("SELECT emails FROM pipedrive_persons WHERE id = ?", one)
+        assert json.loads(after) == json.loads(shown) != json.loads(mail)
+        # So that nothing seems to have been changed since.
+        undone = lab.lumio("runs", "undo", done.document["run_id"], "--yes")
+        assert (undone.code, undone.document["left"]) == (0, [])
