@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import secrets
+import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from lumio_cli.errors import ConfigError, LumioError, UsageError
 
@@ -150,3 +155,38 @@ def make_private_dir(path: Path) -> Path:
     """Create `path` (and its parents) for this user alone."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
+
+
+_STREAMS = (("/", "dev"), ("/", "proc"))
+
+
+@contextmanager
+def written_whole(path: Path, *, errors: str = "strict") -> Iterator[IO[str]]:
+    """A file of text in UTF-8 to write: it is there, whole, once the block has ended. Until then,
+    and after an error, what was there before stays. A new file is for this user alone.
+
+    Links are followed. What is no regular file (a pipe, a device), or stands for a stream that is
+    open, is written to directly. `errors` as in `str.encode`. Raises OSError.
+    """
+    if path.parts[:2] in _STREAMS or (path.exists() and not path.is_file()):
+        with path.open("w", encoding="utf-8", errors=errors, newline="") as file:
+            yield file
+        return
+    try:
+        target = path.resolve()
+    except RuntimeError:  # links that go round in a circle
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+    # Beside the target, so that it only needs another name in the end; nobody can put a link there
+    # beforehand.
+    part = target.with_name(f".lumio-{secrets.token_hex(8)}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors=errors, newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            if target.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)

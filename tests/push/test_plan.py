@@ -82,6 +82,14 @@ def test_the_file_says_what_it_is_and_is_private(lab: Lab) -> None:
     assert [p.name for p in file.parent.iterdir() if p.is_file()] == ["plan.json"]
 
 
+def test_a_plan_is_kept_where_a_link_leads(lab: Lab) -> None:
+    edit(lab, 0)
+    link, target = lab.home.parent / "plan.json", lab.home.parent / "target.json"
+    link.symlink_to(target)
+    assert save(lab).is_symlink()
+    assert json.loads(target.read_text())["format"] == "lumio-plan"
+
+
 def test_the_limit_is_of_what_is_shown_and_not_of_what_is_kept(lab: Lab) -> None:
     for number in range(4):
         edit(lab, number)
@@ -231,6 +239,7 @@ def test_a_held_target_is_not_planned_around(lab: Lab) -> None:
         "{}",
         '{"format": "lumio-plan", "version": 1}',
         '{"format": "lumio-plan", "version": "x"}',
+        '{"format": "lumio-plan", "version": 1e999}',
         '{"format": "other", "version": 1}',
         "[" * 100_000,
         "\xff",

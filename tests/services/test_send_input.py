@@ -77,6 +77,19 @@ def test_a_quote_that_is_never_closed_is_told_with_its_line(tmp_path: Path) -> N
     assert "line 3 is not closed" in found[1].problem
 
 
+@pytest.mark.parametrize("quoted", ['"x\nc,"y"', '"x"y,"', f'"{"x" * 200_000}\nc,"y"'])
+def test_nothing_is_sent_that_may_lie_inside_of_a_cell(tmp_path: Path, quoted: str) -> None:
+    found = rows(tmp_path / "a.csv", f"to,text\na,1\nb,{quoted}\nc,1\nd,2\n")
+    assert [(row.position, row.line) for row in found] == [(1, 2), (2, 3)]
+    assert found[1].problem.endswith("nothing from that line on was read")
+    assert (found[1].cells, found[1].raw) == ({}, f"b,{quoted}".partition("\n")[0])
+
+
+def test_a_cell_may_be_as_long_as_a_record(tmp_path: Path) -> None:
+    text = "x" * 200_000 + "\nc,1\n"
+    assert cells(tmp_path / "a.csv", f'to,text\na,"{text}"\n') == [{"to": "a", "text": text}]
+
+
 # -- JSON lines
 
 
@@ -90,6 +103,13 @@ def test_bad_json_lines(tmp_path: Path) -> None:
     found = rows(tmp_path / "a.ndjson", b'{"to":\n"a"\n{"to":"\xff"}\n{"to":"a"}\n')
     assert [bool(row.problem) for row in found] == [True, True, True, False]
     assert found[3].line == 4
+
+
+def test_whole_numbers_of_json_keep_their_digits(tmp_path: Path) -> None:
+    data = '{"to": 12345678901234567890123}\n{"to": Infinity}\n'
+    found = rows(tmp_path / "a.jsonl", data)
+    assert found[0].cells == {"to": 12345678901234567890123}
+    assert found[1].problem.startswith("it is not JSON")
 
 
 # -- where it comes from

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +12,9 @@ from lumio_cli import __version__
 from lumio_cli.clock import format_timestamp
 from lumio_cli.errors import LumioError, UsageError
 from lumio_cli.hub import outbox, state
-from lumio_cli.paths import expand
+from lumio_cli.paths import expand, written_whole
 from lumio_cli.providers.registry import provider_class
+from lumio_cli.services import NO_LIMIT
 from lumio_cli.services.sync import Request, after_stop, preview, sync
 from lumio_cli.services.targets import connected_names
 from lumio_cli.sync.fields import abilities_of
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 FORMAT = "lumio-plan"
 VERSION = 1
 STALE = "plan_stale"
-EVERYTHING = 1 << 62
 NAMED = 3
 """Differences that an error names."""
 
@@ -99,7 +97,7 @@ def preview_to_file(
     if path.is_dir() or not path.parent.is_dir():
         raise UsageError(f"{out} cannot be written", hint="name a file in a directory that exists")
     request = replace(request, targets=tuple(request.targets) or _all(runtime, request))
-    result = preview(runtime, request, EVERYTHING, progress)
+    result = preview(runtime, request, NO_LIMIT, progress)
     found = result.changes or []
     result.changes = first(found, limit)
     if result.exit_code:
@@ -137,7 +135,7 @@ def apply(
     only = _only(runtime, plan)
 
     def gate() -> Mapping[str, Mapping[str, str]]:
-        now = preview(runtime, replace(asked, max_duration=None), EVERYTHING)
+        now = preview(runtime, replace(asked, max_duration=None), NO_LIMIT)
         if now.exit_code:
             raise _incomplete(now)
         if found := differences(plan.changes, now.changes or ()):
@@ -289,7 +287,7 @@ def read(path: Path) -> Plan:
         document = json.loads(text)
         known = document["format"] == FORMAT
         version = int(document["version"])
-    except (ValueError, TypeError, KeyError, RecursionError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         raise _no_plan(path) from None
     if known and version > VERSION:
         raise UsageError(f"{path} was written by a newer lumio", hint="upgrade lumio")
@@ -329,6 +327,7 @@ def _change(entry: Mapping[str, Any]) -> RecordChange:
         _one_of(entry["direction"], ("pull", "push")),
         _text(entry["trace"]),
         _text(entry.get("conflict", "")),
+        bool(entry.get("in_doubt", False)),
     )
 
 
@@ -351,19 +350,12 @@ def _one_of(value: Any, words: Sequence[str]) -> Any:
 
 
 def _write(path: Path, text: str) -> None:
-    """All of it under its name, for this user alone, or nothing."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            # A lone half of a character, which UTF-8 has no bytes for, becomes JSON's own escape.
-            file.write(text.encode("utf-8", "backslashreplace"))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        # A lone half of a character, which UTF-8 has no bytes for, becomes JSON's own escape.
+        with written_whole(path, errors="backslashreplace") as file:
+            file.write(text)
     except OSError as error:
         raise LumioError(
             f"the plan cannot be written: {path}: {error.strerror}",
             hint="check the directory, or name another file",
         ) from None
-    finally:
-        part.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from lumio_cli.errors import UsageError
 from lumio_cli.hub import browse
-from lumio_cli.paths import expand
+from lumio_cli.paths import expand, written_whole
 from lumio_cli.redact import escape_control
 from lumio_cli.services.records.place import find
 from lumio_cli.services.records.source import Format
@@ -61,8 +61,10 @@ def export(
 
     `columns` are names with commas between them, None: the id and all that the provider gives.
     `format` None: as the file's suffix says; to stdout CSV, or with `--output json` JSON lines.
-    `payload`: the provider's own JSON instead of columns. Raises `UsageError` for names, suffixes
-    and conditions that make no sense and for a file that cannot be written, `LumioError`.
+    `payload`: the provider's own JSON instead of columns, of those records that it has.
+
+    Raises `UsageError` for names, suffixes and conditions that make no sense and for a file that
+    cannot be written, `LumioError`.
     """
     place = find(runtime, target)
     path = None if out is None else expand(out, UsageError).absolute()
@@ -73,6 +75,9 @@ def export(
     count = 0
     with place.reading(runtime) as db:
         rows = browse.select(db, place.view, names, where=where)
+        if payload:
+            # The provider has nothing of what is yet to be created.
+            rows = (row for row in rows if row[0] is not None)
         # A condition that makes no sense is told of before anything is written.
         first = list(islice(rows, 1))
         with _opened(runtime, path) as (stream, terminal):
@@ -109,8 +114,16 @@ def _writer(
     """What writes one row. On a terminal nothing gets through that it would act upon."""
     if format == "csv":
         table = csv.writer(stream, lineterminator="\n")
-        table.writerow(map(_escaped, names) if terminal else names)
-        return lambda row: table.writerow(map(_escaped, row) if terminal else row)
+        # Not every Python quotes a cell for a line end that is not the table's own.
+        quoted = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+        def cells(row: Sequence[Any]) -> None:
+            found = [_escaped(value) for value in row] if terminal else row
+            ends = any(isinstance(value, str) and "\r" in value for value in found)
+            (quoted if ends else table).writerow(found)
+
+        cells(names)
+        return cells
     if payload and not terminal:
         return lambda row: stream.write(f"{row[0]}\n")
 
@@ -135,14 +148,9 @@ def _opened(runtime: Runtime, path: Path | None) -> Iterator[tuple[IO[str], bool
         with _stdout(runtime) as found:
             yield found
         return
-    part = path.with_name(f"{path.name}.part")
     try:
-        try:
-            with part.open("w", encoding="utf-8", newline="") as file:
-                yield file, False
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with written_whole(path) as file:
+            yield file, file.isatty()
     except OSError as error:
         raise UsageError(f"--out {path}: {error.strerror}") from None
 
