@@ -179,8 +179,9 @@ class Hands:
         """
         return {
             str(edit.edits.get("name"))
-            for edit in outbox.walk(self.world.shell, "depot", of, status=("sending", "unknown"))
+            for edit in outbox.walk(self.world.shell, "depot", of)
             if outbox.is_local(edit.record)
+            and (edit.status in ("sending", "unknown") or edit.attempt_rid is not None)
         }
 
     def _theirs(self, of: str, pick: int) -> str | None:

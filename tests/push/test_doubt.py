@@ -110,6 +110,33 @@ def test_a_value_that_was_edited_since_does_not_protect_what_was_sent(
     assert (names(world), state(world)) == (["Ana", "Bia"], [("unknown", None)])
 
 
+def test_what_would_have_been_sent_again_is_looked_for_by_the_next_run(
+    make_world: Callable[..., World],
+) -> None:
+    """It was killed before it did; and the name is another one since."""
+    world = make_world(unique=True)
+    world.sync("push", "ask", fault=Fault("lost"))
+    world.sync("push", "ask", fault=Fault("refused"))
+    world.sql("UPDATE depot_people SET name = 'Bea' WHERE name = 'Bia'")
+    world.sync("push", "ask")
+    assert (names(world), state(world)) == (["Ana", "Bia"], [("unknown", None)])
+
+
+def test_what_is_edited_before_it_is_sent_again_is_not_sent(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(unique=True)
+    world.sync("push", "ask", fault=Fault("lost"))
+    world.sql("INSERT INTO depot_teams (name) VALUES ('Red')")
+
+    def rename() -> None:
+        world.sql("UPDATE depot_people SET name = 'Bea' WHERE name = 'Bia'")
+
+    # While the team is created, of which the run begins with.
+    world.sync("push", "ask", fault=Fault("edit", edit=rename))
+    assert names(world) == ["Ana", "Bia"]
+
+
 def test_refusals_of_what_is_sent_again_end_the_doubt(make_world: Callable[..., World]) -> None:
     """However often it is pushed: doubt lasts from the first attempt, that got no answer."""
     world = make_world(unique=True)

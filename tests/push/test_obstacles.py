@@ -12,7 +12,7 @@ import pytest
 
 from lumio_cli.sync.model import ResourceResult
 from model.depot import Shape
-from model.world import World
+from model.world import Fault, World
 from providers.pipedrive_subjects import SUBJECTS as PIPEDRIVE
 from providers.shopify_subjects import SUBJECTS as SHOPIFY
 from support.conformance import Rig, Subject, rig
@@ -148,6 +148,21 @@ def test_an_edit_that_is_given_up_for_a_deletion_is_told_of(world: World) -> Non
 def test_an_edit_that_has_met_a_deletion_waits_for_a_decision(world: World) -> None:
     found = people(world.sync("push", "ask"))
     assert (found.conflicts, found.status) == (1, "partial")
+
+
+def test_what_is_sent_is_never_compared_with_pages_of_an_interrupted_walk(tmp_path: Path) -> None:
+    """Teams can only be listed, and the listing of a killed run is taken up in its middle."""
+    world = World(tmp_path, Shape())
+    for number in range(5):
+        world.server.create("provider", "teams", {"name": f"T{number}", "size": "1"})
+    world.sync("pull", "ask")
+    world.sync("pull", "ask", fault=Fault("killed after", at=1, write=False))
+    world.server.change("provider", "teams", "t100", {"size": "2"})
+    world.sql("UPDATE depot_teams SET size = 3 WHERE id = 't100'")
+    world.sync("both", "ask")
+    assert world.server.live["teams"]["t100"]["fields"]["size"] == "2"
+    assert world.sql("SELECT status FROM lumio_outbox") == [{"status": "conflict"}]
+    world.close()
 
 
 # -- names

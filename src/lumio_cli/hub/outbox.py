@@ -206,9 +206,14 @@ def claim(db: sqlite3.Connection, edits: Sequence[Edit], run_id: str, now: str) 
 
 def recover(db: sqlite3.Connection, provider: str, resource: str, rid: int) -> None:
     """What a run was sending when it was killed: a new record may be there by now, and nobody
-    knows since when; all else may be sent again. `rid` is the hub's last row number of the
-    resource.
+    knows since when; all else may be sent again. A new record in doubt that an earlier run would
+    have sent again is looked for first. `rid` is the hub's last row number of the resource.
     """
+    db.execute(
+        "UPDATE lumio_outbox SET status = 'unknown' WHERE provider = ? AND resource = ?"
+        " AND status = 'pending' AND attempt_rid IS NOT NULL",
+        [provider, resource],
+    )
     db.execute(
         f"UPDATE lumio_outbox SET status = CASE WHEN record LIKE '{LOCAL}' THEN 'unknown'"
         f" ELSE 'pending' END, attempt_rid = CASE WHEN record LIKE '{LOCAL}' THEN"

@@ -16,6 +16,7 @@ from lumio_cli.hub.outbox import Action, Edit
 from lumio_cli.providers.base import Provider, Resource
 from lumio_cli.providers.values import as_text
 from lumio_cli.providers.writing import Change
+from lumio_cli.sync.doubt import sent_values
 from lumio_cli.sync.store import Store
 
 WRITE: dict[Action, Literal["create", "update", "archive"]] = {
@@ -87,7 +88,7 @@ class Outgoing:
                 if stored.run_id == self.store.run_id or not self._wanted(stored):
                     continue
                 edit = outbox.resolved(db, stored)
-                if self._waits(db, edit):
+                if self._waits(db, edit) or _was_edited_in_doubt(edit):
                     continue
                 if edit is not stored:
                     outbox.save(db, edit)
@@ -148,6 +149,12 @@ class Outgoing:
             else {},
             base=_texts(edit.base, columns, nothing=True),
         )
+
+
+def _was_edited_in_doubt(edit: Edit) -> bool:
+    """Whether a new record, which may be sent again since the provider takes none like it twice,
+    has become another one meanwhile."""
+    return edit.attempt_rid is not None and edit.edits != sent_values(edit)
 
 
 def _texts(

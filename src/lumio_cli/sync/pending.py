@@ -83,8 +83,9 @@ def chunk(
 
 
 def _as_if_stopped(edit: Edit) -> Edit:
-    """An edit that a killed run was sending, as the next run will find it."""
-    if edit.status != "sending":
+    """An edit that another run was sending, or would have sent again, as the next will find it."""
+    doubtful = edit.status == "pending" and edit.attempt_rid is not None
+    if edit.status != "sending" and not doubtful:
         return edit
     return replace(edit, status="unknown" if outbox.is_local(edit.record) else "pending")
 

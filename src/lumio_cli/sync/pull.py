@@ -121,6 +121,10 @@ class Pull:
 
     def _read_all(self) -> None:
         unfinished = self._unfinished("full")
+        if self.job.push and self.resource.cursor is None:
+            # What is sent is compared with what is there now. The first pages of a walk that was
+            # interrupted are older, and there is no other way to hear what has changed since.
+            unfinished = []
         if self.result.mode == "full" or unfinished or self.result.cursor is None:
             self.result.mode = "full"
             self._describe()
