@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from lumio_cli.app import run
+from providers.mailchimp_subjects import SUBJECTS as MAILCHIMP
 from support.cli import Stream
+from support.conformance import rig
 from support.lab import Lab
 
 TARGET = "hubspot/contacts"
@@ -224,3 +227,17 @@ def test_the_flag_decides_conflicts_of_a_sync(make_lab: Callable[..., Lab], poli
     city = "Natal" if policy == "local" else "Recife"
     assert lab.sandbox.hubspot.read("contacts", one)["city"] == city
     assert lab.sql("SELECT city FROM hubspot_contacts WHERE id = ?", one) == [(city,)]
+
+
+def test_what_is_read_for_another_s_sake_is_not_told_of(tmp_path: Path) -> None:
+    """Nobody would say that it has ended: its bar would stay on the screen."""
+    with rig(next(s for s in MAILCHIMP if s.resource == "members"), tmp_path) as lab:
+        lab.sync()
+        lab.sql("UPDATE mailchimp_members SET fname = 'Zoe'")
+        out, err = Stream(terminal=False), Stream(terminal=False)
+        words = ["sync", "mailchimp/members", "--direction", "push", "-o", "table"]
+        assert run(words, environ=lab.environ, stdin=Stream(), stdout=out, stderr=err) == 0
+        lines = err.getvalue().splitlines()
+        assert [line.partition(":")[0] for line in lines] == [
+            "mailchimp/members", "mailchimp/members (push)",
+        ]  # fmt: skip

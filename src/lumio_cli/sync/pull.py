@@ -22,6 +22,7 @@ from lumio_cli.errors import (
 )
 from lumio_cli.hub import runs, state
 from lumio_cli.hub.state import Checkpoint, ResourceState
+from lumio_cli.progress import NoProgress
 from lumio_cli.providers.base import Call, Kind, Property, Reply, Resource, Walk, Window
 from lumio_cli.sync.cursors import SEQ, later, order, time_of
 from lumio_cli.sync.fields import abilities_of, as_known, as_property, columns_of
@@ -36,6 +37,9 @@ class Pull:
     """Pulls one resource. `result` is filled as it goes, and says what went wrong with it."""
 
     def __init__(self, engine: Engine, job: Job, result: ResourceResult) -> None:
+        if result.hidden and not job.push:
+            # It is read for another's sake only: nobody asked to be told, and nobody says it ended.
+            engine = replace(engine, progress=NoProgress())
         self.engine = engine
         self.job = job
         self.result = result
