@@ -362,6 +362,18 @@ def test_an_undo_of_nothing_but_conflicts_says_so(lab: Lab) -> None:
     assert "nothing" not in done.err
 
 
+def test_what_is_undone_needs_no_undoing_by_another_run(lab: Lab) -> None:
+    one, two = ids(lab)[:2]
+    set_city(lab, one, "Natal")
+    lab.sql("DELETE FROM hubspot_contacts WHERE id = ?", two)
+    lab.sql("INSERT INTO hubspot_contacts (email) VALUES ('new@b.example')")
+    run_id = push(lab)
+    assert undo(lab, run_id).code == 0
+    again = undo(lab, run_id)
+    assert (again.code, again.document["status"]) == (0, "nothing")
+    assert reasons(again)[one] == "it is as it was before"
+
+
 def test_an_undo_that_was_refused_or_met_a_conflict_is_left_to_the_operator(lab: Lab) -> None:
     one, two = ids(lab)[:2]
     for record in (one, two):

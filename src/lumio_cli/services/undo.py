@@ -186,33 +186,50 @@ class _Reverse:
     def add(self, change: Changed, held: Held | None, policy: Policy) -> None:
         """The reverse of one change, or why there is none."""
         name = change.provider, change.resource
-        live = held is not None and not held.gone
+        live = held if held is not None and not held.gone else None
         able = self.abilities(*name)
         edit = outbox.find(self.db, *name, change.record) or outbox.find(
             self.db, *name, f"new-{self._key(change)}"
         )
         if edit is not None:
             self._waits(change, edit)
+        elif undone := self._undone(change, live):
+            self._leave(change, undone, open_=False)
         elif changes.later_push(self.db, *name, change.record, self.found.run_id):
             self._leave(change, "a later run has pushed to it")
         elif change.action == "delete":
-            if live:
-                self._leave(change, "it is there again", open_=False)
-            elif made := self._made_of(change):
-                self._made(change, made)
+            if made := self._made_of(change):
+                self._leave(change, f"it was made anew as {made}, which was deleted again")
             elif not able.create:
                 self._leave(change, f"lumio cannot create it at {change.provider}")
             else:
                 self._create(change)
-        elif held is None or not live:
-            self._leave(change, "it was deleted since", open_=change.action == "update")
+        elif live is None:
+            self._leave(change, "it was deleted since")
         elif change.action == "create":
             if able.delete:
-                self._delete(change, held, policy)
+                self._delete(change, live, policy)
             else:
                 self._leave(change, f"lumio cannot delete it at {change.provider}")
         else:
-            self._update(change, held, policy)
+            self._update(change, live, policy)
+
+    def _undone(self, change: Changed, live: Held | None) -> str:
+        """Why nothing of a change stands any longer, whoever took it back; empty if some does."""
+        if change.action == "create":
+            return "" if live else "it was deleted since"
+        if change.action == "delete":
+            if live:
+                return "it is there again"
+            made = self._made_of(change)
+            table = raw_table(change.provider, change.resource)
+            held = records.held(self.db, table, [made]).get(made) if made else None
+            return "" if held is None or held.gone else f"it was made anew since, as {made}"
+        if live is None:
+            return ""
+        now, columns = self._values(change, live), self.columns(change.provider, change.resource)
+        back = all(same(columns[n], value, change.fields[n][0]) for n, value in now.items())
+        return "it is as it was before" if back else ""
 
     def _waits(self, change: Changed, edit: Edit) -> None:
         """An edit of the record is in the outbox: one of this undo's goes on."""
@@ -241,10 +258,8 @@ class _Reverse:
         }
         if back:
             self._stage(change, "update", back, {name: now[name] for name in back})
-        elif moved:
-            self._leave(change, "it was changed since")
         else:
-            self._leave(change, "it is as it was before", open_=False)
+            self._leave(change, "it was changed since")
 
     def _delete(self, change: Changed, held: Held, policy: Policy) -> None:
         now = self._values(change, held)
@@ -279,14 +294,6 @@ class _Reverse:
             passed.add(made)
             made = anew[made]
         return made
-
-    def _made(self, change: Changed, made: str) -> None:
-        table = raw_table(change.provider, change.resource)
-        held = records.held(self.db, table, [made]).get(made)
-        if held is None or held.gone:
-            self._leave(change, f"it was made anew as {made}, which was deleted again")
-        else:
-            self._leave(change, f"it was made anew since, as {made}", open_=False)
 
     def _values(self, change: Changed, held: Held) -> Mapping[str, Any]:
         """What the hub holds of the fields that were pushed, as far as they can be written."""
