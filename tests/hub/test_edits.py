@@ -123,6 +123,12 @@ def test_a_number_in_a_text_column_is_text(hub: Hub, sql: Sql) -> None:
     assert edits(hub)[0].edits == {"email": "12345"}
 
 
+def test_what_a_json_function_gives_is_text_in_a_text_column(hub: Hub, sql: Sql) -> None:
+    sql("UPDATE acme_people SET email = json('{\"a\":1}') WHERE id = '1'")
+    sql("INSERT INTO acme_people (email) VALUES (json('null'))")
+    assert [edit.edits for edit in edits(hub)] == [{"email": '{"a":1}'}, {"email": "null"}]
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [

@@ -235,6 +235,25 @@ class TestViews:
         self.columns(hub, column)
         assert views.is_whole(hub.connection, "acme", "people")
 
+    def test_triggers_of_others_are_left_alone(self, hub: Hub) -> None:
+        column = ViewColumn("name", "name", "text")
+        self.columns(hub, column)
+        theirs = "CREATE TRIGGER audit INSTEAD OF UPDATE ON acme_people BEGIN SELECT 1; END"
+        hub.connection.execute(theirs)
+        assert views.is_whole(hub.connection, "acme", "people")
+        self.columns(hub, column, ViewColumn("age", "age", "integer"))
+        found = hub.connection.execute("SELECT sql FROM sqlite_schema WHERE name = 'audit'")
+        assert found.fetchone()[0] == theirs
+
+    def test_a_hub_of_an_older_lumio_gets_new_views(self, hub: Hub, tmp_path: Path) -> None:
+        self.columns(hub, ViewColumn("name", "name", "text"))
+        hub.connection.execute("DROP TRIGGER lumio_acme_people_delete")
+        hub.connection.execute("DROP TABLE lumio_named")
+        hub.connection.execute("DROP INDEX lumio_outbox_refers")
+        hub.connection.execute("PRAGMA user_version = 4")
+        with Hub.open(hub.path) as newer:
+            assert views.is_whole(newer.connection, "acme", "people")
+
     def test_more_columns_than_sqlite_has_are_cut(self, hub: Hub) -> None:
         many = [ViewColumn(f"c{n}", f"c{n}", "text") for n in range(2500)]
         assert len(self.columns(hub, *many)) == MAX_COLUMNS + 4

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lumio_cli.errors import HubError
+from lumio_cli.hub import views
 from lumio_cli.paths import make_private_dir
 
 APPLICATION_ID = 0x6C756D69  # "lumi": tells a hub from any other SQLite file
@@ -136,6 +137,8 @@ def _m005_names(db: sqlite3.Connection) -> None:
             WHERE instr(edits, '"new-')""",
     ):
         db.execute(statement)
+    # What their triggers do is part of what a hub is. A step that changes it makes them anew.
+    views.make_all(db)
 
 
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (

@@ -40,7 +40,8 @@ class Edit:
                   whether it was applied | conflict | failed: there is a dead letter
     version       grows with each edit, so that one made while it is sent is noticed
     key           the edit's name at the provider, with the version
-    conflict      `{"kind": "edit" | "changed" | "deleted", "fields": {column: theirs}}`
+    conflict      `{"kind": "edit" | "changed" | "deleted", "fields": {column: theirs}}`; of a new
+                  record that is an old one made anew, of which (see `sync.merge.revival`)
     attempt_rid   of a create in doubt: the hub's last row number when it was sent
     """
 
@@ -282,10 +283,13 @@ def referring(db: sqlite3.Connection, provider: str) -> Iterator[Edit]:
 def resolve_all(db: sqlite3.Connection, provider: str) -> None:
     """Let all of a provider's edits refer to other records by the provider's own ids, where it
     has named them by now."""
+    known = db.execute("SELECT 1 FROM lumio_named WHERE provider = ? LIMIT 1", [provider])
+    if known.fetchone() is None:
+        return
     for edit in referring(db, provider):
-        known = resolved(db, edit)
-        if known is not edit:
-            save(db, known)
+        named = resolved(db, edit)
+        if named is not edit:
+            save(db, named)
 
 
 def forget_names(db: sqlite3.Connection, before: str) -> None:

@@ -98,7 +98,8 @@ def _given(column: ViewColumn) -> str:
     new = f"NEW.{quote(column.name)}"
     if column.kind == "boolean":
         return f"{boolean(new)} ELSE {new} END"
-    return new if column.kind in _NUMBERS else f"CAST({new} AS TEXT)"
+    # Joined to nothing it is text alone: what came from a JSON function would become JSON again.
+    return new if column.kind in _NUMBERS else f"CAST({new} AS TEXT) || ''"
 
 
 class _Maker:

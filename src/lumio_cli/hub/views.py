@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn, quote, unique_columns, view_name
 from lumio_cli.hub.triggers import statements
 
+_OURS = "lumio!_%"
+"""What the names of our triggers look like."""
+
 
 def rebuild_view(
     db: sqlite3.Connection,
@@ -33,9 +36,7 @@ def rebuild_view(
     if stands and row is not None and tuple(row) == (spec, str(abilities)):
         return False
     if not stands:
-        db.execute(f"DROP VIEW IF EXISTS {quote(view_name(provider, resource))}")
-        for statement in made:
-            db.execute(statement)
+        _make(db, view_name(provider, resource), made)
     db.execute(
         "UPDATE lumio_resources SET columns = ?, abilities = ? WHERE provider = ? AND resource = ?",
         [spec, str(abilities), provider, resource],
@@ -51,10 +52,37 @@ def is_whole(db: sqlite3.Connection, provider: str, resource: str) -> bool:
     return not made or _stands(db, provider, resource, made)
 
 
+def make_all(db: sqlite3.Connection) -> None:
+    """Make all views as this lumio makes them. Belongs into a transaction."""
+    for row in db.execute("SELECT provider, resource FROM lumio_resources").fetchall():
+        provider, resource = str(row[0]), str(row[1])
+        columns = read_columns(db, provider, resource)
+        abilities = read_abilities(db, provider, resource)
+        if columns:
+            made = statements(provider, resource, columns, abilities)
+            _make(db, view_name(provider, resource), list(made))
+
+
+def _make(db: sqlite3.Connection, name: str, made: Sequence[str]) -> None:
+    """Make a view anew. Triggers that somebody else has put on it stay."""
+    others = [
+        str(row[0])
+        for row in db.execute(
+            "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?"
+            f" AND name NOT LIKE '{_OURS}' ESCAPE '!'",
+            [name],
+        ).fetchall()
+    ]
+    db.execute(f"DROP VIEW IF EXISTS {quote(name)}")
+    for statement in (*made, *others):
+        db.execute(statement)
+
+
 def _stands(db: sqlite3.Connection, provider: str, resource: str, made: Sequence[str]) -> bool:
-    name = view_name(provider, resource)
     found = db.execute(
-        "SELECT sql FROM sqlite_schema WHERE tbl_name = ? AND type IN ('view', 'trigger')", [name]
+        "SELECT sql FROM sqlite_schema WHERE tbl_name = ?"
+        f" AND (type = 'view' OR (type = 'trigger' AND name LIKE '{_OURS}' ESCAPE '!'))",
+        [view_name(provider, resource)],
     )
     return sorted(str(row[0]) for row in found) == sorted(made)
 

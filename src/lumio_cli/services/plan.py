@@ -184,6 +184,8 @@ def _by_record(changes: Iterable[RecordChange]) -> dict[tuple[str, ...], dict[st
     for change in changes:
         # As it is after a way through a file: what JSON does not tell apart is no difference.
         document = json.loads(json.dumps({**change.as_json(), "trace": change.trace}))
+        # Whether it may have been done already, the push finds out: it is the same change.
+        document.pop("in_doubt", None)
         document["fields"] = {f["name"]: [f["before"], f["after"]] for f in document["fields"]}
         found[change.direction, change.provider, change.resource, change.id] = document
     return found
