@@ -74,7 +74,7 @@ def test_an_html_error_page_is_judged_by_its_status() -> None:
 def test_a_page_that_is_no_json_does_not_say_that_something_is_gone() -> None:
     assert judge(Acme({}), reply(404, b'{"message": "no"}'), CLOCK).outcome is Outcome.GONE
     assert judge(Acme({}), reply(404, b""), CLOCK).outcome is Outcome.GONE
-    assert judge(Acme({}), reply(404, b"<html>"), CLOCK).outcome is Outcome.REJECTED
+    assert judge(Acme({}), reply(404, b"<html>"), CLOCK).outcome is Outcome.RETRY
 
 
 @pytest.mark.parametrize(

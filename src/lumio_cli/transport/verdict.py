@@ -85,7 +85,7 @@ def _by_status(reply: Reply) -> Outcome:
     outcome = outcome_of(reply.status)
     if outcome is Outcome.GONE and reply.body and not _is_json(reply):
         # A page of something between us and the provider: no word about any record.
-        return Outcome.REJECTED
+        return Outcome.RETRY
     return outcome
 
 

@@ -53,7 +53,8 @@ def receipt_of(change: Change, code: str, message: str, fields: Sequence[str] = 
     One that is to be deleted and is gone already is what was wanted.
     """
     kind = kind_of(code, fields)
-    if kind == "gone" and code.startswith(_REFERENCE) and any(map(_is_id, change.values.values())):
+    referring = any(map(_refers, change.values, change.values.values()))
+    if kind == "gone" and code.startswith(_REFERENCE) and referring:
         # Salesforce does not always say in which field the wrong reference is: the record itself
         # may well be there.
         kind = "validation"
@@ -63,8 +64,10 @@ def receipt_of(change: Change, code: str, message: str, fields: Sequence[str] = 
     return Receipt(change.trace, status, change.id, None, kind, f"{message} ({code})")
 
 
-def _is_id(value: str | None) -> bool:
-    return re.fullmatch(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?", value or "") is not None
+def _refers(column: str, value: str | None) -> bool:
+    """Whether a value may be the id of another record: so are columns of references called."""
+    named = column.lower().endswith(("_id", "__c"))
+    return named and re.fullmatch(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?", value or "") is not None
 
 
 def unsettled(change: Change, message: str) -> Receipt:
