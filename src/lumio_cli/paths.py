@@ -157,7 +157,10 @@ def make_private_dir(path: Path) -> Path:
     return path
 
 
-_STREAMS = (("/", "dev"), ("/", "proc"))
+def _is_stream(path: Path) -> bool:
+    """Whether it is a pipe or a device, or a name of a stream that is open."""
+    names = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
+    return str(path).startswith(names) or (path.exists() and not path.is_file())
 
 
 @contextmanager
@@ -168,8 +171,8 @@ def written_whole(path: Path, *, errors: str = "strict") -> Iterator[IO[str]]:
     Links are followed. What is no regular file (a pipe, a device), or stands for a stream that is
     open, is written to directly. `errors` as in `str.encode`. Raises OSError.
     """
-    if path.parts[:2] in _STREAMS or (path.exists() and not path.is_file()):
-        with path.open("w", encoding="utf-8", errors=errors, newline="") as file:
+    if _is_stream(path):
+        with path.open("a", encoding="utf-8", errors=errors, newline="") as file:
             yield file
         return
     try:

@@ -77,7 +77,9 @@ def test_a_quote_that_is_never_closed_is_told_with_its_line(tmp_path: Path) -> N
     assert "line 3 is not closed" in found[1].problem
 
 
-@pytest.mark.parametrize("quoted", ['"x\nc,"y"', '"x"y,"', f'"{"x" * 200_000}\nc,"y"'])
+@pytest.mark.parametrize(
+    "quoted", ['"x\nc,"y"', '"x"y,"', '"a"x,b"c"d"e,"multi', f'"{"x" * 200_000}\nc,"y"']
+)
 def test_nothing_is_sent_that_may_lie_inside_of_a_cell(tmp_path: Path, quoted: str) -> None:
     found = rows(tmp_path / "a.csv", f"to,text\na,1\nb,{quoted}\nc,1\nd,2\n")
     assert [(row.position, row.line) for row in found] == [(1, 2), (2, 3)]

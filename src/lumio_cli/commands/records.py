@@ -88,7 +88,7 @@ def revert(
 
     done = service(runtime_of(ctx), target, records or (), everything=everything, yes=yes)
     reverted(runtime_of(ctx).output, done)
-    return 3 if done.left else 0
+    return 3 if done.left or done.uncertain else 0
 
 
 @app.command("history")

@@ -92,6 +92,12 @@ def reverted(output: Output, done: Reverted) -> None:
             f" whether they arrived ({', '.join(done.left[:3])})",
             "edit them again, or wait for the next push to tell",
         )
+    if done.uncertain:
+        output.warn(
+            f"{len(done.uncertain)} were sent before, and the provider may have taken them"
+            f" ({', '.join(done.uncertain[:3])})",
+            "the next sync brings what it has",
+        )
 
 
 def changes(output: Output, found: dict[str, Any]) -> None:

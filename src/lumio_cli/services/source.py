@@ -194,7 +194,7 @@ class Source:
                 line = first[0]
                 # The reader starts afresh on the next line, which may lie inside of a cell: what a
                 # cell says would become rows.
-                whole = reader.line_num == begin and not line.count('"') % 2
+                whole = reader.line_num == begin and not self._ends_in_quotes(line)
                 problem = str(error) if whole else _UNCLOSED.format(begin)
                 yield begin, {}, problem, readable(line.rstrip("\r\n"))
                 if not whole:
@@ -212,6 +212,10 @@ class Source:
             else:
                 cells = zip(self.columns, row, strict=True)
                 yield reader.line_num, self._from_csv(cells), "", ""
+
+    def _ends_in_quotes(self, line: str) -> bool:
+        """Whether a line that is wrong, read as generously as can be, goes on on the next one."""
+        return len(list(csv.reader([line, "next"], delimiter=self.delimiter))) == 1
 
     def _json_rows(self, text: IO[str]) -> Iterator[_Read]:
         for number, line in enumerate(text, 1):

@@ -83,16 +83,18 @@ def delete(runtime: Runtime, target: str, records: Sequence[str], *, yes: bool) 
 
 @dataclass(slots=True)
 class Reverted:
-    """Ids of the records whose edits are dropped, and of those whose edits the provider may have:
-    a run is sending them, or their answer was lost, so that nobody can say whether they arrived.
+    """Ids of the records whose edits are dropped, and of those that are `left`: a run is sending
+    them, or they are to be looked for first. `uncertain` are dropped ones that were sent before:
+    the provider may have them all the same.
     """
 
     reverted: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+    uncertain: list[str] = field(default_factory=list)
 
     def as_json(self) -> Document:
         """For `--output json`."""
-        return {"reverted": self.reverted, "left": self.left}
+        return {"reverted": self.reverted, "left": self.left, "uncertain": self.uncertain}
 
 
 def revert(
@@ -142,11 +144,11 @@ def _revert_some(runtime: Runtime, place: Place, ids: Sequence[str]) -> Reverted
 def _drop(runtime: Runtime, db: sqlite3.Connection, edits: Sequence[Edit], done: Reverted) -> None:
     now = format_timestamp(runtime.clock.time())
     for edit in edits:
-        # What was sent and waits again got no answer: the provider may have it.
-        lost = edit.status == "pending" and edit.sent is not None
-        if lost or edit.status not in _SETTLED:
+        if edit.status not in _SETTLED or edit.attempt_rid is not None:
             done.left.append(edit.record)
             continue
+        if edit.sent is not None:
+            done.uncertain.append(edit.record)
         outbox.drop(db, edit.provider, edit.resource, edit.record)
         runs.resolve_push(db, edit.provider, edit.resource, [edit.record], "reverted", now)
         done.reverted.append(edit.record)
