@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sync.model import ResourceResult
 from model.depot import Shape
 from model.world import Fault, World
@@ -111,6 +112,77 @@ def test_what_the_adapter_cannot_put_into_words_fails_alone(
     ]
 
 
+def test_what_was_not_reached_when_the_provider_fell_silent_was_never_sent(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lumio_cli.errors import UnavailableError
+    from lumio_cli.providers.hubspot import HubSpot
+
+    def choosy(self: HubSpot, resource: Any, changes: Any, send: Any) -> Iterator[Any]:
+        if len(changes) > 1:
+            raise OverflowError("too much of it")
+        raise UnavailableError("gone for lunch")
+
+    monkeypatch.setattr(HubSpot, "write", choosy)
+    for number in range(5):
+        lab.sql("INSERT INTO hubspot_contacts (lastname) VALUES (?)", f"New {number}")
+    pushed(lab, TARGET, 5)
+    assert lab.sql("SELECT DISTINCT status, attempt_rid FROM lumio_outbox") == [("pending", None)]
+
+
+@pytest.mark.parametrize("action", ["UPDATE", "INSERT"])
+def test_an_answer_that_nobody_understands_is_not_about_the_values(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    """Such as that of a page that says that all is being maintained."""
+    provider = lab.sandbox.providers["hubspot"]
+    handle = provider.handle
+
+    def maintained(request: Request) -> Response:
+        if request.method == "GET" and "/properties/" in request.path:
+            return Response.of_json({"status": "maintenance"})
+        return handle(request)
+
+    monkeypatch.setattr(provider, "handle", maintained)
+    if action == "UPDATE":
+        lab.sql("UPDATE hubspot_contacts SET city = 'Natal'")
+    else:
+        lab.sql("INSERT INTO hubspot_contacts (lastname) VALUES ('New')")
+    push = ("sync", TARGET, "--direction", "push")
+    done = lab.lumio(*push, environ={"LUMIO_CACHE__ENABLED": "false"})
+    assert done.code != 0 and done.document["error"]["code"] == "bad_reply"
+    assert lab.sql("SELECT DISTINCT status FROM lumio_outbox") == [("pending",)]
+
+
+def test_a_page_of_something_in_between_leaves_the_edits_as_they_are(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = lab.sandbox.providers["hubspot"]
+    handle = provider.handle
+
+    def proxied(request: Request) -> Response:
+        if "/batch/update" in request.path:
+            return Response(404, {"Content-Type": "text/html"}, b"<html>no such page</html>")
+        return handle(request)
+
+    monkeypatch.setattr(provider, "handle", proxied)
+    lab.sql("UPDATE hubspot_contacts SET city = 'Natal'")
+    stingy = {"LUMIO_SYNC__MAX_WAIT": "0"}
+    done = lab.lumio("sync", TARGET, "--direction", "push", environ=stingy)
+    assert done.code == 5
+    assert lab.sql("SELECT DISTINCT status FROM lumio_outbox") == [("pending",)]
+
+
+def test_a_deletion_does_not_hang_on_what_was_edited_before(tmp_path: Path) -> None:
+    world = World(tmp_path, Shape())
+    world.server.create("provider", "people", {"name": "Ana"})
+    world.sync("pull", "ask")
+    world.sql("UPDATE depot_people SET team = 'new-0123456789abcdef', mail = 'x\ufffd'")
+    world.sql("DELETE FROM depot_people")
+    assert people(world.sync("push", "ask")).deleted == 1
+    world.close()
+
+
 # -- records that turn out to be gone
 
 
@@ -162,6 +234,34 @@ def test_what_is_sent_is_never_compared_with_pages_of_an_interrupted_walk(tmp_pa
     world.sync("both", "ask")
     assert world.server.live["teams"]["t100"]["fields"]["size"] == "2"
     assert world.sql("SELECT status FROM lumio_outbox") == [{"status": "conflict"}]
+    world.close()
+
+
+def test_an_update_of_a_record_that_nobody_has_ends(world: World) -> None:
+    """Neither the provider has it, nor the hub."""
+    world.sql("UPDATE depot_people SET age = 7 WHERE name = 'Bia'")
+    world.server.delete("provider", "people", "p101")
+    world.shell.execute("DELETE FROM lumio_raw_depot_people")
+    found = people(world.sync("push", "ask"))
+    assert (found.failed, found.status) == (2, "partial")
+    assert {r["kind"] for r in world.sql("SELECT kind FROM lumio_outbox")} == {"gone"}
+
+
+def test_a_record_found_again_is_deleted_as_it_was_then(tmp_path: Path) -> None:
+    """What a colleague changes after it was found is a conflict with its deletion."""
+    world = World(tmp_path, Shape())
+    world.server.create("provider", "teams", {"name": "Blue"})
+    world.sync("pull", "ask")
+    world.sql("INSERT INTO depot_teams (name) VALUES ('Red')")
+    world.sync("push", "ask", fault=Fault("lost"))
+    world.sql("DELETE FROM depot_teams WHERE name = 'Red'")
+    world.sync("both", "ask", fault=Fault("refused"))
+    world.server.change("provider", "teams", "t101", {"size": "5"})
+    world.sync("both", "ask")
+    assert "t101" in world.server.live["teams"]
+    assert world.sql("SELECT action, status FROM lumio_outbox") == [
+        {"action": "delete", "status": "conflict"}
+    ]
     world.close()
 
 

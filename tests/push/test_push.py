@@ -264,7 +264,7 @@ def test_a_reference_to_what_was_deleted_before_it_was_created_is_not_sent(lab: 
     assert (entry(done)["updated"], entry(done)["failed"]) == (1, 1)
     (failure,) = lab.lumio("failures", "list").document["failures"]
     assert failure["message"] == (
-        "city refers to new-0123456789abcdef, which was deleted here before it was created"
+        "city refers to new-0123456789abcdef, and no new record is called so any longer"
     )
     assert theirs(lab, one)["city"] != "new-0123456789abcdef"
 

@@ -97,7 +97,9 @@ class Outgoing:
         return chosen
 
     def _waits(self, db: sqlite3.Connection, edit: Edit) -> bool:
-        """Whether it refers to a record that is yet to be created."""
+        """Whether it refers to a record that is yet to be created. A deletion sends no values."""
+        if edit.action == "delete":
+            return False
         kinds = [resource.name for resource in self.provider.resources]
         return any(
             outbox.find(db, self.name[0], kind, local) is not None
@@ -115,9 +117,11 @@ class Outgoing:
         A record of ours that it refers to, for which it need not wait any longer, has got no id
         from the provider, and never will. And what was no text is not to become some other text.
         """
+        if edit.action == "delete":
+            return ""
         for name, value in edit.edits.items():
             if isinstance(value, str) and outbox.is_local(value):
-                return f"{name} refers to {value}, which was deleted here before it was created"
+                return f"{name} refers to {value}, and no new record is called so any longer"
             if isinstance(value, str) and "\ufffd" in value:
                 return f"{name} is not UTF-8 text (it holds U+FFFD): set it again"
         return ""
@@ -125,10 +129,6 @@ class Outgoing:
     def close_letters(self, db: sqlite3.Connection) -> None:
         """Close the dead letters of edits that somebody has taken back."""
         runs.resolve_taken_back(db, *self.name, self.store.now())
-
-    def resolve(self, db: sqlite3.Connection) -> None:
-        """Let edits that are left refer to what has been created by the provider's ids."""
-        outbox.resolve_all(db, self.name[0])
 
     def waiting(self, db: sqlite3.Connection) -> int:
         """Edits that could not be sent, since they refer to records that are not created yet."""

@@ -17,6 +17,7 @@ from lumio_cli.errors import (
     RejectedError,
     UnavailableError,
 )
+from lumio_cli.hub import outbox
 from lumio_cli.hub.outbox import Action, Edit
 from lumio_cli.providers.base import Call, Reply, Resource
 from lumio_cli.providers.writing import Change, Receipt, Writing
@@ -137,7 +138,6 @@ class Push:
         counts = {} if preview else self._call(self._out.count)
         if not preview:
             result.conflicts = counts.get("conflict", 0)
-            self._call(self._out.resolve)
         if given_up := self._given_up + self.look.given_up:
             result.warnings.append(pending.gives_way(given_up))
         waiting = 0 if preview else self._call(self._out.waiting)
@@ -178,6 +178,10 @@ class Push:
         engine.progress.finish(self.job.target, result.as_json())
         self._call(lambda db: engine.store.finish_resource(db, result))
         self.done = True
+
+    def resolve(self) -> None:
+        """Let the edits that are left refer to what was created by the provider's ids."""
+        self._call(lambda db: outbox.resolve_all(db, self.job.provider))
 
     def fail(self, error: LumioError) -> None:
         """Do not push at all: what this resource hangs on has failed with `error`."""
@@ -222,16 +226,26 @@ class Push:
                 # Where the hub cannot take that, what is still open stays as it is: being sent.
                 self._settle(arrived)
                 arrived = []
-        if told.puzzled and len(batch) > 1:
-            # It is about one of them, most likely.
+        if told.puzzled and len(waiting) > 1:
             self._settle(arrived)
-            for edit in waiting.values():
-                self._send_batch([edit], size)
+            self._send_halves(list(waiting.values()), size)
             return
         arrived += [(edit, _unanswered(edit, told)) for edit in waiting.values()]
         self._settle(arrived)
         if told.error is not None and not told.refused:
             raise told.error
+
+    def _send_halves(self, edits: Sequence[Edit], size: int) -> None:
+        """Send what holds an edit that cannot be put into words, until that stands alone."""
+        middle = len(edits) // 2
+        try:
+            self._send_batch(edits[:middle], size)
+        except LumioError as error:
+            self._settle(
+                [(e, Receipt(e.trace, "retry", message=str(error))) for e in edits[middle:]]
+            )
+            raise
+        self._send_batch(edits[middle:], size)
 
     def _settle(self, pairs: Sequence[tuple[Edit, Receipt]]) -> None:
         if not pairs:
@@ -266,7 +280,7 @@ class _Told:
     """What the provider's module tells of one batch, receipt by receipt.
 
     error    why it ended early
-    puzzled  it could not put the changes into words, and nothing was sent that changes anything
+    clean    nothing was sent so far that changes anything
     """
 
     def __init__(self, provider: Writing, target: str, send: Callable[[Call], Reply]) -> None:
@@ -275,7 +289,7 @@ class _Told:
         self._to = send
         self._receipts: Iterator[Receipt] | None = None
         self.error: LumioError | None = None
-        self._clean = True
+        self.clean = True
 
     def next(
         self, resource: Resource, changes: Sequence[Change], waiting: dict[str, Edit]
@@ -292,16 +306,15 @@ class _Told:
             return None
 
     def _send(self, call: Call) -> Reply:
-        self._clean = self._clean and call.method == "GET"
-        try:
-            return self._to(call)
-        except BadReplyError:
-            self._clean = False
-            raise
+        self.clean = self.clean and call.method == "GET"
+        return self._to(call)
 
     @property
     def puzzled(self) -> bool:
-        return self._clean and isinstance(self.error, BadReplyError)
+        """Whether it could not put a value into words. Answers are not of this kind: what is wrong
+        with them is another error."""
+        cause = None if self.error is None else self.error.__cause__
+        return self.clean and isinstance(cause, ArithmeticError | RecursionError)
 
     @property
     def refused(self) -> bool:
@@ -320,7 +333,8 @@ def _unanswered(edit: Edit, told: _Told) -> Receipt:
     if told.refused:
         why = f"lumio cannot write its values: {error.__cause__}" if told.puzzled else error.message
         return Receipt(edit.trace, "failed", kind="validation", message=why)
-    in_doubt = error.code == OUTCOME_UNKNOWN or isinstance(error, BadReplyError)
+    unread = isinstance(error, BadReplyError) and not told.clean
+    in_doubt = error.code == OUTCOME_UNKNOWN or unread
     return Receipt(edit.trace, "unknown" if in_doubt else "retry", message=error.message)
 
 
@@ -341,3 +355,5 @@ def push_all(pushes: Sequence[Push]) -> None:
         push.send("delete")
     for push in pushes:
         push.finish()
+    if any(push.result.created for push in ready):
+        ready[0].resolve()

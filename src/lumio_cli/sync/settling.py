@@ -237,9 +237,12 @@ class Settling:
             )
             settled.again = settled.again or receipt.message or "the provider did not take it"
         elif receipt.kind == "gone" and edit.action == "update":
-            settled.met += 1
-            settled.given_up += self._found_gone(db, current)
-            return
+            if self._found_gone(db, current, settled):
+                return
+            current = replace(current, status="failed", sent=None, kind="gone")
+            current = replace(current, message=receipt.message)
+            settled.failed += 1
+            self._bury(db, current, receipt)
         elif new and current.attempt_rid is not None:
             # It is refused now; but what was sent before, and got no answer, may be there.
             current = replace(
@@ -263,19 +266,24 @@ class Settling:
             self._bury(db, current, receipt)
         outbox.save(db, current)
 
-    def _found_gone(self, db: sqlite3.Connection, edit: Edit) -> int:
+    def _found_gone(self, db: sqlite3.Connection, edit: Edit, settled: Settled) -> bool:
         """The provider has deleted the record: the edit meets that as if a pull had told it. What
-        comes of it may still be sent by this run. Returns how many edits were given up."""
+        comes of it may still be sent by this run. False if the hub knows no such record."""
+        if edit.record not in records.held(db, self.table, [edit.record]):
+            return False
         self.store.delete(db, *self.name, [edit.record])
         outbox.save(db, replace(edit, status="pending", run_id=None))
-        return pending.reconcile(
+        done = pending.reconcile(
             db,
             *self.name,
             self.policy,
             run_id=self.store.run_id,
             now=self.store.now(),
             only=[edit.record],
-        ).given_up
+        )
+        settled.met += 1
+        settled.given_up += done.given_up
+        return True
 
     def _bury(self, db: sqlite3.Connection, edit: Edit, receipt: Receipt) -> None:
         payload = {"action": edit.action, "edits": dict(edit.edits), "base": dict(edit.base)}
@@ -319,8 +327,9 @@ class Settling:
         self._flush(db)
 
     def _adopted(self, db: sqlite3.Connection, edit: Edit, record: str, columns: Columns) -> None:
+        payload = records.payload_of(db, self.table, record) or "{}"
         if edit.action == "delete":
-            # It was created, and its creator wants it no longer.
+            # It was created, and its creator wants it no longer as it is now.
             self._note(edit, record, {n: (None, v) for n, v in edit.edits.items()}, "create")
             outbox.drop(db, *self.name, edit.record)
             outbox.give_name(db, self.name[0], edit.record, record, self.store.now())
@@ -328,7 +337,7 @@ class Settling:
                 edit,
                 record=record,
                 edits={},
-                base={},
+                base=values_of(db, [c for c in columns.values() if not c.read_only], payload),
                 sent=None,
                 status="pending",
                 attempt_rid=None,
@@ -340,7 +349,6 @@ class Settling:
         if sent != edit.edits:
             # It was edited while it was in doubt.
             edit = replace(edit, edits=sent, version=edit.version - 1)
-        payload = records.payload_of(db, self.table, record) or "{}"
         self._adopt(db, edit, record, columns, _shown(db, edit, payload, columns))
         runs.resolve_push(db, *self.name, [edit.record], "sent", self.store.now())
 

@@ -54,6 +54,7 @@ class Store:
         self.clock = clock
         self._told: dict[tuple[str, str], float] = {}
         self._failing: dict[tuple[str, str], bool] = {}
+        self._resolved: set[str] = set()
         self._columns: dict[tuple[str, str], Sequence[ViewColumn]] = {}
 
     def now(self) -> str:
@@ -80,7 +81,9 @@ class Store:
         if abilities != READ_ONLY:
             rid = records.last_rid(db, raw_table(provider, resource))
             outbox.recover(db, provider, resource, rid)
-            outbox.resolve_all(db, provider)
+            if provider not in self._resolved:
+                self._resolved.add(provider)
+                outbox.resolve_all(db, provider)
         return state.read_state(db, provider, resource)
 
     def describe(
