@@ -234,9 +234,10 @@ class Ledger:
         return "newest" in between and of == "people" and newest
 
     def _came_back(self, of: str, column: str, log: list[Wrote], seen: int) -> bool:
-        """Whether the provider's last value is what the hub knew already: no change of anything."""
-        known = [w for w in log if w.at <= seen]
+        """Whether the provider's last value is what the hub knew already, or had written itself:
+        no change of anything."""
         last = [w for w in log if w.side == "provider"][-1]
+        known = [w for w in log if w.at <= seen or (w.side == "hub" and w.at < last.at)]
         return bool(known) and self._same(of, column, known[-1].value, last.value)
 
     def _looks_like_ours(self, theirs: Wrote) -> bool:
