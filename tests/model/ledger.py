@@ -237,8 +237,9 @@ class Ledger:
         """Whether the provider's last value is what the hub knew already, or had written itself:
         no change of anything."""
         last = [w for w in log if w.side == "provider"][-1]
-        known = [w for w in log if w.at <= seen or (w.side == "hub" and w.at < last.at)]
-        return bool(known) and self._same(of, column, known[-1].value, last.value)
+        ours = [w for w in log if w.side == "hub" and seen < w.at < last.at]
+        known = [w for w in log if w.at <= seen][-1:] + ours[-1:]
+        return any(self._same(of, column, w.value, last.value) for w in known)
 
     def _looks_like_ours(self, theirs: Wrote) -> bool:
         """Whether the provider came by itself to the very value that the hub had sent without an
