@@ -110,10 +110,9 @@ class Ledger:
         if theirs and final.side == "hub":
             lost, past = theirs[-1], [w for w in mine if w.at < final.at]
             overwritten = not self._same(of, column, final.value, lost.value)
-            # Edits that are folded into one are made on what the first of them was made on.
-            before = [w.at for w in log if w.side == "hub" and w.at < final.at]
-            folded = [w for w in past if w.at > (before[-1] if before else 0)] or past[-1:]
-            if any(self._came_back(of, column, log, w.seen) for w in folded):
+            if any(
+                self._came_back(of, column, log, w.seen) for w in self._folded(log, past, final)
+            ):
                 overwritten = False
             if self._looks_like_ours(lost):
                 overwritten = False
@@ -139,9 +138,7 @@ class Ledger:
                 and w.at > mine[-1].seen
                 and w.name
                 and not self._looks_like_ours(w)
-                and not self._came_back(
-                    of, w.name, [x for x in log if x.name == w.name], mine[-1].seen
-                )
+                and not self._is_back(of, name, w.name, mine[-1], deleted[-1])
             ]
             if unseen and not self._entitled(unseen[-1], mine, deleted[-1], of, name):
                 return [f"{of} {name}: deleted, although the provider had changed it"]
@@ -232,6 +229,20 @@ class Ledger:
         edits += self.whole.get((of, name), [])
         newest = any(lost.at < w.at < final.at for w in edits)
         return "newest" in between and of == "people" and newest
+
+    def _is_back(self, of: str, name: str, column: str, deletion: HubWrite, final: Wrote) -> bool:
+        """Whether the provider's last value is what the hub's deletion, or an edit that became
+        one with it, was made on."""
+        log = [w for w in self._log(of, name) if w.name == column]
+        edits = [w for w in self.fields.get((of, name, column), []) if w.at < deletion.at]
+        made = [deletion, *self._folded(log, edits, final)]
+        return any(self._came_back(of, column, log, w.seen) for w in made)
+
+    @staticmethod
+    def _folded(log: list[Wrote], past: list[HubWrite], final: Wrote) -> list[HubWrite]:
+        """Edits that became one, which is made on what the first of them was made on."""
+        before = [w.at for w in log if w.side == "hub" and w.at < final.at]
+        return [w for w in past if w.at > (before[-1] if before else 0)] or past[-1:]
 
     def _came_back(self, of: str, column: str, log: list[Wrote], seen: int) -> bool:
         """Whether the provider's last value is what the hub knew already, or had written itself:
