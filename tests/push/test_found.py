@@ -66,6 +66,20 @@ def test_an_edit_taken_back_after_it_got_no_answer_is_taken_back_there(world: Wo
     assert world.sql("SELECT * FROM lumio_outbox") == []
 
 
+def test_an_edit_taken_back_is_sent_though_the_hub_has_not_heard_of_the_first_one(
+    world: World,
+) -> None:
+    """The provider took it, said nothing, and lists it late."""
+    world.sql("UPDATE depot_people SET age = 7 WHERE name = 'Ana'")
+    world.sync("push", "ask", fault=Fault("lost", at=1))
+    world.sql("UPDATE depot_people SET age = NULL WHERE name = 'Ana'")
+    (ana,) = (r for r in world.server.live["people"].values() if r["name"] == "Ana")
+    ana["listed"] = world.clock.time() + 60.0
+    world.sync("push", "ask")
+    assert ana["fields"]["age"] == ""
+    assert world.sql("SELECT * FROM lumio_outbox") == []
+
+
 def test_a_new_record_deleted_while_it_is_refused_is_forgotten(world: World) -> None:
     def delete() -> None:
         world.sql("DELETE FROM depot_people WHERE name = 'Bia'")

@@ -91,7 +91,7 @@ def _edited(
     for column in known:
         name = column.name
         mine, their = edits[name], now[name]
-        if same(column, mine, their):
+        if same(column, mine, their) and not _may_be_another(edit, column, mine):
             del edits[name]
             base.pop(name, None)
         elif _is_ours(edit, column, their):
@@ -194,6 +194,13 @@ def _is_ours(edit: Edit, column: ViewColumn, their: Any) -> bool:
     """Whether the provider has what we sent, although it never said so."""
     sent = edit.sent or {}
     return column.name in sent and same(column, sent[column.name], their)
+
+
+def _may_be_another(edit: Edit, column: ViewColumn, mine: Any) -> bool:
+    """Whether the provider may have another value by now, since one was sent and got no answer: the
+    hub may be yet to hear of it."""
+    sent = edit.sent or {}
+    return column.name in sent and not same(column, sent[column.name], mine)
 
 
 def _winner(policy: Policy, edit: Edit, theirs: Held) -> Policy:
