@@ -75,3 +75,27 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
         lab = Lab(tmp_path / "home", sandbox, extra=dict(LIFTED))
         assert lab.lumio("sync", TARGET).code == 0
         yield lab
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    """Writes a file and gives its path."""
+
+    def make(data: str | bytes, name: str = "in.csv") -> str:
+        if isinstance(data, str):
+            data = data.encode("utf-8", "surrogateescape")
+        (tmp_path / name).write_bytes(data)
+        return str(tmp_path / name)
+
+    return make
+
+
+def counts(done: Done) -> tuple[int, int, int, int]:
+    """Rows of an import that were created, updated, unchanged and rejected."""
+    found = done.json
+    return found["created"], found["updated"], found["unchanged"], found["rejected"]
+
+
+def reasons(done: Done) -> dict[int, str]:
+    """By line, why rows of an import were rejected."""
+    return {row["line"]: row["reason"] for row in done.json["rows"] if row["reason"]}

@@ -10,30 +10,9 @@ from typing import Any
 
 import pytest
 
-from support.cli import Done
 from support.lab import Lab
 
-from .conftest import Hub, pulled
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Any:
-    """Writes a file and gives its path."""
-
-    def make(text: str, name: str = "in.csv") -> str:
-        (tmp_path / name).write_bytes(text.encode("utf-8", "surrogateescape"))
-        return str(tmp_path / name)
-
-    return make
-
-
-def counts(done: Done) -> tuple[int, int, int, int]:
-    found = done.json
-    return found["created"], found["updated"], found["unchanged"], found["rejected"]
-
-
-def reasons(done: Done) -> dict[int, str]:
-    return {row["line"]: row["reason"] for row in done.json["rows"] if row["reason"]}
+from .conftest import Hub, counts, pulled, reasons
 
 
 def test_rows_are_matched_by_id(hub: Hub, write: Any) -> None:

@@ -9,29 +9,8 @@ from typing import Any
 import pytest
 
 from lumio_cli.hub.columns import ViewColumn
-from support.cli import Done
 
-from .conftest import Hub
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Any:
-    """Writes a file and gives its path."""
-
-    def make(data: str | bytes, name: str = "in.csv") -> str:
-        (tmp_path / name).write_bytes(data if isinstance(data, bytes) else data.encode())
-        return str(tmp_path / name)
-
-    return make
-
-
-def counts(done: Done) -> tuple[int, int, int, int]:
-    found = done.json
-    return found["created"], found["updated"], found["unchanged"], found["rejected"]
-
-
-def reasons(done: Done) -> dict[int, str]:
-    return {row["line"]: row["reason"] for row in done.json["rows"] if row["reason"]}
+from .conftest import Hub, counts, reasons
 
 
 def city(hub: Hub, record: str) -> Any:

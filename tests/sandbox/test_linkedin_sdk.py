@@ -26,13 +26,13 @@ from lumio_cli.providers.base import Send
 from lumio_cli.providers.messages import Message
 from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.sandbox import Sandbox
-from lumio_cli.sandbox.http import Request, Response
+from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.linkedin import LinkedIn
 from lumio_cli.sandbox.linkedin.data import FIRST_ORGANIZATION
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 from providers.linkedin_subjects import SUBJECTS
-from support.conformance import Rig
-from support.trials import Hands
+
+from .both import adapter, hearing
 
 VERSION = "202607"
 PAGE = f"urn:li:organization:{FIRST_ORGANIZATION}"
@@ -303,24 +303,13 @@ class Lumio:
 
 @pytest.fixture
 def lumio(sandbox: Sandbox, tmp_path: Path) -> Iterator[Lumio]:
-    lab = Rig(tmp_path, sandbox, subject=SUBJECTS[0], clock=Hands())
-    lab.lift_quotas()
-    with lab.runtime() as runtime:
-        provider: Any = runtime.provider("linkedin")
-        yield Lumio(provider, runtime.session(provider).send)
+    with adapter(sandbox, SUBJECTS[0], tmp_path) as (provider, send):
+        yield Lumio(provider, send)
 
 
 @pytest.fixture
-def heard(account: LinkedIn) -> list[Request]:
-    """What the look-alike is asked from now on: its own books have no bodies."""
-    handle, seen = account.handle, []
-
-    def listen(request: Request) -> Response:
-        seen.append(request)
-        return handle(request)
-
-    account.handle = listen  # type: ignore[method-assign]
-    return seen
+def heard(sandbox: Sandbox) -> list[Request]:
+    return hearing(sandbox, "linkedin")
 
 
 def told(request: Request) -> tuple[Any, ...]:

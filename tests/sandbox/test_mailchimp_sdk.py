@@ -23,10 +23,10 @@ from lumio_cli.providers.base import Call, Reply, Send
 from lumio_cli.providers.messages import Message
 from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.sandbox import Sandbox
-from lumio_cli.sandbox.http import Request, Response
+from lumio_cli.sandbox.http import Request
 from providers.mailchimp_subjects import MEMBERS
-from support.conformance import Rig
-from support.trials import Hands
+
+from .both import adapter, hearing
 
 marketing = pytest.importorskip("mailchimp_marketing")
 
@@ -152,11 +152,7 @@ class _Nothing:
 
 @pytest.fixture
 def lumio(sandbox: Sandbox, tmp_path: Path) -> Iterator[Lumio]:
-    lab = Rig(tmp_path, sandbox, subject=MEMBERS, clock=Hands())
-    lab.lift_quotas()
-    with lab.runtime() as runtime:
-        provider: Any = runtime.provider("mailchimp")
-        send = runtime.session(provider).send
+    with adapter(sandbox, MEMBERS, tmp_path) as (provider, send):
 
         def at_once(call: Call) -> Reply:
             return send(replace(call, delay=0.0))
@@ -166,16 +162,7 @@ def lumio(sandbox: Sandbox, tmp_path: Path) -> Iterator[Lumio]:
 
 @pytest.fixture
 def heard(sandbox: Sandbox) -> list[Request]:
-    """What the look-alike is asked from now on: its own books have no bodies."""
-    account, seen = sandbox.providers["mailchimp"], []
-    handle = account.handle
-
-    def listen(request: Request) -> Response:
-        seen.append(request)
-        return handle(request)
-
-    account.handle = listen  # type: ignore[method-assign]
-    return seen
+    return hearing(sandbox, "mailchimp")
 
 
 def written(heard: list[Request]) -> list[tuple[str, str, Any]]:

@@ -17,10 +17,10 @@ import pytest
 
 from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.sandbox import Sandbox
-from lumio_cli.sandbox.http import Request, Response
+from lumio_cli.sandbox.http import Request
 from providers.pipedrive_subjects import SUBJECTS, account
-from support.conformance import Rig
-from support.trials import Hands
+
+from .both import adapter, hearing
 
 client = pytest.importorskip("pypipedrive.api.api")
 exceptions = pytest.importorskip("pypipedrive.api.exceptions")
@@ -118,26 +118,13 @@ CHANGED: dict[str, Body] = {
 
 @pytest.fixture
 def heard(sandbox: Sandbox) -> list[Request]:
-    """What the look-alike is asked from now on: its own books have no bodies."""
-    company, seen = sandbox.providers["pipedrive"], []
-    handle = company.handle
-
-    def listen(request: Request) -> Response:
-        seen.append(request)
-        return handle(request)
-
-    company.handle = listen  # type: ignore[method-assign]
-    return seen
+    return hearing(sandbox, "pipedrive")
 
 
 @pytest.fixture
 def write(sandbox: Sandbox, tmp_path: Path) -> Iterator[Write]:
     """lumio's adapter, with its whole transport, at the same company."""
-    lab = Rig(tmp_path, sandbox, subject=SUBJECTS[0], clock=Hands())
-    lab.lift_quotas()
-    with lab.runtime() as runtime:
-        provider: Any = runtime.provider("pipedrive")
-        send = runtime.session(provider).send
+    with adapter(sandbox, SUBJECTS[0], tmp_path) as (provider, send):
         yield lambda kind, *changes: list(provider.write(provider.resource(kind), changes, send))
 
 

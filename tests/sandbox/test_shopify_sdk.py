@@ -17,11 +17,11 @@ from graphql import FieldNode, OperationDefinitionNode, parse, value_from_ast_un
 
 from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.sandbox import Sandbox
-from lumio_cli.sandbox.http import Request, Response
+from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.shopify.provider import SCOPES
 from providers.shopify_subjects import SUBJECTS
-from support.conformance import Rig
-from support.trials import Hands
+
+from .both import adapter, hearing
 
 shopify = pytest.importorskip("shopify")
 
@@ -149,26 +149,13 @@ LEVELS = """{ locations(first: 1) { nodes { id inventoryLevels(first: 3) { nodes
 
 @pytest.fixture
 def heard(sandbox: Sandbox) -> list[Request]:
-    """What the look-alike is asked from now on: its own books have no bodies."""
-    account, seen = sandbox.providers["shopify"], []
-    handle = account.handle
-
-    def listen(request: Request) -> Response:
-        seen.append(request)
-        return handle(request)
-
-    account.handle = listen  # type: ignore[method-assign]
-    return seen
+    return hearing(sandbox, "shopify")
 
 
 @pytest.fixture
 def write(sandbox: Sandbox, tmp_path: Path) -> Iterator[Write]:
     """lumio's adapter, with its whole transport, at the same shop."""
-    lab = Rig(tmp_path, sandbox, subject=SUBJECTS[0], clock=Hands())
-    lab.lift_quotas()
-    with lab.runtime() as runtime:
-        provider: Any = runtime.provider("shopify")
-        send = runtime.session(provider).send
+    with adapter(sandbox, SUBJECTS[0], tmp_path) as (provider, send):
         yield lambda kind, *changes: list(provider.write(provider.resource(kind), changes, send))
 
 
