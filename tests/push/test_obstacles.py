@@ -265,6 +265,30 @@ def test_a_record_found_again_is_deleted_as_it_was_then(tmp_path: Path) -> None:
     world.close()
 
 
+def test_what_is_sent_is_never_compared_with_the_window_of_an_interrupted_walk(
+    tmp_path: Path,
+) -> None:
+    """It ended when the killed run began it."""
+    world = World(tmp_path, Shape())
+    for number in range(5):
+        world.server.create("provider", "people", {"name": f"P{number}", "age": "1"})
+    world.sync("pull", "ask")
+    world.clock.advance(100.0)
+    for record in list(world.server.live["people"]):
+        world.server.change("provider", "people", record, {"mail": "a@x.example"})
+    world.sync("pull", "ask", fault=Fault("killed after", at=2, write=False))
+    assert world.sql("SELECT kind, pages FROM lumio_checkpoints") == [
+        {"kind": "changes", "pages": 1}
+    ]
+    world.clock.advance(100.0)
+    world.server.change("provider", "people", "p100", {"age": "2"})
+    world.sql("UPDATE depot_people SET age = 3 WHERE id = 'p100'")
+    world.sync("both", "ask")
+    assert world.server.live["people"]["p100"]["fields"]["age"] == "2"
+    assert world.sql("SELECT status FROM lumio_outbox") == [{"status": "conflict"}]
+    world.close()
+
+
 # -- names
 
 

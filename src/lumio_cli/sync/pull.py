@@ -136,7 +136,7 @@ class Pull:
             if unfinished and self.resource.cursor is not None:
                 # The walk began in an earlier run: what changed since its beginning comes now.
                 self._changes()
-        else:
+        elif self._changes():
             self._changes()
 
     def _full(self, unfinished: list[Checkpoint]) -> None:
@@ -162,13 +162,17 @@ class Pull:
         except (UnavailableError, RejectedError):
             return None
 
-    def _changes(self) -> None:
+    def _changes(self) -> bool:
+        """Whether the walk had been interrupted: its window ended when it began, and what has
+        changed since is yet to come."""
         self.engine.progress.start(self.job.target, None, detail="changes")
         describe = self._refresh_properties if self.resource.cursor else None
-        walkers = self._walk("changes", self._unfinished("changes"), on_first_rows=describe)
+        unfinished = self._unfinished("changes")
+        walkers = self._walk("changes", unfinished, on_first_rows=describe)
         self._finish("changes", walkers)
         if "tombstones" in self.resource.deletes and self._tombstones_due():
             self._tombstones()
+        return bool(unfinished)
 
     def _tombstones(self) -> None:
         walkers = self._walk("tombstones", self._unfinished("tombstones"))
