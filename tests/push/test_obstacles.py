@@ -247,6 +247,24 @@ def test_an_update_of_a_record_that_nobody_has_ends(world: World) -> None:
     assert {r["kind"] for r in world.sql("SELECT kind FROM lumio_outbox")} == {"gone"}
 
 
+def test_a_new_record_deleted_while_it_is_sent_is_deleted_as_it_was_sent(tmp_path: Path) -> None:
+    """Not as it was edited in between, which nobody but the hub has ever seen."""
+    world = World(tmp_path, Shape())
+    world.sync("pull", "ask")
+    world.sql("INSERT INTO depot_teams (name) VALUES ('Red')")
+
+    def edit_and_delete() -> None:
+        world.sql("UPDATE depot_teams SET size = 5")
+        world.sql("DELETE FROM depot_teams")
+
+    world.sync("push", "ask", fault=Fault("edit", edit=edit_and_delete))
+    world.server.change("provider", "teams", "t100", {"size": "5"})
+    world.sync("both", "ask")
+    assert "t100" in world.server.live["teams"]
+    assert world.sql("SELECT status FROM lumio_outbox") == [{"status": "conflict"}]
+    world.close()
+
+
 def test_a_record_found_again_is_deleted_as_it_was_then(tmp_path: Path) -> None:
     """What a colleague changes after it was found is a conflict with its deletion."""
     world = World(tmp_path, Shape())

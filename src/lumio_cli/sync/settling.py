@@ -104,7 +104,7 @@ class Settling:
         put(record, self.resource.key, receipt.id)
         record = self._with(record, edit, receipt, columns)
         self._store(record)
-        self._adopt(db, edit, receipt.id, columns, _shown(db, edit, json.dumps(record), columns))
+        self._adopt(db, edit, receipt.id, columns, json.dumps(record))
 
     def _adopt(
         self,
@@ -112,10 +112,11 @@ class Settling:
         edit: Edit,
         record: str,
         columns: Columns,
-        now: Mapping[str, Any],
+        payload: str,
     ) -> None:
-        """An edit has created this record, which has these values now; what was edited since is an
+        """An edit has created this record, which has this payload now; what was edited since is an
         edit of that."""
+        now = _shown(db, edit, payload, columns)
         fields: dict[str, tuple[Any, Any]] = {}
         if about(edit) != edit.record:
             fields["id"] = about(edit), record
@@ -126,7 +127,10 @@ class Settling:
         outbox.drop(db, *self.name, edit.record)
         if current is None or current.version == edit.version:
             return
-        self._rebase(db, replace(current, record=record), edit, columns)
+        if current.action == "delete":
+            outbox.save(db, _deletion(db, current, record, payload, columns))
+        else:
+            self._rebase(db, replace(current, record=record), edit, columns)
 
     def _updated(
         self,
@@ -333,23 +337,13 @@ class Settling:
             self._note(edit, record, {n: (None, v) for n, v in edit.edits.items()}, "create")
             outbox.drop(db, *self.name, edit.record)
             outbox.give_name(db, self.name[0], edit.record, record, self.store.now())
-            gone = replace(
-                edit,
-                record=record,
-                edits={},
-                base=values_of(db, [c for c in columns.values() if not c.read_only], payload),
-                sent=None,
-                status="pending",
-                attempt_rid=None,
-                conflict=None,
-            )
-            outbox.save(db, gone)
+            outbox.save(db, _deletion(db, edit, record, payload, columns))
             return
         sent = dict(sent_values(edit))
         if sent != edit.edits:
             # It was edited while it was in doubt.
             edit = replace(edit, edits=sent, version=edit.version - 1)
-        self._adopt(db, edit, record, columns, _shown(db, edit, payload, columns))
+        self._adopt(db, edit, record, columns, payload)
         runs.resolve_push(db, *self.name, [edit.record], "sent", self.store.now())
 
     # -- small things
@@ -404,6 +398,25 @@ class Settling:
             edit.edited_at,
         )
         self._noted.append(changed)
+
+
+def _deletion(
+    db: sqlite3.Connection, edit: Edit, record: str, payload: str, columns: Columns
+) -> Edit:
+    """The deletion of a record that was new, and is there by now: made on what it is there. What
+    else was edited of it was never sent."""
+    return replace(
+        edit,
+        record=record,
+        edits={},
+        base=values_of(db, [c for c in columns.values() if not c.read_only], payload),
+        status="pending",
+        sent=None,
+        attempt_rid=None,
+        conflict=None,
+        kind=None,
+        message=None,
+    )
 
 
 def _shown(db: sqlite3.Connection, edit: Edit, payload: str, columns: Columns) -> Mapping[str, Any]:
