@@ -46,9 +46,7 @@ def rebuild_view(
 
 def is_whole(db: sqlite3.Connection, provider: str, resource: str) -> bool:
     """Whether the view and its triggers are as this lumio makes them."""
-    columns = read_columns(db, provider, resource)
-    abilities = read_abilities(db, provider, resource)
-    made = list(statements(provider, resource, columns, abilities)) if columns else []
+    made = _stored(db, provider, resource)
     return not made or _stands(db, provider, resource, made)
 
 
@@ -56,11 +54,15 @@ def make_all(db: sqlite3.Connection) -> None:
     """Make all views as this lumio makes them. Belongs into a transaction."""
     for row in db.execute("SELECT provider, resource FROM lumio_resources").fetchall():
         provider, resource = str(row[0]), str(row[1])
-        columns = read_columns(db, provider, resource)
-        abilities = read_abilities(db, provider, resource)
-        if columns:
-            made = statements(provider, resource, columns, abilities)
-            _make(db, view_name(provider, resource), list(made))
+        if made := _stored(db, provider, resource):
+            _make(db, view_name(provider, resource), made)
+
+
+def _stored(db: sqlite3.Connection, provider: str, resource: str) -> list[str]:
+    """The statements for the columns and abilities that the hub knows; none without columns."""
+    columns = read_columns(db, provider, resource)
+    abilities = read_abilities(db, provider, resource)
+    return list(statements(provider, resource, columns, abilities)) if columns else []
 
 
 def _make(db: sqlite3.Connection, name: str, made: Sequence[str]) -> None:

@@ -170,18 +170,7 @@ class Settling:
         outbox.drop(db, *self.name, sent.record)
         if current.action == "delete" or left:
             action: Action = "delete" if current.action == "delete" else "update"
-            rest = replace(
-                current,
-                action=action,
-                edits=left,
-                base=base,
-                status="pending",
-                sent=None,
-                attempt_rid=None,
-                conflict=None,
-                kind=None,
-                message=None,
-            )
+            rest = replace(_afresh(current), action=action, edits=left, base=base)
             outbox.save(db, pending.with_other(db, sent.record, rest))
 
     def _deleted(
@@ -193,8 +182,7 @@ class Settling:
     ) -> None:
         fields: dict[str, tuple[Any, Any]] = {}
         if held is not None:
-            writable = [c for c in columns.values() if not c.read_only]
-            last = values_of(db, writable, held.payload)
+            last = _writable(db, held.payload, columns)
             fields = {name: (value, None) for name, value in last.items() if value is not None}
             now = self.store.now()
             seq = records.next_seq(db)
@@ -243,10 +231,7 @@ class Settling:
         elif receipt.kind == "gone" and edit.action == "update":
             if self._found_gone(db, current, settled):
                 return
-            current = replace(current, status="failed", sent=None, kind="gone")
-            current = replace(current, message=receipt.message)
-            settled.failed += 1
-            self._bury(db, current, receipt)
+            current = self._failed(db, current, receipt, settled)
         elif new and current.attempt_rid is not None:
             # It is refused now; but what was sent before, and got no answer, may be there.
             current = replace(
@@ -258,17 +243,24 @@ class Settling:
             current = replace(current, status="pending", sent=None, message=receipt.message)
             settled.failed += 1
         else:
-            current = replace(
-                current,
-                status="failed",
-                sent=None,
-                attempt_rid=None,
-                kind=receipt.kind,
-                message=receipt.message,
-            )
-            settled.failed += 1
-            self._bury(db, current, receipt)
+            current = self._failed(db, current, receipt, settled)
         outbox.save(db, current)
+
+    def _failed(
+        self, db: sqlite3.Connection, edit: Edit, receipt: Receipt, settled: Settled
+    ) -> Edit:
+        """The edit as one that waits for an operator, who is told why."""
+        edit = replace(
+            edit,
+            status="failed",
+            sent=None,
+            attempt_rid=None,
+            kind=receipt.kind,
+            message=receipt.message,
+        )
+        settled.failed += 1
+        self._bury(db, edit, receipt)
+        return edit
 
     def _found_gone(self, db: sqlite3.Connection, edit: Edit, settled: Settled) -> bool:
         """The provider has deleted the record: the edit meets that as if a pull had told it. What
@@ -405,11 +397,14 @@ def _deletion(
 ) -> Edit:
     """The deletion of a record that was new, and is there by now: made on what it is there. What
     else was edited of it was never sent."""
+    base = _writable(db, payload, columns)
+    return replace(_afresh(edit), record=record, edits={}, base=base)
+
+
+def _afresh(edit: Edit) -> Edit:
+    """The edit as one that waits to be sent, and of which nothing was sent or said so far."""
     return replace(
         edit,
-        record=record,
-        edits={},
-        base=values_of(db, [c for c in columns.values() if not c.read_only], payload),
         status="pending",
         sent=None,
         attempt_rid=None,
@@ -417,6 +412,11 @@ def _deletion(
         kind=None,
         message=None,
     )
+
+
+def _writable(db: sqlite3.Connection, payload: str, columns: Columns) -> dict[str, Any]:
+    """What the view shows of a payload, of all that can be edited."""
+    return values_of(db, [c for c in columns.values() if not c.read_only], payload)
 
 
 def _shown(db: sqlite3.Connection, edit: Edit, payload: str, columns: Columns) -> Mapping[str, Any]:
