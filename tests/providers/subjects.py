@@ -23,7 +23,8 @@ from providers import (
     slack_subjects,
     whatsapp_subjects,
 )
-from support.conformance import Case, Subject, cases_of
+from support.conformance import Case, Subject
+from support.laws import cases_of
 from support.two_way import Sample
 
 # -- HubSpot

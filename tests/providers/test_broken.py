@@ -8,7 +8,7 @@ import pytest
 
 from providers.broken import ALL, Broken
 from providers.subjects import SUBJECTS
-from support.conformance import CASES
+from support.laws import CASES
 
 GOOD = SUBJECTS[0]
 

@@ -25,6 +25,13 @@ prefix) and `method`, leaves the first `after` of them alone, then strikes every
 | badid | the id of the first record is no string | `object` or `number` (object) |
 | huge | the first record has a text of so many megabytes | megabytes (50) |
 | empty | a listing without rows, and without a next page | |
+| hollow | a page without rows that says where the next one is, which has them | |
+| nowhere | a page that says that more follow, and not where | |
+| last | a page that says it is the last, though more follow | |
+| nullrow | the first record is null | |
+| raw | the first record has a text that strict JSON does not know: `nan`, `inf`, `1e400`,
+  `digits` (400 of them), `surrogate` (half of a character), `control` (as it is); or the whole
+  answer begins with a `bom` | which (nan) |
 | foreign | 302 to another host | the URL (https://attacker.invalid/) |
 | slow | the body drips | seconds for the whole of it (2) |
 | skew | the Date header is off | seconds, negative for the past (3600) |
@@ -43,18 +50,22 @@ from .http import Request
 KINDS = frozenset(
     {
         "latency", "reset", "cut", "html", "badjson", "badutf8", "lost", "expired", "loop", "noid",
-        "badid", "huge", "empty", "foreign", "slow", "skew",
+        "badid", "huge", "empty", "hollow", "nowhere", "last", "nullrow", "raw", "foreign", "slow",
+        "skew",
     }
 )  # fmt: skip
 # These change what a JSON answer says; the provider knows where its rows and its paging are.
-CONTENT = frozenset({"loop", "noid", "badid", "huge", "empty"})
+CONTENT = frozenset(
+    {"loop", "noid", "badid", "huge", "empty", "hollow", "nowhere", "last", "nullrow", "raw"}
+)
 
 
 def spoil(
     rows: list[Any], kind: str, argument: str | None, *, key: str = "id", text: str = "message"
 ) -> None:
-    """What `noid`, `badid` and `huge` do to the first record of a listing: `key` is where it has
-    its id, `text` where a long text can stand. Other kinds, and an empty listing, it leaves alone.
+    """What `noid`, `badid`, `huge`, `nullrow` and `raw` do to the first record of a listing: `key`
+    is where it has its id, `text` where a long text can stand. Other kinds, and an empty listing,
+    it leaves alone.
     """
     if not rows:
         return
@@ -65,6 +76,34 @@ def spoil(
         rows[0][key] = 9007199254740993 if argument == "number" else named
     elif kind == "huge":
         rows[0][text] = "x" * int(float(argument or 50) * 1_000_000)
+    elif kind == "nullrow":
+        rows[0] = None
+    elif kind == "raw" and argument != "bom":
+        rows[0][text] = MARK
+
+
+MARK = "(no JSON)"
+"""Stands in a record where `written_raw` is to put what JSON does not know."""
+
+RAW = {
+    None: b"NaN",
+    "nan": b"NaN",
+    "inf": b"-Infinity",
+    "1e400": b"1e400",
+    "digits": b"9" * 400,
+    "surrogate": b'"half \\ud83d of it"',
+    "control": b'"a \x01 bell"',
+}
+
+
+def written_raw(body: bytes, argument: str | None) -> bytes:
+    """What `raw` makes of an answer's bytes, once `spoil` has marked the place.
+
+    Raises KeyError for an argument that it does not know.
+    """
+    if argument == "bom":
+        return b"\xef\xbb\xbf" + body
+    return body.replace(b'"' + MARK.encode() + b'"', RAW[argument], 1)
 
 
 @dataclass(slots=True)
@@ -117,6 +156,8 @@ def parse_fault(spec: str, seed: int = 0) -> Fault:
             raise ValueError(f"{spec!r}: {error}") from None
     if fault.every < 1 or fault.after < 0 or (fault.times is not None and fault.times < 0):
         raise ValueError(f"{spec!r}: every is at least 1, after and times at least 0")
+    if kind == "raw" and fault.argument not in (*RAW, "bom"):
+        raise ValueError(f"{spec!r}: raw is one of {', '.join([n for n in RAW if n])}, bom")
     if kind == "expired":
         fault.after += int(fault.argument or 0)
         if fault.times is None and fault.every == 1:

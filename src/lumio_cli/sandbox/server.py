@@ -25,7 +25,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from .faults import CONTENT, Fault, Faults
+from .faults import CONTENT, Fault, Faults, written_raw
 from .http import Provider, Request, Response
 
 _HEADERS_MAX = 100
@@ -353,6 +353,8 @@ def _after(
             document = orjson.loads(response.body)
             document = provider.distort(kind, struck[kind].argument, request, document)
             response.body = orjson.dumps(document)
+        if "raw" in struck:
+            response.body = written_raw(response.body, struck["raw"].argument)
     if "badjson" in struck:
         response.body = response.body[: max(1, len(response.body) - 2)]
     if "badutf8" in struck:

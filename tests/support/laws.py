@@ -1,0 +1,8 @@
+"""All cases of conformance: a law whose cases have a module of their own is imported here, and
+whoever runs cases takes them from here."""
+
+from __future__ import annotations
+
+from support.conformance import CASES, cases_of
+
+__all__ = ["CASES", "cases_of"]
