@@ -255,7 +255,7 @@ def _impatient(good: Callable[..., Any]) -> Callable[..., Any]:
 def _writing(good: Callable[..., Any]) -> Callable[..., Any]:
     def fill(self: Any, walk: Walk, records: list[Record], send: Any) -> list[Record]:
         body = {"properties": {"city": "a mark"}}
-        send(Call("POST", f"/crm/v3/objects/{walk.resource.name}", json=body))
+        send(Call("POST", f"/crm/objects/2026-03/{walk.resource.name}", json=body))
         return list(good(self, walk, records, send))
 
     return fill

@@ -82,7 +82,7 @@ def _crm(
         provider="hubspot",
         resource=kind,
         text=f"properties.{text}",
-        listing=f"/crm/v3/objects/{kind}",
+        listing=f"/crm/objects/2026-03/{kind}",
         live=_live,
         dump=dump,
         create=create,
@@ -92,7 +92,7 @@ def _crm(
         fresh=_fresh,
         grant=_grant,
         sample=Sample(
-            new=made, bad=bad, create=f"*/crm/v3/objects/{kind}/batch/create", other=other
+            new=made, bad=bad, create=f"*/crm/objects/2026-03/{kind}/batch/create", other=other
         ),
     )
 
@@ -125,7 +125,7 @@ OWNERS = Subject(
     provider="hubspot",
     resource="owners",
     text="firstName",
-    listing="/crm/v3/owners",
+    listing="/crm/owners/2026-03",
     live=_live,
     dump=lambda sandbox: map(owner_document, sandbox.hubspot.owners),
     create=_create_owner,

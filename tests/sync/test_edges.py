@@ -23,7 +23,7 @@ from lumio_cli.transport.retry import Retry
 from lumio_cli.transport.session import Session
 from support.lab import Lab
 
-LIST = "/crm/v3/objects/contacts"
+LIST = "/crm/objects/2026-03/contacts"
 
 
 def searches(lab: Lab) -> int:
@@ -73,7 +73,7 @@ def _add_property(lab: Lab, name: str) -> None:
 
     def more(request: Request) -> Response:
         answer = handle(request)
-        if request.path != "/crm/v3/properties/contacts":
+        if request.path != "/crm/properties/2026-03/contacts":
             return answer
         body = json.loads(answer.body)
         body["results"].append(

@@ -182,7 +182,7 @@ ASSOCIATIONS = Resource(
 
 OWNERS = Resource(
     name="owners",
-    path="/crm/v3/owners",
+    path="owners",
     title="Owners",
     columns=(
         Column("email", "email"),
@@ -200,7 +200,7 @@ OWNERS = Resource(
 
 PIPELINES = Resource(
     name="pipelines",
-    path="/crm/v3/pipelines",
+    path="pipelines",
     title="Pipelines and stages",
     columns=(
         Column("object_type", "object_type"),
@@ -231,10 +231,9 @@ def links(a: str, b: str, result: Any) -> list[Record]:
 
 def _link(a: str, b: str, from_id: Any, to: Mapping[str, Any]) -> Record:
     to_id = str(to["toObjectId"])
-    kinds = sorted(
-        (t for t in to.get("associationTypes") or ()),
-        key=lambda t: (str(t.get("category")), int(t.get("typeId") or 0)),
-    )
+    listed = to.get("associationTypes")
+    kinds = [t for t in listed if isinstance(t, dict)] if isinstance(listed, list) else []
+    kinds.sort(key=lambda t: (str(t.get("category")), str(t.get("typeId")).rjust(20)))
     return {
         "id": f"{a}:{from_id}:{b}:{to_id}",
         "parent": f"{a}-{b}:{from_id}",
