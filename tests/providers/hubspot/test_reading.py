@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Any
@@ -134,3 +135,84 @@ def test_a_refusal_whose_reasons_cannot_be_read_is_a_missing_scope(lab: Lab) -> 
     assert outcome.code == 3
     assert outcome.resource("deals")["error"]["code"] == "scope_missing"
     assert outcome.resource("contacts")["status"] == "succeeded"
+
+
+LISTS = {
+    "contacts": "/crm/objects/2026-03/contacts",
+    "owners": "/crm/owners/2026-03",
+    "associations": "/crm/associations/*/batch/read",
+}
+
+
+@pytest.mark.parametrize("resource", LISTS)
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_hollow_page_ends_no_walk(lab: Lab, resource: str, times: int) -> None:
+    assert lab.lumio("sync", "hubspot").code == 0
+    before = lab.sql(f"SELECT id FROM hubspot_{resource} ORDER BY id")
+    assert before
+    lab.sandbox.faults.set([f"hollow:path={LISTS[resource]}:times={times}"])
+    outcome = lab.lumio("sync", f"hubspot/{resource}", "--mode", "full")
+    assert (outcome.code, outcome.resource(resource)["deleted"]) == (0, 0), outcome.out
+    assert lab.sql(f"SELECT id FROM hubspot_{resource} ORDER BY id") == before
+
+
+@pytest.mark.parametrize("resource", LISTS)
+def test_a_page_that_has_lost_its_place_ends_the_walk_with_an_error_and_no_deletion(
+    lab: Lab, resource: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lumio_cli.sync.walk.PAUSE", 0.0)
+    assert lab.lumio("sync", "hubspot").code == 0
+    before = lab.sql(f"SELECT id FROM hubspot_{resource} ORDER BY id")
+    lab.sandbox.faults.set([f"nowhere:path={LISTS[resource]}"])
+    outcome = lab.lumio("sync", f"hubspot/{resource}", "--mode", "full")
+    assert outcome.resource(resource)["error"]["code"] == "bad_reply"
+    assert "and not where" in outcome.resource(resource)["error"]["message"]
+    assert lab.sql(f"SELECT id FROM hubspot_{resource} ORDER BY id") == before
+    lab.sandbox.faults.clear()
+    assert lab.lumio("sync", f"hubspot/{resource}").code == 0
+    assert lab.sql(f"SELECT id FROM hubspot_{resource} ORDER BY id") == before
+
+
+class Clock:
+    """HubSpot's own: what changed before it is put on lies before the end of the next window."""
+
+    def __init__(self) -> None:
+        self.now = time.time() - 30
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("fault", ["hollow:times=1", "hollow:every=2", "last", "nowhere"])
+def test_changes_are_read_to_their_end_whatever_a_search_says_of_its_pages(
+    make_lab: Callable[..., Lab], fault: str
+) -> None:
+    """A search counts what matches it: where its pages say less, the walk goes on by its keys."""
+    clock = Clock()
+    lab = make_lab(records=450, clock=clock)
+    assert lab.lumio("sync", "hubspot/contacts").code == 0
+    for record in list(lab.sandbox.hubspot.dump("contacts")):
+        lab.sandbox.hubspot.update("contacts", str(record["id"]), {"city": "Natal"})
+    clock.now += 20
+    lab.sandbox.faults.set([f"{fault}:path=*/search"])
+    outcome = lab.lumio("sync", "hubspot/contacts")
+    assert (outcome.code, outcome.resource("contacts")["updated"]) == (0, 450), outcome.out
+    assert lab.differences("contacts") == []
+
+
+def test_an_empty_search_that_counts_more_moves_no_cursor(
+    make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lumio_cli.sync.walk.PAUSE", 0.0)
+    clock = Clock()
+    lab = make_lab(clock=clock)
+    assert lab.lumio("sync", "hubspot/contacts").code == 0
+    lab.sandbox.hubspot.update("contacts", first(lab), {"city": "Natal"})
+    clock.now += 20
+    handle = lab.sandbox.hubspot.handle
+    change(lab, "*/search", lambda document: document.update(results=[], paging=None))
+    outcome = lab.lumio("sync", "hubspot/contacts")
+    assert outcome.resource("contacts")["error"]["code"] == "bad_reply"
+    lab.sandbox.hubspot.handle = handle  # type: ignore[method-assign]
+    assert lab.lumio("sync", "hubspot/contacts").resource("contacts")["updated"] == 1
+    assert lab.differences("contacts") == []
