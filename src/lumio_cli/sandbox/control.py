@@ -15,6 +15,7 @@
 | POST /_sandbox/hubspot/consent | `{"consent": bool}` | what the OAuth user will answer |
 | POST /_sandbox/hubspot/retired | `{GLOB: status}` | paths that are gone: a page of HTML |
 | GET /_sandbox/hubspot/TYPE/dump | | all live records, one JSON document a line |
+| POST /_sandbox/mailchimp/pages | `{"most": N}` | rows a page has at most, whatever is asked for |
 """
 
 from __future__ import annotations

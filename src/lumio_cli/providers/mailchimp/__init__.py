@@ -207,11 +207,12 @@ class Mailchimp(Provider):
             path = f"https://{centre}.api.mailchimp.com{path}"
         names = "account_id,account_name,role,account_timezone,total_subscribers"
         body = send(Call("GET", path, route="/3.0/", params={"fields": names})).json()
-        if not isinstance(body, dict) or not body.get("account_id"):
+        account_id = dig(body, "account_id")
+        if not isinstance(account_id, str) or not account_id:
             raise BadReplyError("Mailchimp's answer names no account", hint="try again later")
         return Identity(
-            account_id=str(body["account_id"]),
-            account_name=str(body.get("account_name") or body["account_id"]),
+            account_id=account_id,
+            account_name=str(body.get("account_name") or account_id),
             expires_at=credential.expires_at,
             details={
                 "role": str(body.get("role") or ""),
@@ -269,8 +270,7 @@ class Mailchimp(Provider):
 
     def total(self, walk: Walk, reply: Reply) -> int | None:
         """How many there are, where that is not said of one audience only."""
-        value = None if walk.resource.parents else dig(reply.json(), "total_items")
-        return value if isinstance(value, int) else None
+        return None if walk.resource.parents else _number(dig(reply.json(), "total_items"))
 
     def count(self, resource: Resource, send: Send) -> int | None:
         """The members of all audiences, as their own numbers have them: the pending are missing."""
@@ -279,8 +279,10 @@ class Mailchimp(Provider):
         names = ("member_count", "unsubscribe_count", "cleaned_count")
         fields = ",".join(f"lists.stats.{name}" for name in names)
         call = Call("GET", AUDIENCES.path, params={"fields": fields, "count": "1000"})
-        found = send(call).json()["lists"]
-        return sum(int(dig(item, f"stats.{name}") or 0) for item in found for name in names)
+        found = dig(send(call).json(), "lists")
+        if not isinstance(found, list):
+            return None
+        return sum(_number(dig(item, f"stats.{name}")) or 0 for item in found for name in names)
 
     # -- writing and sending
 
@@ -306,6 +308,10 @@ class Mailchimp(Provider):
     def find(self, message: Message, past: Past, send: Send) -> Receipt | None:
         """See `sends.find`."""
         return sends.find(message, send)
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 _REFUSED = ("User Disabled", "WrongDatacenter", "Wrong Datacenter", "API Key Invalid")
