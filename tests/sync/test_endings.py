@@ -9,6 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from lumio_cli.clock import parse_time
+from lumio_cli.errors import DeniedError
 from lumio_cli.providers.hubspot import HubSpot
 from lumio_cli.sync.walk import Walker
 from lumio_cli.transport.retry import Retry
@@ -79,3 +80,28 @@ def test_a_time_zone_that_this_machine_does_not_know_locks_nobody_out(lab: Lab) 
     assert done.code == 0, done.out
     (warning,) = done.resource("contacts")["warnings"]
     assert "'Mars/Olympus_Mons'" in warning
+
+
+def test_fields_that_may_no_longer_be_described_are_those_known_before(lab: Lab) -> None:
+    lab.lumio("sync", "hubspot/contacts")
+    before = lab.sql("SELECT id, _payload FROM hubspot_contacts ORDER BY id")
+    refused = DeniedError("reading the properties is not permitted")
+    with patch.object(HubSpot, "describe", side_effect=refused):
+        done = lab.lumio("sync", "hubspot/contacts", "--mode", "full")
+    assert done.code == 0, done.out
+    assert "known before" in done.resource("contacts")["warnings"][0]
+    assert lab.sql("SELECT id, _payload FROM hubspot_contacts ORDER BY id") == before
+
+
+def test_a_checkpoint_that_cannot_be_read_begins_anew(
+    make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Retry, "_draw", lambda *_: 0.001)
+    lab = make_lab(250)
+    lab.sandbox.faults.set(["503:path=/crm/*/objects*/contacts:after=1:times=4"])
+    assert lab.lumio("sync", "hubspot/contacts").code == 5
+    for path in lab.home.glob("runtime.db*"):
+        path.unlink()
+    lab.sql("UPDATE lumio_checkpoints SET place = '{', ceiling = '9999-01-01T00:00:00Z'")
+    assert lab.lumio("sync", "hubspot/contacts").code == 0
+    assert lab.differences("contacts") == []

@@ -91,7 +91,10 @@ class Bounds:
     def unfinished(self, kind: Kind, slices: Iterable[str]) -> list[Checkpoint]:
         """Return the checkpoints of a walk that was interrupted and is worth going on with: one of
         the same slices, not too old, and whose windows can be believed."""
-        points = self._call(lambda db, _: state.read_checkpoints(db, *self._name, kind))
+        try:
+            points = self._call(lambda db, _: state.read_checkpoints(db, *self._name, kind))
+        except ValueError:
+            return []
         latest = self._engine.clock.time() + AHEAD
         if not points or not all(_is_readable(point, latest) for point in points):
             return []

@@ -375,9 +375,16 @@ class Pull:
     # -- fields
 
     def _describe(self) -> None:
-        """Ask the provider for the fields it has now, and let the view follow."""
-        with understood(self.job.target):
-            described = self.provider.describe(self.resource, self._send_fresh)
+        """Ask the provider for the fields it has now, and let the view follow. Where it refuses to
+        tell, those that are known from before will do."""
+        try:
+            with understood(self.job.target):
+                described = self.provider.describe(self.resource, self._send_fresh)
+        except (RejectedError, DeniedError) as error:
+            if not self._properties:
+                raise
+            self._warn(f"the fields are those that were known before: {error.message}")
+            return
         if described is None:
             return
         self._properties = described
