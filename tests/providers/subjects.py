@@ -133,6 +133,7 @@ OWNERS = Subject(
     purge=_purge_owner,
     fresh=_fresh,
     fill=_fill_owners,
+    cannot={"lost_paging": "nothing counts owners: a page without `paging` is the last"},
 )
 
 HUBSPOT = (

@@ -32,7 +32,7 @@ from lumio_cli.options import Globals
 from lumio_cli.paths import find_paths
 from lumio_cli.providers.auth import Credential
 from lumio_cli.providers.base import Kind, Provider, Quota, Record, Resource, Walk, dig
-from lumio_cli.providers.paging import Each, Parents, brings_rows
+from lumio_cli.providers.paging import Each, Parents, brings_rows, without_edge
 from lumio_cli.providers.registry import provider_class
 from lumio_cli.redact import Redactor
 from lumio_cli.runtime import Runtime
@@ -44,7 +44,7 @@ from lumio_cli.sync.walk import Walker
 from lumio_cli.transport import retry
 from lumio_cli.transport.wire import Wire
 from support import two_way
-from support.lab import VAULT_KEY, Lab, Outcome
+from support.lab import VAULT_KEY, Lab, Outcome, place_hub
 from support.trials import Hands
 from support.two_way import Sample
 
@@ -276,6 +276,7 @@ def rig(
         altered(subject.declared, page_size=_smaller(subject.declared.page_size)),
     ):
         lab = Rig(Path(mkdtemp(dir=home)), sandbox, subject=subject, clock=hands)
+        place_hub(lab.hub_path)
         if quota == "none":
             lab.lift_quotas()
         for parent in subject.declared.parents:
@@ -812,6 +813,7 @@ def check_places(subject: Subject, home: Path) -> None:
                     reply = send(paging.ask(call, place))
                     rows = provider.records(walk, reply) if brings_rows(place) else []
                     following = paging.next(place, reply, rows)
+                    rows = without_edge(place, rows, resource.key)
                     assert (call, place) == before, f"{kind}: paging changes what it is given"
                     met += [str(dig(row, resource.key)) for row in rows]
                     pages += 1

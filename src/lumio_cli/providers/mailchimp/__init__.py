@@ -59,6 +59,7 @@ from lumio_cli.providers.mailchimp.resources import (
     REPORTS,
     SEGMENTS,
     member,
+    put_list,
 )
 from lumio_cli.providers.mailchimp.writes import Writer
 from lumio_cli.providers.messages import Message, Past
@@ -268,21 +269,17 @@ class Mailchimp(Provider):
         list_id = dig(reply.json(), "list_id")
         return [member(row, list_id) for row in rows]
 
-    def total(self, walk: Walk, reply: Reply) -> int | None:
-        """How many there are, where that is not said of one audience only."""
-        return None if walk.resource.parents else _number(dig(reply.json(), "total_items"))
-
     def count(self, resource: Resource, send: Send) -> int | None:
-        """The members of all audiences, as their own numbers have them: the pending are missing."""
-        if resource is not MEMBERS:
-            return None
-        names = ("member_count", "unsubscribe_count", "cleaned_count")
-        fields = ",".join(f"lists.stats.{name}" for name in names)
-        call = Call("GET", AUDIENCES.path, params={"fields": fields, "count": "1000"})
-        found = dig(send(call).json(), "lists")
-        if not isinstance(found, list):
-            return None
-        return sum(_number(dig(item, f"stats.{name}")) or 0 for item in found for name in names)
+        """What the collections say of their length, asked apart: a walk ends by the same number, so
+        that a wrong one on a page could not be told otherwise."""
+        found = 0
+        for list_id in list_ids(send) if resource.parents else ("",):
+            call = Call("GET", resource.path, params={"fields": "total_items", "count": "1"})
+            total = dig(send(put_list(call, list_id) if list_id else call).json(), "total_items")
+            if not isinstance(total, int) or isinstance(total, bool):
+                return None
+            found += total
+        return found
 
     # -- writing and sending
 
@@ -308,10 +305,6 @@ class Mailchimp(Provider):
     def find(self, message: Message, past: Past, send: Send) -> Receipt | None:
         """See `sends.find`."""
         return sends.find(message, send)
-
-
-def _number(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 _REFUSED = ("User Disabled", "WrongDatacenter", "Wrong Datacenter", "API Key Invalid")

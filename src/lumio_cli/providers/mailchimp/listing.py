@@ -60,7 +60,8 @@ class Pages:
 
     def ask(self, call: Call, place: Place) -> Call:
         """See `paging.Paging`."""
-        return with_params(call, count=str(place["size"]), offset=str(place["offset"]))
+        count = min(MOST, place["size"] + place.get("overlap", 0))
+        return with_params(call, count=str(count), offset=str(place["offset"]))
 
     def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
         """See `paging.Paging`. Raises `PagingError` for a page that is the one before, and
@@ -95,7 +96,8 @@ class Pages:
         if len(rows) == 1 or not last:
             return {**following, "offset": after}
         overlap = 1 if not left else min(2 * left + 1, len(rows) // 2)
-        return {**following, "offset": after - overlap, "edge": last[-1], "edges": last}
+        known = {"overlap": overlap, "edge": last[-1], "edges": last}
+        return {**following, "offset": after - overlap, **known}
 
 
 @dataclass(frozen=True, slots=True)

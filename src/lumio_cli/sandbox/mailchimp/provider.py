@@ -171,6 +171,11 @@ class Mailchimp(LookAlike):
             with self._counting:
                 self._under_way -= 1
 
+    def label(self, request: Request) -> str:
+        """The path, and `#total_items` where nothing but how many there are is asked for."""
+        counts = request.many("fields") == ["total_items"]
+        return f"{request.path}#total_items" if counts else request.path
+
     # -- how it words what went wrong
 
     def refuse(self, status: int, message: str) -> Response:
