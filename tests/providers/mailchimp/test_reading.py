@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.base import Reply
 from lumio_cli.sandbox.http import Request, Response
 
 from .conftest import Desk
