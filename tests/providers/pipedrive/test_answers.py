@@ -55,7 +55,7 @@ def test_an_account_that_is_not_open_is_no_bad_credential(body: Any) -> None:
     assert verdict is not None
     assert (verdict.outcome, verdict.retry_after) == (Outcome.RETRY, CLOSED)
     assert "not open" in verdict.message
-    assert "Billing" in verdict.message
+    assert "billing" in verdict.message
 
 
 @pytest.mark.parametrize("status", [500, 501, 503])

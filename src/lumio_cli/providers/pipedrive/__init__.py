@@ -101,7 +101,7 @@ LONGEST_RESET = 10.0
 OWN_HOST = re.compile(r"https://[a-z0-9][a-z0-9-]*\.pipedrive\.com")
 NOT_OPEN = (
     "the company's account is not open, because its trial has ended or payment details are missing;"
-    " an administrator can open it in Company settings > Billing"
+    " an administrator can open it in Pipedrive's billing settings"
 )
 _OUTCOMES = {
     400: Outcome.REJECTED,
