@@ -18,7 +18,7 @@ from lumio_cli.errors import (
 )
 from lumio_cli.providers.base import Outcome, Reply, Verdict
 from lumio_cli.redact import Redactor
-from lumio_cli.transport.verdict import judge, outcome_of, to_error
+from lumio_cli.transport.verdict import judge, outcome_of, reason_of, to_error
 from support.clock import FakeClock
 
 from .acme import GET, TOKEN, Acme
@@ -62,6 +62,43 @@ def test_retry_after_fills_what_the_provider_left_open() -> None:
     assert (
         judge(Acme({}), reply(429, b"DAILY", retry_after="7"), CLOCK, an_hour).retry_after == 3600
     )
+
+
+def test_no_pause_is_longer_than_it_can_be_or_no_length_at_all() -> None:
+    def minute(verdict: Verdict) -> float:
+        return 60.0 if verdict.outcome is Outcome.THROTTLED else 1800.0
+
+    assert judge(Acme({}), reply(429, retry_after="900"), CLOCK, minute).retry_after == 60
+    assert judge(Acme({}), reply(429, b"DAILY"), CLOCK, minute).retry_after == 1800
+
+    class Broken(Acme):
+        def judge(self, reply: Reply) -> Verdict | None:
+            return Verdict(Outcome.THROTTLED, retry_after=float(reply.body))
+
+    for text in (b"nan", b"inf", b"-1"):
+        assert judge(Broken({}), reply(429, text), CLOCK, minute).retry_after is None
+        assert judge(Broken({}), reply(429, text, retry_after="7"), CLOCK, minute).retry_after == 7
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "reason"),
+    [
+        (reply(429, retry_after="30"), Verdict(Outcome.THROTTLED), "429 with Retry-After 30"),
+        (reply(200), Verdict(Outcome.THROTTLED, category="T"), "200 without Retry-After (T)"),
+        (
+            reply(429),
+            Verdict(Outcome.EXHAUSTED, quota="member"),
+            "member quota used up: 429 without Retry-After",
+        ),
+        (
+            reply(429, retry_after=f"\x1b[2J {TOKEN}"),
+            Verdict(Outcome.EXHAUSTED),
+            "daily quota used up: 429 with Retry-After \\x1b[2J ***",
+        ),
+    ],
+)
+def test_why_a_quota_is_held(answer: Reply, verdict: Verdict, reason: str) -> None:
+    assert reason_of(answer, verdict, Redactor([TOKEN])) == reason
 
 
 def test_an_html_error_page_is_judged_by_its_status() -> None:

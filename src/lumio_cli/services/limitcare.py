@@ -27,8 +27,8 @@ def describe(runtime: Runtime, provider: str | None = None) -> list[dict[str, An
         account, adapter = known_account(runtime, name), runtime.provider(name)
         base_url = runtime.settings.provider(name).base_url or adapter.base_url
         owner = None if account is None else whose(account, base_url)
-        standings = _overview(runtime, name).look(owner)
-        found += [_row(s, owner) for s in standings if s.stopped or owner in (None, s.owner)]
+        own_first = sorted(_overview(runtime, name).look(owner), key=lambda s: s.owner != owner)
+        found += [_row(s, owner) for s in own_first if s.stopped or owner in (None, s.owner)]
     return found
 
 

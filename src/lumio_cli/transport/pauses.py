@@ -22,8 +22,8 @@ BEYOND = 1e14
 """From here on it is no moment either."""
 QUARTER = 900
 """Seconds; nobody writes 3600 or 86400 and means milliseconds."""
-SKEW = 60.0
-"""Seconds that the provider's clock and ours may differ before one of them must be wrong."""
+CLOCKS_DIFFER = 60.0
+"""Seconds by which two clocks may differ that are right."""
 
 
 def retry_after(reply: Reply, clock: Clock, longest: float) -> float | None:
@@ -54,14 +54,12 @@ def retry_after(reply: Reply, clock: Clock, longest: float) -> float | None:
 def _until(at: float, reply: Reply, clock: Clock) -> float:
     """Seconds to a moment, by the provider's own clock (its Date header).
 
-    Where that one and ours are more than `SKEW` apart, nobody knows which of them wrote the
-    moment: then it is the shorter of what both make of it, but for one by which it has passed.
+    Where that one and ours are more than `CLOCKS_DIFFER` apart, nobody knows which of them wrote
+    the moment: then it is the shorter of what both make of it, but for one by which it has passed.
     """
     ours = at - clock.time()
-    if reply.date is None:
-        return max(0.0, ours)
-    theirs = at - reply.date.timestamp()
-    if abs(theirs - ours) <= SKEW:
+    theirs = ours - (reply.skew or 0.0)
+    if abs(theirs - ours) <= CLOCKS_DIFFER:
         return max(0.0, theirs)
     return min((seconds for seconds in (ours, theirs) if seconds > 0), default=0.0)
 
