@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lumio_cli.clock import utc
-from lumio_cli.errors import CircuitOpenError
+from lumio_cli.errors import CircuitOpenError, ConfigError
 from lumio_cli.providers.base import Call, Quota
 from lumio_cli.transport.overview import CIRCUIT, Overview, Standing
 from lumio_cli.transport.store import RuntimeStore
@@ -61,6 +61,12 @@ def desk(tmp_path: Path) -> Desk:
 )
 def test_whose_it_is(url: str, owner: str) -> None:
     assert whose("a", url) == owner
+
+
+@pytest.mark.parametrize("url", ["https://x:99999", "https://["])
+def test_an_address_that_is_none(url: str) -> None:
+    with pytest.raises(ConfigError, match="is no URL"):
+        whose("a", url)
 
 
 def test_what_is_not_stored_is_unused(desk: Desk) -> None:

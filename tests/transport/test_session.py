@@ -261,15 +261,6 @@ def test_a_429_that_asks_for_more_than_we_may_wait(httpx_mock: HTTPXMock, tmp_pa
     assert "`lumio limits show acme`" in (caught.value.hint or "")
 
 
-@pytest.mark.parametrize("status", [429, 503])
-def test_no_wait_is_longer_than_it_can_be(httpx_mock: HTTPXMock, rig: Rig, status: int) -> None:
-    rig.limiter.most = 40.0
-    httpx_mock.add_response(status_code=status, headers={"retry-after": "315360000"})
-    httpx_mock.add_response(json={})
-    rig.send(GET)
-    assert rig.clock.sleeps == [40.0]
-
-
 def test_a_daily_quota_that_is_used_up(httpx_mock: HTTPXMock, rig: Rig) -> None:
     httpx_mock.add_response(status_code=429, json={"policyName": "DAILY"})
     with pytest.raises(QuotaError, match="daily") as caught:
@@ -621,19 +612,6 @@ def test_an_opened_session_stops_asking_a_provider_that_fails(tmp_path: Path) ->
             session.send(GET, tally=tally)
         session.close()
     assert tally.requests == 5
-
-
-def test_accounts_and_addresses_have_circuits_and_holds_of_their_own(tmp_path: Path) -> None:
-    down = "503 Service Unavailable"
-    with raw_server(lambda *_: http(b"{}", down)) as one, raw_server(lambda *_: http(b"{}")) as two:
-        session = open_acme(tmp_path, one, max_wait=5.0, account="a")
-        with pytest.raises(UnavailableError):
-            session.send(GET)
-        with pytest.raises(CircuitOpenError):
-            open_acme(tmp_path, f"{one}/below", max_wait=5.0, account="a").send(GET)
-        open_acme(tmp_path, two, max_wait=5.0, account="a").send(GET)
-        with pytest.raises(UnavailableError, match="503"):
-            open_acme(tmp_path, one, max_wait=5.0, account="b").send(GET)
 
 
 def test_a_look_alike_stands_for_the_providers_hosts_and_for_no_other(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from lumio_cli.errors import ConfigError
 from lumio_cli.transport.breaker import Breaker
 from lumio_cli.transport.limiter import Limiter
 
@@ -21,9 +22,15 @@ _PORTS = {"https": 443, "http": 80}
 
 
 def whose(account: str, base_url: str) -> str:
-    """`account` (an id or a digest, no secret) at the origin of `base_url`."""
-    url = urlsplit(base_url)
-    port = url.port or _PORTS.get(url.scheme)
+    """`account` (an id or a digest, no secret) at the origin of `base_url`.
+
+    Raises `ConfigError` where that is no URL.
+    """
+    try:
+        url = urlsplit(base_url)
+        port = url.port or _PORTS.get(url.scheme)
+    except ValueError as error:
+        raise ConfigError(f"base_url is no URL: {error}") from None
     return f"{account}@{url.scheme}://{url.hostname}:{port}"
 
 
