@@ -13,7 +13,7 @@ from lumio_cli.errors import ConfigError, DeniedError
 from lumio_cli.providers.base import Call, Reply, Walk, Window
 from lumio_cli.providers.salesforce import Salesforce
 from lumio_cli.providers.salesforce.resources import snake
-from lumio_cli.providers.salesforce.soql import CHANGES, EVERYTHING
+from lumio_cli.providers.salesforce.soql import EVERYTHING
 from lumio_cli.sandbox.salesforce.catalog import TYPES
 from lumio_cli.stop import Stop
 
@@ -45,11 +45,13 @@ def test_a_page_goes_on_after_the_last_id() -> None:
 def test_changes_go_on_after_the_last_time_and_id() -> None:
     window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
     provider = Salesforce({})
-    walk = Walk(provider.resource("leads"), "changes", window=window, properties=("Name",))
+    fields = ("Name", "SystemModstamp")
+    walk = Walk(provider.resource("leads"), "changes", window=window, properties=fields)
     answer = rows("00Q1", "00Q2")
-    place = CHANGES.next({"size": 2}, answer, answer.json()["records"])
+    paging = provider.paging(walk)
+    place = paging.next({"size": 2}, answer, answer.json()["records"])
     assert place is not None
-    assert query_of(CHANGES.ask(provider.call(walk), place)) == (
+    assert query_of(paging.ask(provider.call(walk), place)) == (
         "SELECT Id, SystemModstamp, Name FROM Lead"
         " WHERE SystemModstamp >= 2026-01-01T00:00:00.000Z"
         " AND SystemModstamp <= 2026-01-02T00:00:00.000Z"

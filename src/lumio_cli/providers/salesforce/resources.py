@@ -37,8 +37,11 @@ READ_ONLY = frozenset(
 )  # fmt: skip
 """Fields without Create and Update among their properties in the Object Reference. So is Name
 where it is made of FirstName and LastName."""
-NO_BIN = frozenset({"User", "Profile", "UserRole", "Organization", "RecordType", "Group"})
-"""Types that have no IsDeleted: what is gone is seen by a full sync only."""
+BIN = "IsDeleted"
+"""The field of types that have a recycle bin. Of others a full sync alone sees what is gone."""
+ACTIVITIES = frozenset({"Task", "Event"})
+"""Types that Salesforce archives as they age: `query` leaves out what is, `queryAll` shows it
+(SOAP API Developer Guide, "queryAll")."""
 
 KINDS = {
     "int": "integer",
@@ -90,10 +93,7 @@ _TIMES = (
 
 
 def _resource(name: str, type_: str, title: str, columns: str, note: str = "") -> Resource:
-    has_bin = type_ not in NO_BIN
-    paging = {"full": EVERYTHING, "changes": CHANGES}
-    if has_bin:
-        paging["tombstones"] = EVERYTHING
+    paging = {"full": EVERYTHING, "changes": CHANGES, "tombstones": EVERYTHING}
     return Resource(
         name=name,
         path=type_,
@@ -106,7 +106,7 @@ def _resource(name: str, type_: str, title: str, columns: str, note: str = "") -
         updated="SystemModstamp",
         # A long transaction commits minutes after the time that its records carry.
         cursor=Cursor("SystemModstamp", lookback=300.0, sorted=True),
-        deletes=("tombstones", "sweep") if has_bin else ("sweep",),
+        deletes=("tombstones", "sweep"),
         scopes=("api",),
         write_scopes=("api",),
         writes=WRITES,
@@ -157,6 +157,7 @@ RESOURCES = (
         " MasterRecordId OwnerId LastActivityDate:datetime",
     ),
 )
+CORE = frozenset(resource.path for resource in RESOURCES)
 
 
 def more_resources(types: Sequence[str]) -> tuple[Resource, ...]:
@@ -181,6 +182,6 @@ def more_resources(types: Sequence[str]) -> tuple[Resource, ...]:
                 hint="take one of them out",
             )
         taken[name] = type_
-        columns = "OwnerId" if type_ in NO_BIN else "Name OwnerId"
-        found.append(_resource(name, type_, type_, columns, note="added by the objects setting"))
+        note = "added by the objects setting"
+        found.append(_resource(name, type_, type_, "Name OwnerId", note=note))
     return tuple(found)
