@@ -250,6 +250,36 @@ def test_few_records_take_no_job(lab: SalesforceLab) -> None:
     assert Salesforce({"bulk_from": 0}).slices(leads, "full", 99_999) == {"": {}}
 
 
+# -- counts
+
+
+def test_a_user_without_view_setup_syncs_as_others_do(lab: SalesforceLab) -> None:
+    lab.token = lab.sandbox.token("salesforce", "no_setup")
+    outcome = lab.lumio("sync", "salesforce")
+    assert outcome.code == 0, outcome.out
+    assert {r["created"] for r in outcome.document["resources"]} == {20}
+    assert lab.lumio("sync", "salesforce", "--mode", "full").code == 0
+
+
+@pytest.mark.parametrize("count", [0, 999_999])
+def test_a_count_that_is_out_of_date_is_no_reason_to_doubt(lab: SalesforceLab, count: int) -> None:
+    lab.lumio("sync", "salesforce/leads")
+    table = lab.org.tables["Lead"]
+    table.purge(table.ids()[0])
+    lab.set("bulk_from", "0")
+    lab.org.counts["Lead"] = count
+    outcome = lab.lumio("sync", "salesforce/leads", "--mode", "full")
+    assert (outcome.code, outcome.resource("leads")["deleted"]) == (0, 1), outcome.out
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b"[]", b'{"sObjects": null}', b'{"sObjects": [null, 7, {"name": "Lead"}]}']
+)
+def test_a_count_that_cannot_be_read_is_none(body: bytes) -> None:
+    provider = Salesforce({})
+    assert provider.count(provider.resource("leads"), lambda call: Reply(200, {}, body)) is None
+
+
 # -- limits
 
 

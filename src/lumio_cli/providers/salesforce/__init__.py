@@ -159,10 +159,13 @@ class Salesforce(Provider):
         "In Salesforce open Setup > App Manager > New External Client App and enable OAuth, with"
         " the scopes listed below and `refresh_token`.",
         "For a login in the browser: Callback URL http://localhost:18924/callback, require PKCE,"
-        " then `lumio connect salesforce --oauth --set client_id=CONSUMER_KEY`.",
+        " then `lumio connect salesforce --oauth --set client_id=CONSUMER_KEY --set"
+        " login_host=NAME.my.salesforce.com`. The app is known at the org's own address (My Domain):"
+        " a sandbox has NAME--SANDBOX.sandbox.my.salesforce.com.",
         "For servers: enable the client credentials flow, choose the user it runs as in the app's"
         " policies, then `lumio connect salesforce --way client_credentials`; or upload a"
-        " certificate, enable the JWT bearer flow, then `lumio connect salesforce --way jwt`.",
+        " certificate, enable the JWT bearer flow, then `lumio connect salesforce --way jwt --set"
+        " login_host=NAME.my.salesforce.com`.",
         "The user needs API Enabled, and read permission on the types and fields.",
         "An access token works as well, for as long as its session lives:"
         " `lumio connect salesforce --set instance_url=https://NAME.my.salesforce.com`.",

@@ -22,7 +22,7 @@ JWT_SECONDS = 180
 
 _LOGIN_HOST = Field(
     "login_host",
-    "Where users log in: login.salesforce.com, test.salesforce.com for sandboxes, or a My Domain",
+    "Where users log in: the org's own address, NAME.my.salesforce.com, or login.salesforce.com",
     default="login.salesforce.com",
     pattern=LOGIN,
 )

@@ -110,6 +110,8 @@ def _resource(name: str, type_: str, title: str, columns: str, note: str = "") -
         scopes=("api",),
         write_scopes=("api",),
         writes=WRITES,
+        # A snapshot of the whole org, whoever asks (REST API Developer Guide, "Record Count").
+        rough_count=True,
         note=note,
     )
 
