@@ -160,8 +160,8 @@ class Salesforce(Provider):
         " the scopes listed below and `refresh_token`.",
         "For a login in the browser: Callback URL http://localhost:18924/callback, require PKCE,"
         " then `lumio connect salesforce --oauth --set client_id=CONSUMER_KEY --set"
-        " login_host=NAME.my.salesforce.com`. The app is known at the org's own address (My Domain):"
-        " a sandbox has NAME--SANDBOX.sandbox.my.salesforce.com.",
+        " login_host=NAME.my.salesforce.com`. The app is known at the org's own address, its My"
+        " Domain: a sandbox has NAME--SANDBOX.sandbox.my.salesforce.com.",
         "For servers: enable the client credentials flow, choose the user it runs as in the app's"
         " policies, then `lumio connect salesforce --way client_credentials`; or upload a"
         " certificate, enable the JWT bearer flow, then `lumio connect salesforce --way jwt --set"

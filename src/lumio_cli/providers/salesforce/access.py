@@ -38,11 +38,15 @@ _MY_DOMAIN_HINT = (
     "log in at the org's own address: --set login_host=NAME.my.salesforce.com, of a sandbox"
     " NAME--SANDBOX.sandbox.my.salesforce.com; and look whether the app is enabled there"
 )
+_APPROVAL = (
+    "permit the user in the app's policies: admin approved users; some orgs say so of an assertion"
+    " that is meant for another host: --set audience=https://login.salesforce.com"
+)
 _ADVICE = {
     "app_not_found": _MY_DOMAIN_HINT,
     "audience is invalid": "give the one that the org wants, with --set audience=https://HOST",
-    "hasn't approved": "permit the user in the app's policies: admin approved users",
-    "not admin approved": "permit the user in the app's policies: admin approved users",
+    "hasn't approved": _APPROVAL,
+    "not admin approved": _APPROVAL,
     "invalid assertion": "upload the certificate that belongs to this private key",
     "client identifier invalid": "client_id is the app's consumer key; a new one takes 10 minutes",
     "not supported on this domain": _MY_DOMAIN_HINT,
@@ -142,8 +146,8 @@ def assertion(credential: Credential, now: datetime) -> str:
 
     It is meant for the host that it is sent to. External client apps are known in their own org
     alone: since Spring '26 the hosts that all orgs had in common answer `app_not_found`
-    (n8n-io/n8n issue 28990, simstudioai/sim PR 6508). Government Cloud still wants those
-    (simple-salesforce PR 711): the setting `audience`.
+    (n8n-io/n8n issue 28990, simstudioai/sim PR 6508). Government Cloud and some orgs with connected
+    apps want those all the same (simple-salesforce PR 711, restforce PR 886): `audience`.
     """
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
