@@ -292,7 +292,7 @@ def test_a_count_is_a_snapshot_without_histories(client: Client) -> None:
 
 
 def test_what_cannot_be_switched_is_refused(client: Client) -> None:
-    assert switch(client, certificate="x").status_code == 400
+    assert switch(client, vault="x").status_code == 400
 
 
 def test_histories_lack_fields_that_others_have(client: Client) -> None:
@@ -415,9 +415,10 @@ def test_assertions_are_taken_for_the_orgs_own_address(
     client: Client, audience: str, error: str
 ) -> None:
     key = generate_private_key(65537, 2048)
-    client.org.certificate = key.public_key().public_bytes(
+    public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+    switch(client, certificate=public.decode())
 
     def login(aud: str) -> httpx.Response:
         claims = {"iss": CLIENT_ID, "sub": USERNAME, "aud": aud, "exp": int(client.org.now()) + 99}

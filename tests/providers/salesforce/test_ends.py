@@ -162,6 +162,14 @@ def test_one_null_costs_one_record(lab: SalesforceLab) -> None:
     assert (entry["created"], entry["failed"]) == (19, 1)
 
 
+def test_nulls_in_descriptions_and_counts_cost_nothing(lab: SalesforceLab) -> None:
+    lab.set("bulk_from", "1")
+    lab.sandbox.faults.set(["nullrow:path=*/describe", "nullrow:path=*/recordCount"])
+    entry = lab.lumio("sync", "salesforce/leads").resource("leads")
+    assert (entry["status"], entry["created"]) == ("succeeded", 20)
+    assert lab.org.query_jobs == 1, "the count was read, and the types of its cells"
+
+
 def test_a_description_with_nulls_is_read_without_them() -> None:
     body = {"fields": [None, "x", {"name": None}, {"name": "City"}, {"name": 7, "type": "int"}]}
     found = listed(Reply(200, {}, json.dumps(body).encode()))

@@ -47,14 +47,13 @@ def test_histories_are_followed(lab: SalesforceLab, kind: str, name: str, read_f
     lab.set("read_fields", read_fields)
     first = lab.lumio("sync", f"salesforce/{name}")
     assert (first.code, first.resource(name)["created"]) == (0, 20), first.out
-    gone = lab.org.tables[kind].ids()[3]
     made = change(lab, kind, Field="Amount", UserId="005sb0000000001AAA")
     again = lab.lumio("sync", f"salesforce/{name}")
     entry = again.resource(name)
     assert (again.code, entry["created"], entry["failed"], entry["error"]) == (0, 1, 0, None)
     assert entry["read"] < 20, "only what is new"
     assert lab.sql(f"SELECT count(*) FROM salesforce_{name} WHERE id = ?", made) == [(1,)]
-    lab.org.tables[kind].purge(gone)
+    lab.org.tables[kind].purge(made)
     full = lab.lumio("sync", f"salesforce/{name}", "--mode", "full")
     assert (full.code, full.resource(name)["deleted"]) == (0, 1)
 
@@ -86,6 +85,42 @@ def test_a_type_without_any_time_is_read_whole(lab: SalesforceLab) -> None:
     entry = lab.lumio("sync", "salesforce/login_history").resource("login_history")
     assert (entry["status"], entry["read"], entry["created"]) == ("succeeded", 21, 1)
     assert lab.sql("SELECT count(*) FROM salesforce_login_history WHERE id = ?", made) == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "days"),
+    [
+        ("LoginHistory", 180),
+        ("AccountHistory", 540),
+        ("OpportunityFieldHistory", 540),
+        ("Invoice__History", 540),
+        ("OpportunityHistory", None),
+        ("Invoice__c", None),
+    ],
+)
+def test_what_salesforce_gives_up_by_its_age_has_a_horizon(kind: str, days: int | None) -> None:
+    horizon = Salesforce({"objects": [kind]}).resources[-1].horizon
+    assert (None if horizon is None else horizon.days) == days
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("OpportunityFieldHistory", "opportunity_field_history"), ("LoginHistory", "login_history")],
+)
+def test_a_record_that_salesforce_has_given_up_stays(
+    lab: SalesforceLab, kind: str, name: str
+) -> None:
+    lab.set("objects", kind)
+    lab.lumio("sync", f"salesforce/{name}")
+    table = lab.org.tables[kind]
+    old, made = table.ids()[0], change(lab, kind, Field="Amount")
+    lab.lumio("sync", f"salesforce/{name}")
+    for record_id in (old, made):
+        table.purge(record_id)
+    entry = lab.lumio("sync", f"salesforce/{name}", "--mode", "full").resource(name)
+    assert (entry["status"], entry["deleted"]) == ("succeeded", 1), "only what is not old"
+    left = lab.sql(f"SELECT id FROM salesforce_{name} WHERE id IN (?, ?)", old, made)
+    assert left == [(old,)]
 
 
 # -- archived activities

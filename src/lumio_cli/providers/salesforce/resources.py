@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from lumio_cli.errors import ConfigError
-from lumio_cli.providers.base import Column, Cursor, Resource
+from lumio_cli.providers.base import Column, Cursor, Horizon, Resource
 from lumio_cli.providers.salesforce.soql import CHANGES, EVERYTHING
 from lumio_cli.providers.writing import Writes
 
@@ -42,6 +42,9 @@ BIN = "IsDeleted"
 ACTIVITIES = frozenset({"Task", "Event"})
 """Types that Salesforce archives as they age: `query` leaves out what is, `queryAll` shows it
 (SOAP API Developer Guide, "queryAll")."""
+
+_FIELD_HISTORY = re.compile(r"(?!OpportunityHistory$)\w+(?<!Login)History")
+"""Types that keep what fields were before; stages of opportunities are kept for good."""
 
 KINDS = {
     "int": "integer",
@@ -92,6 +95,17 @@ _TIMES = (
 )
 
 
+def horizon_of(type_: str) -> Horizon | None:
+    """How far back Salesforce keeps a type whose records it gives up by their age: that they are
+    absent then is nobody's deletion (help.salesforce.com: "Monitor Login History", "Field History
+    Tracking"; a field audit trail keeps more, which is listed as long as it is there)."""
+    if type_ == "LoginHistory":
+        return Horizon("LoginTime", "Salesforce keeps the logins of six months", days=180)
+    if _FIELD_HISTORY.fullmatch(type_):
+        return Horizon("CreatedDate", "Salesforce keeps 18 months of field history", days=540)
+    return None
+
+
 def _resource(name: str, type_: str, title: str, columns: str, note: str = "") -> Resource:
     paging = {"full": EVERYTHING, "changes": CHANGES, "tombstones": EVERYTHING}
     return Resource(
@@ -112,6 +126,7 @@ def _resource(name: str, type_: str, title: str, columns: str, note: str = "") -
         writes=WRITES,
         # A snapshot of the whole org, whoever asks (REST API Developer Guide, "Record Count").
         rough_count=True,
+        horizon=horizon_of(type_),
         note=note,
     )
 

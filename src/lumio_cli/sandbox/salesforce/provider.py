@@ -24,7 +24,7 @@ DAY = 86_400.0
 _SWITCHES: dict[str, Callable[[Any], Any]] = {
     "hidden": set, "busy": int, "polls": int, "setup": bool, "counts": dict, "audiences": set,
     "refusal": str, "unbulkable": set, "jobs_max": int, "job_error": str, "hollow_results": int,
-    "cut_results": int,
+    "cut_results": int, "certificate": str.encode,
 }  # fmt: skip
 _VERSION = re.compile(r"/services/data/v(\d\d)\.0(?:/|$)")
 
@@ -48,7 +48,7 @@ class Salesforce(LookAlike):
                 how many of the next result pages have no rows yet, or lack their last one
     certificate the public key, as PEM, that assertions must be signed for
 
-    `POST /_sandbox/salesforce/org` sets any of them but the certificate, by name, and
+    `POST /_sandbox/salesforce/org` sets any of them by name, and
     `POST /_sandbox/salesforce/TYPE/archive` puts the activity `{"id"}` aside.
     """
 
@@ -201,8 +201,13 @@ class Salesforce(LookAlike):
         return response
 
     def distort(self, kind: str, argument: str | None, request: Request, body: Any) -> Any:
-        """A query's answer with a fault of its content."""
-        if not isinstance(body, dict) or not isinstance(body.get("records"), list):
+        """A query's answer with a fault of its content; a null among the fields of a description and
+        the counts of types as well."""
+        listed = body if isinstance(body, dict) else {}
+        for others in (listed.get("fields"), listed.get("sObjects")):
+            if isinstance(others, list) and kind == "nullrow":
+                others.insert(0, None)
+        if not isinstance(listed.get("records"), list):
             return body
         rows = body["records"]
         if kind == "hollow":
