@@ -201,8 +201,8 @@ class Salesforce(LookAlike):
         return response
 
     def distort(self, kind: str, argument: str | None, request: Request, body: Any) -> Any:
-        """A query's answer with a fault of its content; a null among the fields of a description and
-        the counts of types as well."""
+        """A query's answer with a fault of its content; a null may also be among the fields of a
+        description, and among the counts of types."""
         listed = body if isinstance(body, dict) else {}
         for others in (listed.get("fields"), listed.get("sObjects")):
             if isinstance(others, list) and kind == "nullrow":
