@@ -104,6 +104,18 @@ def test_a_result_with_fewer_records_than_the_job_found_is_not_whole() -> None:
     assert caught.value.exit_code == 5
 
 
+def test_a_listing_in_place_of_a_job_names_its_places_as_all_do() -> None:
+    place: Place = {"step": "page", "size": 9}
+    assert JOBS.next(place, answer("00Q1", done=False), [{"Id": "00Q1"}]) == {
+        "step": "page",
+        "size": 9,
+        "above": "00Q1",
+    }
+    hollow = JOBS.next(place, answer(done=False, nextRecordsUrl=NEXT), [])
+    assert hollow == {"step": "page", "size": 9, "url": NEXT}
+    assert JOBS.next(place, answer(), []) is None
+
+
 # -- the whole way
 
 

@@ -117,34 +117,35 @@ def _following(place: Place, reply: Reply, rows: Sequence[Record]) -> Place | No
 
 
 class QueryJobs(Jobs):
-    """A job where Bulk API takes the query; else `pages`, a place in an ordinary listing."""
+    """A job where Bulk API takes the query; else an ordinary listing, whose places name no job."""
 
     def ask(self, call: Call, place: Place) -> Call:
         """A step of the job, or a page of the listing."""
-        if "pages" in place:
-            return EVERYTHING.ask(_listing(call), place["pages"])
+        if _is_listed(place):
+            return EVERYTHING.ask(_listing(call), place)
         return Jobs.ask(self, call, place)
 
     def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
         """The place after; raises `BadReplyError` as `job_state` and listings do."""
-        if "pages" in place:
-            inner = EVERYTHING.next(place["pages"], reply, rows)
-        elif _taken(place, reply):
+        if _is_listed(place):
+            following = EVERYTHING.next(place, reply, rows)
+        elif place["step"] == "page" or _taken(reply):
             return Jobs.next(self, place, reply, rows)
         else:
-            inner = EVERYTHING.first(place["size"])
-        return inner and {"step": "page", "size": place["size"], "pages": inner}
+            following = EVERYTHING.first(place["size"])
+        return following and {**following, "step": "page"}
 
 
-def _taken(place: Place, reply: Reply) -> bool:
+def _is_listed(place: Place) -> bool:
+    return place["step"] == "page" and "job" not in place
+
+
+def _taken(reply: Reply) -> bool:
     """Whether Bulk API does what was asked for, as far as an answer says; see `verdicts.judge`."""
-    if place["step"] == "page":
-        return True
     body = reply.document()
     failed = body.get("state") in ENDED_BADLY
-    return reply.status < 400 and not (
-        failed and _UNSUPPORTED.search(str(body.get("errorMessage")))
-    )
+    unsupported = failed and _UNSUPPORTED.search(str(body.get("errorMessage")))
+    return reply.status < 400 and not unsupported
 
 
 def _listing(call: Call) -> Call:
