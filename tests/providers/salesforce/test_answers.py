@@ -90,6 +90,16 @@ def test_what_salesforce_edge_answers_will_pass(status: int, body: bytes) -> Non
     assert verdict.outcome is Outcome.RETRY
 
 
+def test_a_refused_code_is_told_with_what_to_do_about_it() -> None:
+    said = "External client app is not installed in this org"
+    body = json.dumps({"error": "app_not_found", "error_description": said}).encode()
+    url = "https://login.salesforce.com/services/oauth2/token"
+    verdict = Salesforce({}).judge(Reply(400, {}, body, url))
+    assert verdict is not None
+    assert (verdict.outcome, verdict.message) == (Outcome.REJECTED, said)
+    assert "login_host=NAME.my.salesforce.com" in verdict.hint
+
+
 def test_an_error_inside_a_composite_answer_is_an_error() -> None:
     part = {"httpStatusCode": 400, "body": error("INVALID_FIELD"), "referenceId": "page"}
     verdict = Salesforce({}).judge(reply(200, {"compositeResponse": [part]}, "/composite"))

@@ -51,7 +51,6 @@ _ADVICE = {
     "client identifier invalid": "client_id is the app's consumer key; a new one takes 10 minutes",
     "not supported on this domain": _MY_DOMAIN_HINT,
 }
-"""What to do about an error of the token endpoint, by its words."""
 
 OAUTH = OAuth(
     authorize_url="https://{login_host}/services/oauth2/authorize",
@@ -85,6 +84,11 @@ JWT = Way(
 WAYS = (CLIENT_CREDENTIALS, JWT)
 
 
+def advice(said: str) -> str:
+    """What to do about an error of the token endpoint, by its words; empty: nobody knows."""
+    return next((text for words, text in _ADVICE.items() if words in said), "")
+
+
 def locate(credential: Credential) -> str:
     """The org's address. Raises `CredentialError` where the credential does not name one of
     Salesforce's own."""
@@ -109,8 +113,8 @@ def tokens(reply: Reply, *, now: datetime, old: Credential) -> Credential:
     try:
         new = read_tokens(reply, now=now, old=old)
     except CredentialError as error:
-        hint = next((text for word, text in _ADVICE.items() if word in error.message), None)
-        raise CredentialError(error.message, code=error.code, hint=hint) from None
+        hint = advice(error.message)
+        raise CredentialError(error.message, code=error.code, hint=hint or None) from None
     told = reply.json().get("instance_url")
     fields = {**new.fields, **({"instance_url": str(told)} if told else {})}
     scopes = new.scopes

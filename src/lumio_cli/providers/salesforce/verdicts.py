@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from lumio_cli.errors import BadReplyError
 from lumio_cli.providers.base import Allowance, Call, Outcome, Reply, Verdict, dig
+from lumio_cli.providers.salesforce.access import TOKEN_PATH, advice
 
 ROLLING = 3600.0
 """Seconds after which a used up allocation is worth another try: it is counted over the last 24
@@ -40,6 +41,10 @@ def judge(reply: Reply) -> Verdict | None:
         if path.endswith("/results") and reply.status == 200 and kind != "text/csv":
             raise BadReplyError(f"a page of a bulk job is {kind or 'of no type'} instead of CSV")
         return None
+    told = reply.document() if path.endswith(TOKEN_PATH) else {}
+    if isinstance(word := told.get("error"), str) and reply.status in (400, 401):
+        message = str(told.get("error_description") or "")
+        return Verdict(Outcome.REJECTED, message, word, hint=advice(f"{message} {word}"))
     verdict = _judge(reply.status, _body(reply))
     if path.endswith("/jobs/query") and verdict is not None and verdict.outcome in _NO_JOB:
         # Bulk API does not take every type and every query, nor any number of them: it is
