@@ -107,8 +107,8 @@ def test_no_provider_ends_a_credential_that_can_be_renewed(outcome: Outcome | No
         def judge(self, reply: Reply) -> Verdict | None:
             return Verdict(outcome, "INVALID_JWT_FORMAT") if outcome else None
 
-    assert judge(Final({}), reply(401, b"{}"), CLOCK).outcome is Outcome.REAUTH
-    assert judge(Final({}), reply(401), CLOCK).outcome is Outcome.REAUTH
+    assert judge(Final({}), reply(401, b"{}"), CLOCK, an_hour).outcome is Outcome.REAUTH
+    assert judge(Final({}), reply(401), CLOCK, an_hour).outcome is Outcome.REAUTH
 
 
 def test_a_401_may_be_about_a_permission() -> None:
@@ -116,7 +116,7 @@ def test_a_401_may_be_about_a_permission() -> None:
         def judge(self, reply: Reply) -> Verdict | None:
             return Verdict(Outcome.DENIED, scopes=("api",))
 
-    assert judge(Scoped({}), reply(401), CLOCK).outcome is Outcome.DENIED
+    assert judge(Scoped({}), reply(401), CLOCK, an_hour).outcome is Outcome.DENIED
 
 
 def test_an_html_error_page_is_judged_by_its_status() -> None:
