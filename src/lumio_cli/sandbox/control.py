@@ -16,6 +16,8 @@
 | POST /_sandbox/hubspot/retired | `{GLOB: status}` | paths that are gone: a page of HTML |
 | GET /_sandbox/hubspot/TYPE/dump | | all live records, one JSON document a line |
 | POST /_sandbox/mailchimp/pages | `{"most": N}` | rows a page has at most, whatever is asked for |
+| POST /_sandbox/salesforce/org | `{NAME: value}` | what the org does, see its class |
+| POST /_sandbox/salesforce/TYPE/archive | `{"id"}` | puts an activity aside, as age does |
 """
 
 from __future__ import annotations
