@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
@@ -22,6 +22,7 @@ from lumio_cli.hub.outbox import Action, Edit
 from lumio_cli.providers.base import Call, Reply, Resource
 from lumio_cli.providers.writing import Change, Receipt, Writing
 from lumio_cli.sync import pending
+from lumio_cli.sync.merge import about
 from lumio_cli.sync.model import Job, Link, ResourceResult
 from lumio_cli.sync.outgoing import WRITE, Outgoing
 from lumio_cli.sync.preview import PreviewStore
@@ -54,6 +55,7 @@ class Push:
         self._error: LumioError | None = None
         self._done = 0
         self._given_up = 0
+        self._merged = 0
         self._again = ""
 
     def relink(self, link: Link) -> None:
@@ -100,7 +102,7 @@ class Push:
             after = done.after
             self._given_up += done.given_up
         seen, self._out.ahead = self.look.seen_until, self.look.ahead
-        self._call(lambda db: self._settling.search(db, seen))
+        self.result.failed += self._call(lambda db: self._settling.search(db, seen))
         total = self._call(self._out.count).get("pending", 0)
         if total:
             self.engine.progress.start(self.job.target, total, detail="push")
@@ -153,6 +155,14 @@ class Push:
                 code=OUTCOME_UNKNOWN,
                 exit_code=3,
                 hint="the next push looks for them first, and creates none twice",
+            )
+        if self._error is None and self._merged:
+            edits = "1 edit is" if self._merged == 1 else f"{self._merged:,} edits are"
+            self._error = LumioError(
+                f"{self.job.target}: {edits} of records that were merged meanwhile",
+                code="merged",
+                exit_code=3,
+                hint="the next push looks at what they were merged into, and sends them to that",
             )
         if self._error is None and waiting:
             edits = "1 edit waits" if waiting == 1 else f"{waiting:,} edits wait"
@@ -213,7 +223,7 @@ class Push:
             if (why := self._out.obstacle(edit))
         }
         self._settle([(edit, refused[edit.record]) for edit in batch if edit.record in refused])
-        batch = [edit for edit in batch if edit.record not in refused]
+        batch = self._without_merged([edit for edit in batch if edit.record not in refused])
         if not batch:
             return
         arrived: list[tuple[Edit, Receipt]] = []
@@ -247,10 +257,50 @@ class Push:
             raise
         self._send_batch(edits[middle:], size)
 
+    def _without_merged(self, batch: Sequence[Edit]) -> list[Edit]:
+        """Of a batch, what is to be sent: a record that was merged is not created anew."""
+        again = [edit for edit in batch if edit.action == "create" and about(edit) != edit.record]
+        if not again:
+            return list(batch)
+        try:
+            found = self._survivors([about(edit) for edit in again])
+        except LumioError as error:
+            self._settle([(e, Receipt(e.trace, "retry", message=error.message)) for e in batch])
+            raise
+        merged = [edit for edit in again if about(edit) in found]
+        self._settle(
+            [(e, Receipt(e.trace, "failed", found[about(e)], kind="gone")) for e in merged]
+        )
+        left = {edit.record for edit in merged}
+        return [edit for edit in batch if edit.record not in left]
+
+    def _survivors(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """What records that are gone were merged into, by the provider itself."""
+        with understood(self.job.target):
+            return self.provider.survivors(self.resource, ids, self._send)
+
+    def _told_of_gone(
+        self, pairs: Sequence[tuple[Edit, Receipt]]
+    ) -> tuple[Sequence[tuple[Edit, Receipt]], Mapping[str, str]]:
+        """Receipts, with what records that are gone were merged into. Where nobody can say that
+        now, they are to be asked about again."""
+        gone = [(e, r) for e, r in pairs if r.status == "failed" and r.kind == "gone"]
+        found = {about(e): r.id for e, r in gone if r.id not in ("", about(e))}
+        unknown = [about(e) for e, _ in gone if about(e) not in found]
+        if not unknown:
+            return pairs, found
+        try:
+            return pairs, {**self._survivors(unknown), **found}
+        except LumioError as error:
+            later = {e.record for e, _ in gone if about(e) in unknown}
+            again = Receipt("", "retry", message=error.message)
+            return [(e, again if e.record in later else r) for e, r in pairs], found
+
     def _settle(self, pairs: Sequence[tuple[Edit, Receipt]]) -> None:
         if not pairs:
             return
-        settled: Settled = self._call(lambda db: self._settling.settle(db, pairs))
+        told, found = self._told_of_gone(pairs)
+        settled: Settled = self._call(lambda db: self._settling.settle(db, told, found))
         result = self.result
         with self._lock:
             result.sent += settled.sent
@@ -260,6 +310,7 @@ class Push:
             result.failed += settled.failed
             self._done += settled.sent + settled.unknown + settled.met
             self._given_up += settled.given_up
+            self._merged += settled.merged
             self._again = self._again or settled.again
             result.requests, result.retries = self.tally.requests, self.tally.retries
         self.engine.progress.advance(self.job.target, len(pairs))

@@ -19,7 +19,8 @@ sObjects (v59); clients that are widely used (simple-salesforce 1.12, jsforce). 
   of a window come in its order, so that the cursor moves page by page. A transaction commits after
   the time that it writes: windows reach back.
 - Deleted and merged records stay in the recycle bin for 15 days, where `queryAll` shows them with
-  IsDeleted. What was purged from it is seen by a full walk alone.
+  IsDeleted, the merged ones with the MasterRecordId of the record that was kept. What was purged
+  from it is seen by a full walk alone.
 - One field that is gone fails the whole query: fields are described anew whenever that happens.
 - Compound fields (addresses, locations) cannot be read by Bulk API and repeat their parts; base64
   fields come as links. Neither is asked for, nor are LastViewedDate and LastReferencedDate, which
@@ -71,7 +72,7 @@ from lumio_cli.providers.salesforce.resources import (
     RESOURCES,
     more_resources,
 )
-from lumio_cli.providers.salesforce.soql import columns, moment, select, unwrap
+from lumio_cli.providers.salesforce.soql import columns, is_id, moment, select, unwrap
 from lumio_cli.providers.salesforce.writes import write_all
 from lumio_cli.providers.writing import Change, Receipt
 
@@ -80,6 +81,11 @@ METADATA_SECONDS = 1800.0
 BULK_FROM = 20_000
 """Records from which a job takes fewer requests than the pages would, and less of Salesforce."""
 BULK_WRITE_FROM = 2_000
+ASKED = 200
+"""Ids that fit into the condition of a query in an address."""
+MASTER = "MasterRecordId"
+"""Where a record that was merged names the one that was kept. Accounts, contacts, leads and a few
+other types have it."""
 BULK_PAGE = 2_000
 """Rows of a bulk result that are read at once: wide ones take some tens of megabytes."""
 DATA = "/services/data/{version}"
@@ -270,7 +276,8 @@ class Salesforce(Provider):
         """A query. One for what was deleted includes the recycle bin, and needs no other fields."""
         type_ = walk.resource.path
         if walk.kind == "tombstones":
-            query = select(type_, (), ["IsDeleted = true"])
+            master = [MASTER] if MASTER in self._asked(walk) else []
+            query = select(type_, master, ["IsDeleted = true"])
             return self._get("queryAll", {"q": query})
         fields = self._asked(walk)
         if walk.options.get("bulk"):
@@ -319,6 +326,27 @@ class Salesforce(Provider):
         told = dig(send(call).json(), "sObjects")
         counts = [item["count"] for item in told or () if item.get("name") == resource.path]
         return int(counts[0]) if counts else None
+
+    def merged(self, walk: Walk, record: Record) -> Mapping[str, str]:
+        """A record that was deleted as the result of a merge names the one that was kept."""
+        master = record.get(MASTER) if walk.kind == "tombstones" else None
+        return {str(record.get("Id")): str(master)} if master else {}
+
+    def survivors(self, resource: Resource, ids: Sequence[str], send: Send) -> Mapping[str, str]:
+        """What the recycle bin says of them; what was purged from it nobody can tell."""
+        told = send(self._describe(resource)).json()["fields"]
+        if MASTER not in {item["name"] for item in told}:
+            return {}
+        found: dict[str, str] = {}
+        for start in range(0, len(ids), ASKED):
+            listed = ", ".join(
+                f"'{record}'" for record in ids[start : start + ASKED] if is_id(record)
+            )
+            conditions = [f"Id IN ({listed})", "IsDeleted = true", f"{MASTER} != null"]
+            query = select(resource.path, (MASTER,), conditions)
+            for record in unwrap(send(self._get("queryAll", {"q": query})).json())["records"]:
+                found[str(record["Id"])] = str(record[MASTER])
+        return found
 
     # -- writing
 

@@ -40,6 +40,11 @@ def moment(value: datetime) -> str:
     return f"{value:%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03d}Z"
 
 
+def is_id(text: str) -> bool:
+    """Whether a text may stand as an id in a query."""
+    return _ID.fullmatch(text) is not None
+
+
 def unwrap(body: Any) -> Mapping[str, Any]:
     """The answer to a query, whether it was asked on its own or inside a composite request."""
     if isinstance(body, dict) and isinstance(body.get("compositeResponse"), list):

@@ -20,6 +20,7 @@ from .errors import Invalid, bad_session, missing, problem
 from .records import Records, Tables
 
 DAY = 86_400.0
+_WRITES = ("create", "update", "merge")
 _VERSION = re.compile(r"/services/data/v(\d\d)\.0(?:/|$)")
 
 
@@ -173,14 +174,17 @@ class Salesforce(LookAlike):
     def control(self, request: Request, parts: list[str]) -> Response | None:
         """`/_sandbox/salesforce/TYPE/...`: as for others, but what is written is checked, and new
         records have all fields."""
-        if len(parts) != 2 or parts[0] not in TYPES or parts[1] not in ("create", "update"):
+        if len(parts) != 2 or parts[0] not in TYPES or parts[1] not in _WRITES:
             return super().control(request, parts)
         body, kind = request.json(), TYPES[parts[0]]
         try:
             with self.lock:
                 if parts[1] == "create":
                     return Response.of_json({"id": self.store.create(kind, body["values"])}, 201)
-                self.store.update(kind, body["id"], body["values"])
+                if parts[1] == "merge":
+                    self.store.merge(kind, body["winner"], body["loser"])
+                else:
+                    self.store.update(kind, body["id"], body["values"])
         except Invalid as error:
             return error.answer().response
         return Response.of_json({})
