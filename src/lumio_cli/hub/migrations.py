@@ -141,7 +141,12 @@ def _m005_names(db: sqlite3.Connection) -> None:
     views.make_all(db)
 
 
-def _m006_merged(db: sqlite3.Connection) -> None:
+def _m006_horizons(db: sqlite3.Connection) -> None:
+    for column in ("hides", "hidden", "mended"):
+        db.execute(f"ALTER TABLE lumio_resources ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+
+
+def _m007_merged(db: sqlite3.Connection) -> None:
     for statement in (
         """CREATE TABLE lumio_merged (
             provider TEXT NOT NULL, resource TEXT NOT NULL, id TEXT NOT NULL,
@@ -161,7 +166,8 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m003_sends,
     _m004_two_ways,
     _m005_names,
-    _m006_merged,
+    _m006_horizons,
+    _m007_merged,
 )
 LATEST = len(MIGRATIONS)
 

@@ -77,11 +77,12 @@ class Call:
 
 
 class Reply:
-    """One answer. Header names are lower case; `date` is the provider's own clock (its Date
-    header); `stale` marks an answer from the cache that was served because the provider is down.
+    """One answer. Header names are lower case. `date` is the provider's time as far as it can be
+    believed, `skew` how many seconds its Date header was ahead of this machine's clock (None: it
+    had none); `stale` marks an answer from the cache that was served because the provider is down.
     """
 
-    __slots__ = ("_decoded", "body", "date", "headers", "stale", "status", "url")
+    __slots__ = ("_decoded", "body", "date", "headers", "skew", "stale", "status", "url")
 
     def __init__(
         self,
@@ -97,21 +98,23 @@ class Reply:
         self.body = body
         self.url = url
         self.date = date
+        self.skew: float | None = None
         self.stale = stale
         self._decoded: Json = _UNREAD
 
     def json(self) -> Json:
-        """The body as JSON, decoded once. Raises `BadReplyError` where it is none."""
+        """The body as JSON, decoded once; what only strict JSON refuses is read all the same (see
+        `values.read_json`). Raises `BadReplyError` where it is none."""
         if self._decoded is _UNREAD:
-            import orjson
+            from lumio_cli.providers.values import read_json
 
             try:
-                self._decoded = orjson.loads(self.body)
-            except orjson.JSONDecodeError as error:
+                self._decoded = read_json(self.body)
+            except ValueError as error:
                 kind = self.headers.get("content-type", "no content type").split(";")[0]
                 raise BadReplyError(
                     f"the provider answered {self.status} with something that is not JSON "
-                    f"({kind}, {len(self.body)} bytes): {error.msg}",
+                    f"({kind}, {len(self.body)} bytes): {error}",
                     hint="a proxy or a maintenance page may be in between; try again later",
                 ) from None
         return self._decoded
@@ -295,6 +298,31 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
+class Horizon:
+    """The moment before which a provider hides records that it still has: they are absent from
+    every listing, and not deleted.
+
+    path    where a record carries the time that the provider goes by; with `parent`, where that
+            resource's records do
+    why     what hides them, for people: "Shopify lists the orders of the last 60 days"
+    kind    how the time is written
+    days    how far back the listing reaches; None: as far as its pages say (`Provider.hides`)
+    unless  scopes of which one lifts it
+    parent  the resource whose records' age counts instead (by `Resource.group`)
+    within  where pages say how far they reach: a path to what each of them is about (a channel);
+            the oldest record that was listed of each is how far
+    """
+
+    path: str
+    why: str
+    kind: Literal["datetime", "epoch", "epoch_ms"] = "datetime"
+    days: float | None = None
+    unless: tuple[str, ...] = ()
+    parent: str = ""
+    within: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """The span of modification times that an incremental walk covers; None is open."""
 
@@ -340,6 +368,9 @@ class Resource:
     metadata   small tables (owners, pipelines) that only explain the others: a missing scope
                skips them without making the run partial
     ignore     paths that change without meaning: left out of the digest
+    horizon    what is hidden of it by its age: kept, though no listing has it
+    rough_count  its `count` is an estimate, or blind to what the credential may not see: good for
+               watching, and no proof that a listing is short
     """
 
     name: str
@@ -359,6 +390,8 @@ class Resource:
     group: str = ""
     metadata: bool = False
     ignore: tuple[str, ...] = ()
+    horizon: Horizon | None = None
+    rough_count: bool = False
     writes: Writes | None = None
     note: str = ""
 
@@ -521,8 +554,16 @@ class Provider:
         return None
 
     def count(self, resource: Resource, send: Send) -> int | None:
-        """How many records a full walk will meet, for the progress bar; None: cannot tell."""
+        """How many records a full walk will meet, at least; None: cannot tell.
+
+        For the progress bar, and where it is no rough one (`Resource.rough_count`) a listing that
+        ends with clearly fewer is not believed.
+        """
         return None
+
+    def hides(self, walk: Walk, reply: Reply) -> bool:
+        """Whether a page says that older records are hidden, and not gone (see `Horizon`)."""
+        return False
 
     def group_of(self, walk: Walk, parent_id: str) -> str:
         """What `Resource.group` holds in the records that belong to a parent."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from lumio_cli.clock import Clock
 from lumio_cli.hub import merges, outbox, records, state, views
 from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn, unique_columns
+from lumio_cli.hub.horizon import Reach
 from lumio_cli.hub.outbox import Edit
 from lumio_cli.hub.records import Held, Row, raw_table
 from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
 from lumio_cli.providers.base import dig
 from lumio_cli.sync import pending
+from lumio_cli.sync.ahead import Ahead
 from lumio_cli.sync.merge import Policy, about
 from lumio_cli.sync.model import Action, FieldChange, RecordChange, ResourceResult
 from lumio_cli.sync.pages import Page
@@ -119,6 +120,12 @@ class PreviewStore(Store):
         unchanged = len(found.unchanged) + repeated
         return Stored(len(found.created), len(found.updated), unchanged, deleted)
 
+    def met(self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int) -> int:
+        found = self._seen.execute(
+            "SELECT count(*) FROM seen WHERE provider = ? AND resource = ?", [provider, resource]
+        )
+        return int(found.fetchone()[0])
+
     def missing(
         self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
     ) -> list[str]:
@@ -151,6 +158,20 @@ class PreviewStore(Store):
         became: Mapping[str, str] | None = None,
     ) -> int:
         return self._note_deleted(provider, resource, ids, became)
+
+    def note_hidden(self, db: sqlite3.Connection, provider: str, resource: str, count: int) -> None:
+        pass
+
+    def mend(self, db: sqlite3.Connection, provider: str, resource: str, reach: Reach) -> int:
+        return 0
+
+    def drop_walk(self, db: sqlite3.Connection, provider: str, resource: str, kind: str) -> None:
+        pass
+
+    def retract(
+        self, db: sqlite3.Connection, provider: str, resource: str, cursor: str | None
+    ) -> None:
+        pass
 
     def finish_walk(
         self,
@@ -185,11 +206,11 @@ class PreviewStore(Store):
         name = result.provider, result.resource
         columns = self._columns.get(name) or views.read_columns(db, *name)
         if not after:
-            heirs = _Ahead(db, self, name, {}).survivors(sorted(self._edited.get(name, ())))
+            heirs = Ahead(db, self, name, {}).survivors(sorted(self._edited.get(name, ())))
             self._planned[name], self._heirs[name] = {}, frozenset(heirs.values())
         planned, heirs_of = self._planned[name], self._heirs[name]
         part = pending.chunk(
-            _Ahead(db, self, name, planned), columns, policy, after=after, only=only
+            Ahead(db, self, name, planned), columns, policy, after=after, only=only
         )
         for edit, merged in part.merged:
             left = merged.edit
@@ -245,7 +266,7 @@ class PreviewStore(Store):
             )
         )
 
-    def met(self, provider: str, resource: str, record: str) -> Held | None:
+    def seen_as(self, provider: str, resource: str, record: str) -> Held | None:
         """A record as this preview has met it, where that is news."""
         row = self._seen.execute(
             "SELECT payload, updated FROM met WHERE provider = ? AND resource = ? AND id = ?",
@@ -336,52 +357,6 @@ class PreviewStore(Store):
         # What a look before a push has met is nothing that the operator asked to be told.
         if len(noted) < self.limit and not (change.direction == "pull" and name in self._looks):
             noted.append(change)
-
-
-class _Ahead(pending.Sight):
-    """The hub, with what a preview has met in its place; `planned` are edits by their records as
-    they would be by now."""
-
-    def __init__(
-        self,
-        db: sqlite3.Connection,
-        store: PreviewStore,
-        name: tuple[str, str],
-        planned: Mapping[str, Edit],
-    ) -> None:
-        super().__init__(db, *name)
-        self.store = store
-        self.planned = planned
-
-    def held(self, ids: Sequence[str]) -> dict[str, Held]:
-        found = super().held(ids)
-        for record in ids:
-            met = self.store.met(*self.name, record)
-            if met is not None:
-                found[record] = met
-            elif record in found and self.store.is_gone(*self.name, record):
-                found[record] = found[record]._replace(gone=True)
-        return found
-
-    def survivors(self, gone: Sequence[str]) -> Mapping[str, str]:
-        return merges.survivors(
-            self.db, *self.name, gone, told=self.store.became(*self.name), held=self._stands
-        )
-
-    def _stands(self, record: str) -> bool | None:
-        theirs = self.held([record]).get(record)
-        return None if theirs is None else not theirs.gone
-
-    def edit(self, record: str) -> Edit | None:
-        return self.planned.get(record) or super().edit(record)
-
-    def as_found(self, edit: Edit) -> Edit:
-        """An edit that another run was sending, or would have sent again, as the next will find
-        it."""
-        doubtful = edit.status == "pending" and edit.attempt_rid is not None
-        if edit.status != "sending" and not doubtful:
-            return edit
-        return replace(edit, status="unknown" if outbox.is_local(edit.record) else "pending")
 
 
 def first(changes: Sequence[RecordChange], limit: int) -> list[RecordChange]:

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
 from lumio_cli.errors import (
     OUTCOME_UNKNOWN,
-    BadReplyError,
-    GoneError,
     LumioError,
-    RejectedError,
     UnavailableError,
 )
 from lumio_cli.hub import outbox
 from lumio_cli.hub.outbox import Action, Edit
-from lumio_cli.providers.base import Call, Reply, Resource
-from lumio_cli.providers.writing import Change, Receipt, Writing
+from lumio_cli.providers.base import Call, Reply
+from lumio_cli.providers.writing import Receipt, Writing
 from lumio_cli.sync import pending
 from lumio_cli.sync.merge import about
+from lumio_cli.sync.mishaps import understood, unexpected
 from lumio_cli.sync.model import Job, Link, ResourceResult
 from lumio_cli.sync.outgoing import WRITE, Outgoing
 from lumio_cli.sync.preview import PreviewStore
 from lumio_cli.sync.pull import Pull
 from lumio_cli.sync.settling import Settled, Settling
-from lumio_cli.sync.walk import Engine, understood
+from lumio_cli.sync.told import Told, unanswered
+from lumio_cli.sync.walk import Engine
 
 T = TypeVar("T")
 FIRST: tuple[Action, ...] = ("create", "update")
@@ -144,6 +143,7 @@ class Push:
             result.warnings.append(pending.gives_way(given_up))
         waiting = 0 if preview else self._call(self._out.waiting)
         unknown = counts.get("unknown", 0)
+        result.cut_off = self._error is not None
         if self._error is None and self._again:
             self._error = UnavailableError(
                 f"{self.job.target}: some changes were not taken: {self._again}",
@@ -212,6 +212,8 @@ class Push:
                 self._send_batch(batch, size)
             except LumioError as error:
                 self._error = self._error or error
+            except Exception as error:  # noqa: BLE001 it costs this resource, and no other
+                self._error = self._error or unexpected(self.job.target, error)
 
     def _send_batch(self, batch: Sequence[Edit], size: int) -> None:
         provider = self.provider
@@ -229,7 +231,7 @@ class Push:
         arrived: list[tuple[Edit, Receipt]] = []
         waiting = {edit.trace: edit for edit in batch}
         changes = [self._out.change_of(edit, columns) for edit in batch]
-        told = _Told(provider, self.job.target, self._send)
+        told = Told(provider, self.job.target, self._send)
         while (pair := told.next(self.resource, changes, waiting)) is not None:
             arrived.append(pair)
             if len(arrived) >= size:
@@ -240,7 +242,7 @@ class Push:
             self._settle(arrived)
             self._send_halves(list(waiting.values()), size)
             return
-        arrived += [(edit, _unanswered(edit, told)) for edit in waiting.values()]
+        arrived += [(edit, unanswered(edit, told)) for edit in waiting.values()]
         self._settle(arrived)
         if told.error is not None and not told.refused:
             raise told.error
@@ -325,68 +327,6 @@ class Push:
 
     def _waiting(self, seconds: float, reason: str) -> None:
         self.engine.progress.waiting(self.job.target, reason, seconds)
-
-
-class _Told:
-    """What the provider's module tells of one batch, receipt by receipt.
-
-    error    why it ended early
-    clean    nothing was sent so far that changes anything
-    """
-
-    def __init__(self, provider: Writing, target: str, send: Callable[[Call], Reply]) -> None:
-        self._provider = provider
-        self._target = target
-        self._to = send
-        self._receipts: Iterator[Receipt] | None = None
-        self.error: LumioError | None = None
-        self.clean = True
-
-    def next(
-        self, resource: Resource, changes: Sequence[Change], waiting: dict[str, Edit]
-    ) -> tuple[Edit, Receipt] | None:
-        """The next edit that is told of, taken out of those that wait; None at the end."""
-        try:
-            with understood(self._target):
-                if self._receipts is None:
-                    self._receipts = iter(self._provider.write(resource, changes, self._send))
-                receipt = next(self._receipts, None)
-                return None if receipt is None else (waiting.pop(receipt.trace), receipt)
-        except LumioError as error:
-            self.error = error
-            return None
-
-    def _send(self, call: Call) -> Reply:
-        self.clean = self.clean and call.method == "GET"
-        return self._to(call)
-
-    @property
-    def puzzled(self) -> bool:
-        """Whether it could not put a value into words. Answers are not of this kind: what is wrong
-        with them is another error."""
-        cause = None if self.error is None else self.error.__cause__
-        return self.clean and isinstance(cause, ArithmeticError | RecursionError)
-
-    @property
-    def refused(self) -> bool:
-        """Whether the error is about what was to be written, and no reason to write nothing else.
-        That something is not there is not about a record: a receipt would say so of one.
-        """
-        rejected = isinstance(self.error, RejectedError) and not isinstance(self.error, GoneError)
-        return rejected or self.puzzled
-
-
-def _unanswered(edit: Edit, told: _Told) -> Receipt:
-    """The receipt of a change that the provider's module gave none for."""
-    error = told.error
-    if error is None:
-        return Receipt(edit.trace, "unknown", message="the adapter gave no receipt")
-    if told.refused:
-        why = f"lumio cannot write its values: {error.__cause__}" if told.puzzled else error.message
-        return Receipt(edit.trace, "failed", kind="validation", message=why)
-    unread = isinstance(error, BadReplyError) and not told.clean
-    in_doubt = error.code == OUTCOME_UNKNOWN or unread
-    return Receipt(edit.trace, "unknown" if in_doubt else "retry", message=error.message)
 
 
 def push_all(pushes: Sequence[Push]) -> None:
