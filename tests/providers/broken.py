@@ -24,6 +24,7 @@ from lumio_cli.providers.base import (
     Walk,
     dig,
 )
+from providers.broken_merges import MERGES
 from providers.broken_walks import WALKS
 from providers.mistakes import (
     NOTHING,
@@ -120,6 +121,7 @@ TOKEN = Field("token", "A token", secret=False)
 KNOWN = {"id", "properties", "createdAt", "updatedAt"}
 ALL: tuple[Broken, ...] = (
     *WALKS,
+    *MERGES,
     Broken("names", "a resource with a hyphen", resource(name="the-contacts"), "identifier"),
     Broken("names", "another name than its own", fact(name="hubspott"), "is found as"),
     Broken("hosts", "a wildcard", fact(hosts=("*.hubapi.com",)), "bare host name"),
