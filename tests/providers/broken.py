@@ -25,6 +25,7 @@ from lumio_cli.providers.base import (
     dig,
 )
 from providers.broken_holds import HOLDS
+from providers.broken_merges import MERGES
 from providers.broken_walks import WALKS
 from providers.mistakes import (
     NOTHING,
@@ -122,6 +123,7 @@ KNOWN = {"id", "properties", "createdAt", "updatedAt"}
 ALL: tuple[Broken, ...] = (
     *HOLDS,
     *WALKS,
+    *MERGES,
     Broken("names", "a resource with a hyphen", resource(name="the-contacts"), "identifier"),
     Broken("names", "another name than its own", fact(name="hubspott"), "is found as"),
     Broken("hosts", "a wildcard", fact(hosts=("*.hubapi.com",)), "bare host name"),

@@ -78,6 +78,10 @@ def _crm(
     def update(sandbox: Sandbox, record_id: str, value: str) -> None:
         sandbox.hubspot.update(kind, record_id, {text: value})
 
+    def merge(sandbox: Sandbox, winner: str, loser: str) -> str:
+        # Deals have always become a third one.
+        return sandbox.hubspot.merge(kind, winner, loser, new_id=kind == "deals")
+
     return Subject(
         provider="hubspot",
         resource=kind,
@@ -89,6 +93,7 @@ def _crm(
         update=update,
         delete=lambda sandbox, record_id: sandbox.hubspot.archive(kind, record_id),
         purge=lambda sandbox, record_id: sandbox.hubspot.purge(kind, record_id),
+        merge=merge if kind != "products" else None,
         fresh=_fresh,
         grant=_grant,
         sample=Sample(

@@ -89,8 +89,8 @@ def test_a_listed_record_is_not_deleted_because_another_names_it_as_merged(
 ) -> None:
     first, second = sorted(str(r["id"]) for r in lab.sandbox.hubspot.dump("contacts"))[:2]
 
-    def merged(self: HubSpot, walk: Walk, record: dict[str, Any]) -> tuple[str, ...]:
-        return (first, second) if record["id"] == first else ()
+    def merged(self: HubSpot, walk: Walk, record: dict[str, Any]) -> dict[str, str]:
+        return {first: first, second: first} if record["id"] == first else {}
 
     monkeypatch.setattr(HubSpot, "merged", merged)
     done = lab.lumio("sync", "hubspot/contacts").resource("contacts")

@@ -68,12 +68,12 @@ from lumio_cli.providers.hubspot.resources import (
     links,
     stages,
 )
+from lumio_cli.providers.hubspot.survivors import MERGED, survivors
 from lumio_cli.providers.hubspot.writes import write_all
 from lumio_cli.providers.paging import with_params
 from lumio_cli.providers.values import as_text
 from lumio_cli.providers.writing import Change, Receipt
 
-MERGED = "hs_merged_object_ids"
 SEARCH_BODY = 2_600
 """Characters of properties that fit into a search body of 3,000, with its filters."""
 LIST_URL = 6_000
@@ -312,11 +312,22 @@ class HubSpot(Provider):
         """The links of one record to one other type."""
         return f"{walk.slice}:{parent_id}"
 
-    def merged(self, walk: Walk, record: Record) -> tuple[str, ...]:
-        """A merge keeps one id; the others are listed on the winner and vanish."""
+    def merged(self, walk: Walk, record: Record) -> Mapping[str, str]:
+        """The survivor lists those that it is made of, and they vanish: one of them, where it keeps
+        the other's id; both, where it has a new one, as deals have since they can be merged at all
+        (changelog "announcement-deals-now-support-merging")."""
         properties = record.get("properties")
         value = properties.get(MERGED) if isinstance(properties, dict) else None
-        return tuple(part for part in str(value).split(";") if part) if value else ()
+        if not value or walk.kind == "tombstones":
+            return {}
+        return {part: str(record.get("id")) for part in str(value).split(";") if part}
+
+    def survivors(self, resource: Resource, ids: Sequence[str], send: Send) -> Mapping[str, str]:
+        """A read by the id of a merged record answers the survivor, which lists that id (same
+        changelog: the id in the answer is the new record's)."""
+        if resource not in OBJECTS:
+            return {}
+        return survivors(self._objects(resource.name), ids, send)
 
     # -- writing
 

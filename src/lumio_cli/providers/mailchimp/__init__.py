@@ -126,6 +126,7 @@ class Mailchimp(Provider):
             default=200,
         ),
     )
+    no_merges = "Mailchimp publishes no merge of members or campaigns."
     quotas = (
         # Ten; two are left for connections that Mailchimp has not seen the end of, and for others.
         Quota(

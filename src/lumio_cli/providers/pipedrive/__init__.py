@@ -168,6 +168,10 @@ class Pipedrive(Provider):
             default=["all"],
         ),
     )
+    no_merges = (
+        "The API tells of a merge (`merge_what_id`) only to whoever makes it: the record that was"
+        " merged is listed as deleted, or no longer, and nothing names the other."
+    )
     quotas: tuple[Quota, ...] = (
         # Two seconds, and a little more, since requests do not arrive as they were sent.
         Quota("burst", PLANS["lite"][0], 2.2, kind="window", exempt=("*/oauth/*",)),

@@ -48,7 +48,9 @@ def _record(hub: HubSpot, kind: str, action: str, request: Request) -> Response 
     elif action == "purge":
         hub.purge(kind, str(body["id"]))
     elif action == "merge":
-        hub.merge(kind, str(body["winner"]), str(body["loser"]))
+        new_id = bool(body.get("new_id"))
+        merged = hub.merge(kind, str(body["winner"]), str(body["loser"]), new_id=new_id)
+        return Response.of_json({"id": merged})
     else:
         return None
     return Response.of_json({})
