@@ -40,7 +40,7 @@ class PreviewStore(Store):
         self._gone_ids: set[tuple[str, str, str]] = set()
         self._seen = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._seen.execute(
-            "CREATE TABLE seen (provider TEXT, resource TEXT, id TEXT,"
+            "CREATE TABLE seen (provider TEXT, resource TEXT, id TEXT, gone INTEGER,"
             " PRIMARY KEY (provider, resource, id)) WITHOUT ROWID"
         )
 
@@ -129,6 +129,15 @@ class PreviewStore(Store):
         self, db: sqlite3.Connection, provider: str, resource: str, ids: Sequence[str]
     ) -> int:
         return self._note_deleted(provider, resource, ids)
+
+    def gone(
+        self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
+    ) -> list[str]:
+        noted = self._seen.execute(
+            "SELECT id FROM seen WHERE provider = ? AND resource = ? AND gone", [provider, resource]
+        )
+        known = super().gone(db, provider, resource, since_seq)
+        return [*known, *(row[0] for row in noted)]
 
     def note_hidden(self, db: sqlite3.Connection, provider: str, resource: str, count: int) -> None:
         pass
@@ -245,7 +254,7 @@ class PreviewStore(Store):
         name = page.provider, page.resource
         fresh = {row.id: row for row in page.rows if not self._is_seen(*name, row.id)}
         self._seen.executemany(
-            "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", ((*name, i) for i in fresh)
+            "INSERT OR IGNORE INTO seen VALUES (?, ?, ?, 0)", ((*name, i) for i in fresh)
         )
         return list(fresh.values())
 
@@ -260,7 +269,8 @@ class PreviewStore(Store):
         """Count deletions once, though a tombstone and the sweep may both find one."""
         fresh = [i for i in ids if not self._is_seen(provider, resource, i)]
         self._seen.executemany(
-            "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", ((provider, resource, i) for i in fresh)
+            "INSERT OR IGNORE INTO seen VALUES (?, ?, ?, 1)",
+            ((provider, resource, i) for i in fresh),
         )
         edited = self._edited.get((provider, resource), frozenset())
         self._gone_ids.update((provider, resource, i) for i in fresh if i in edited)
