@@ -13,6 +13,7 @@
 | POST /_sandbox/hubspot/TYPE/merge | `{"winner", "loser"}` | |
 | POST /_sandbox/hubspot/associate | `{"from", "from_id", "to", "to_id"}` | types and ids |
 | POST /_sandbox/hubspot/consent | `{"consent": bool}` | what the OAuth user will answer |
+| POST /_sandbox/shopify/refuse, closed, serves, age, holes | see `shopify.provider.control` | |
 | GET /_sandbox/hubspot/TYPE/dump | | all live records, one JSON document a line |
 """
 

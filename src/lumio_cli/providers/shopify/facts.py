@@ -99,14 +99,19 @@ GUIDE = (
     "`lumio connect shopify --set shop=example.myshopify.com`.",
     "Or use an app that has the redirect URL http://localhost:18922/callback: `lumio connect "
     "shopify --oauth --set shop=example.myshopify.com --set client_id=ID`.",
-    "Customers and addresses are protected data: an app of another organization must be "
-    "approved for them by Shopify.",
+    "Add the scope read_all_orders to it where Shopify lets you: without it an app is shown the "
+    "orders of the last 60 days.",
+    "Names, addresses, phone numbers and e-mail addresses are protected data: an app of another "
+    "organization must be approved for them by Shopify, and an app that was made in the shop's "
+    "admin is shown them from a certain plan on. What is not shown is left out.",
 )
 NOTES = (
-    "Orders older than 60 days need the scope read_all_orders, which Shopify grants.",
+    "Orders older than 60 days need the scope read_all_orders. Without it those that were read "
+    "before stay in the hub, with what belongs to them, and are no longer brought up to date.",
     "Variants are read with their products (column `variants`), line items with their orders.",
     "Metafields are read of products, customers and orders, not of variants and others.",
     "Deleted orders, customers and stock are found by a full sync only.",
+    "A fulfillment or metafield that changes without its order or owner is seen by a full sync.",
     "Refunds, returns, transactions, draft orders and discounts are not read.",
     "The inventory items of deleted products stay until a full sync.",
 )
