@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 import time
+import webbrowser
 from collections.abc import Callable
+from typing import Any
 
+import httpx
 import pytest
 
 from lumio_cli.clock import format_timestamp
+from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 from lumio_cli.sandbox.shopify.roots import ALL_ORDERS
 from providers.shopify_subjects import shop
 from support.conformance import Rig
+from support.lab import VAULT_KEY
 
 from .test_reading import BULK_FROM, payloads, synced
 
@@ -160,3 +165,51 @@ def _sweep(lab: Rig, lost: list[str]) -> None:
                 [count, kind],
             )
     connection.close()
+
+
+# -- the scope
+
+
+def login(lab: Rig, monkeypatch: pytest.MonkeyPatch, *words: str) -> Any:
+    """A login in a browser whose user agrees to whatever is asked."""
+
+    def visit(url: str) -> bool:
+        httpx.get(url, follow_redirects=True, trust_env=False)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", visit)
+    return lab.lumio(
+        "connect", "shopify", "--oauth", "--port", "0",
+        "--set", f"client_id={CLIENT_ID}", "--set", "shop=sandbox-store.myshopify.com", *words,
+        environ={
+            "LUMIO_SHOPIFY_TOKEN": None,
+            "LUMIO_SHOPIFY_CLIENT_SECRET": CLIENT_SECRET,
+            "LUMIO_VAULT_KEY": VAULT_KEY,
+            "LUMIO_CREDENTIALS__STORE": "vault",
+        },
+    )  # fmt: skip
+
+
+def test_a_login_asks_for_all_orders_where_it_is_told_to(
+    make_lab: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = make_lab()
+    plain = login(lab, monkeypatch)
+    assert plain.code == 0, plain.out
+    assert ALL_ORDERS not in plain.document["scopes"]
+    more = login(lab, monkeypatch, "--set", f"scopes={ALL_ORDERS}")
+    assert {ALL_ORDERS, *plain.document["scopes"]} == set(more.document["scopes"])
+
+
+def test_a_scope_that_no_login_asks_for_is_wrong_usage(
+    make_lab: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = login(make_lab(), monkeypatch, "--set", "scopes=read_everything")
+    assert (done.code, done.document["error"]["code"]) == (2, "usage")
+    assert ALL_ORDERS in done.document["error"]["hint"]
+
+
+def test_the_scope_is_offered(make_lab: Callable[..., Rig]) -> None:
+    about = make_lab().lumio("providers", "show", "shopify").document
+    assert about["scopes"]["optional"] == [ALL_ORDERS]
+    assert ALL_ORDERS in " ".join(about["guide"])

@@ -153,6 +153,12 @@ def test_a_bulk_operation_that_lacks_a_scope_says_so_and_is_not_run_for_ever(lab
     assert len(like.bulk.operations) == 3
 
 
+def test_the_diagnostic_names_the_plan_that_it_depends_on(lab: Rig) -> None:
+    (provider,) = lab.lumio("diagnostic", "shopify").document["providers"]
+    (check,) = [c for c in provider["checks"] if c["name"] == "authentication"]
+    assert "plan Basic" in check["detail"]
+
+
 # -- what is written
 
 
