@@ -116,7 +116,7 @@ class Walker:
         self._last: Future[Stored] | None = None
         self._provider = job.link.provider
         self._paging = self._provider.paging(walk)
-        # Parents drive the resource, but not this walk: an export brings what belongs to any.
+        # Not driven by parents though the resource is: an export has all of those there are now.
         self._undriven = "parent" in walk.options and not isinstance(self._paging, Parents | Each)
         # Nobody may ask the provider for more while it is his turn: others wait for theirs.
         alone = walk.kind == "full" and type(self._provider).fill is Provider.fill
@@ -140,7 +140,6 @@ class Walker:
         if place is None:
             place = self._paging.first(size)
             if self._undriven:
-                # Of what is there when an export begins, nothing will be new any more.
                 name = self.job.provider, str(self.walk.options["parent"])
                 self.parent = self.engine.writer.call(lambda db: records.last_key(db, *name))
         guard = _LoopGuard(self.job.target)
@@ -204,8 +203,7 @@ class Walker:
             total = self._provider.total(walk, reply) if brings_rows(asked) else None
             self._hides = self._provider.hides(walk, reply)
         if following is not None and (self.refused or self._undriven):
-            kept = {"refused": self.refused} if self.refused else {"after": self.parent}
-            following = {**following, **kept}
+            following |= {"refused": self.refused} if self.refused else {"after": self.parent}
         if total is not None:
             self.stated = total if self.stated is None else min(total, self.stated)
         if total is not None and self._total is None:
@@ -254,11 +252,10 @@ class Walker:
         return {**place, "keys": [key for _, key in found], "last": found[-1][0]}
 
     def _complete_groups(self, asked: Place, following: Place | None, reply: Reply) -> list[str]:
-        paging = self._paging
+        paging, again = self._paging, (following or {}).get("again") or {}
         if "keys" not in asked or not isinstance(paging, Parents):
             # A parent's records may lie on many pages, and a window holds but some of them.
             return []
-        again = (following or {}).get("again") or {}
         with understood(self.job.target):
             met = asked["keys"] if paging.met is None else paging.met(reply)
         whole = (key for key in asked["keys"] if key not in again and key in met)
