@@ -15,6 +15,8 @@
 | POST /_sandbox/hubspot/consent | `{"consent": bool}` | what the OAuth user will answer |
 | POST /_sandbox/shopify/refuse, closed, serves, age, holes | see `shopify.provider.control` | |
 | GET /_sandbox/hubspot/TYPE/dump | | all live records, one JSON document a line |
+| POST /_sandbox/salesforce/org | `{NAME: value}` | what the org does, see its class |
+| POST /_sandbox/salesforce/TYPE/archive | `{"id"}` | puts an activity aside, as age does |
 """
 
 from __future__ import annotations
