@@ -369,7 +369,8 @@ class Resource:
     deletes    tombstones: the provider lists what was deleted; sweep: absence from a complete
                full walk; both may apply (`tombstones` sees deletions early, the sweep the rest)
     parents    resources whose ids drive this one's listing (see `paging.Parents`)
-    group      where a record carries its parent's id, for resources with parents
+    group      a path: where a record carries its parent's id, for resources with parents, and those
+               whose `horizon` has one
     metadata   small tables (owners, pipelines) that only explain the others: a missing scope
                skips them without making the run partial
     ignore     paths that change without meaning: left out of the digest
@@ -573,6 +574,11 @@ class Provider:
     def group_of(self, walk: Walk, parent_id: str) -> str:
         """What `Resource.group` holds in the records that belong to a parent."""
         return parent_id
+
+    def remarks(self, resource: Resource) -> tuple[str, ...]:
+        """What an operator should know of how `resource` was read so far: fields that were left
+        out, another version that answered. They become warnings of the run."""
+        return ()
 
     def merged(self, walk: Walk, record: Record) -> Mapping[str, str]:
         """Ids of records that are others by now, as this one tells, each with the other's id.

@@ -17,6 +17,7 @@
 | POST /_sandbox/hubspot/associate | `{"from", "from_id", "to", "to_id"}` | types and ids |
 | POST /_sandbox/hubspot/consent | `{"consent": bool}` | what the OAuth user will answer |
 | POST /_sandbox/hubspot/retired | `{GLOB: status}` | paths that are gone: a page of HTML |
+| POST /_sandbox/shopify/refuse, closed, serves, age, holes | see `shopify.provider.control` | |
 | GET /_sandbox/hubspot/TYPE/dump | | all live records, one JSON document a line |
 | POST /_sandbox/mailchimp/pages | `{"most": N}` | rows a page has at most, whatever is asked for |
 | POST /_sandbox/salesforce/org | `{NAME: value}` | what the org does, see its class |

@@ -108,11 +108,17 @@ def prepare(provider: str, resource: Resource, records: Sequence[Any], max_recor
                 checked,
                 blake2b(digested, digest_size=16).digest(),
                 str(when) if when is not None else None,
-                str(record[group]) if group else None,
+                _owner(record, group),
                 payload.decode(),
             )
         )
     return found
+
+
+def _owner(record: Record, group: str) -> str | None:
+    """The parent that a record names, where its resource has any."""
+    owner = dig(record, group) if group else None
+    return str(owner) if owner is not None else None
 
 
 def check_id(value: Any) -> str | None:

@@ -159,6 +159,15 @@ class PreviewStore(Store):
     ) -> int:
         return self._note_deleted(provider, resource, ids, became)
 
+    def gone(
+        self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
+    ) -> list[str]:
+        noted = self._seen.execute(
+            "SELECT id FROM gone WHERE provider = ? AND resource = ?", [provider, resource]
+        )
+        known = super().gone(db, provider, resource, since_seq)
+        return [*known, *(row[0] for row in noted)]
+
     def note_hidden(self, db: sqlite3.Connection, provider: str, resource: str, count: int) -> None:
         pass
 

@@ -82,6 +82,8 @@ class Pull:
         except Exception as error:  # noqa: BLE001 it costs this resource, and no other
             self._end(unexpected(self.job.target, error))
         finally:
+            for remark in self.provider.remarks(self.resource):
+                self._warn(remark)
             result.requests, result.retries = self.tally.requests, self.tally.retries
             result.waited_s = self.tally.waited
             result.cached = result.cached or (self.tally.cached > 0 and not self.tally.requests)
@@ -174,6 +176,7 @@ class Pull:
             self._settle_merges(walkers, min((w.point.since_seq for w in walkers), default=0))
             if "tombstones" in self.resource.deletes and self._state.records:
                 self._tombstones()
+            self._absence.orphan("full", walkers)
             # A part that was refused does not prove that its records are gone.
             if "sweep" in self.resource.deletes and self.result.error is None:
                 self._absence.sweep(walkers)
@@ -200,6 +203,7 @@ class Pull:
         unfinished = self._unfinished("changes")
         walkers = self._walk("changes", unfinished, on_first_rows=describe)
         self._settle_merges(walkers, None)
+        self._absence.orphan("changes", walkers)
         self._finish("changes", walkers)
         if "tombstones" in self.resource.deletes and self._tombstones_due():
             self._tombstones()

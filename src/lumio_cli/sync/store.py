@@ -270,6 +270,12 @@ class Store:
         if reach is not None:
             if missing:
                 hidden = horizon.behind(db, provider, resource, missing, reach, self.now())
+            if (
+                hidden
+                and reach.lifted
+                and horizon.reaches_beyond(db, provider, resource, missing, reach, self.now())
+            ):
+                hidden = set()
             self.note_hidden(db, provider, resource, len(hidden))
         gone = [record_id for record_id in missing if record_id not in hidden]
         listed = live - len(missing)
@@ -316,6 +322,12 @@ class Store:
         self._note_deletions(db, (provider, resource), ids, now, became or {})
         records.add_records(db, provider, resource, -deleted)
         return deleted
+
+    def gone(
+        self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
+    ) -> list[str]:
+        """Records that are known to be deleted, since the change counter stood there."""
+        return records.gone_after(db, provider, resource, since_seq)
 
     def finish_walk(
         self,

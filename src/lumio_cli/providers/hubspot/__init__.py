@@ -327,7 +327,7 @@ class HubSpot(Provider):
         changelog: the id in the answer is the new record's)."""
         if resource not in OBJECTS:
             return {}
-        return survivors(self._objects(resource.name), ids, send)
+        return survivors(self._path("objects", resource.name), ids, send)
 
     # -- writing
 
