@@ -484,7 +484,7 @@ def check_fields(subject: Subject, home: Path) -> None:
     for item in (*cls.credential, *cls.fields):
         assert item.help, f"{item.name} does not explain itself"
         pattern = re.compile(item.pattern)
-        assert not item.secret or item.default is None, f"{item.name}: a default for a secret"
+        assert not item.secret or not item.default, f"{item.name}: a default for a secret"
         if item.pattern and isinstance(item.default, str):
             assert pattern.fullmatch(item.default), f"{item.name}: the default does not fit"
     assert cls.guide, "there is no guide for `connect`"

@@ -150,7 +150,7 @@ def to_error(
             hint=verdict.hint or _scopes_hint(provider, verdict.scopes),
         )
     if outcome in (Outcome.REAUTH, Outcome.REFUSED):
-        return refused(provider, source, words)
+        return refused(provider, source, words, verdict.hint)
     if outcome is Outcome.GONE:
         return GoneError(f"{title} has nothing at {what}{words}", status=status, category=category)
     if outcome in (Outcome.THROTTLED, Outcome.EXHAUSTED):
@@ -170,12 +170,13 @@ def to_error(
     )
 
 
-def refused(provider: Provider, source: str, words: str = "") -> CredentialError:
-    """The error for a credential that the provider does not take; names where it came from."""
+def refused(provider: Provider, source: str, words: str = "", hint: str = "") -> CredentialError:
+    """The error for a credential that the provider does not take; names where it came from. `hint`
+    is what to do, where the provider knows better than to connect again."""
     origin = f" from {source}" if source else ""
     return CredentialError(
         f"{provider.title} refused the credential{origin}{words}",
-        hint=f"`lumio connect {provider.name}`, or correct it where it comes from",
+        hint=hint or f"`lumio connect {provider.name}`, or correct it where it comes from",
     )
 
 
