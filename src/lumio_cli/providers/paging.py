@@ -225,6 +225,11 @@ class Each:
         after = place.get("last", place["after"])
         return {"size": 1, "page": place["page"], "after": after}
 
+    def past(self, place: Place) -> Place | None:
+        """The place of the next parent, where the provider has the one at `place` no longer; None:
+        what it says is gone is not a parent."""
+        return {"size": 1, "page": place["page"], "after": place["last"]}
+
     def _within(self, place: Place) -> Place:
         again = place.get("again")
         return again[place["keys"][0]] if again else self.inner.first(place["page"])

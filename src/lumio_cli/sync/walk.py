@@ -188,11 +188,11 @@ class Walker:
         """The next parent's place: the provider has this one no longer, and the hub has yet to
         find that out. Its records stay until a walk proves that they are gone.
         """
-        if not isinstance(self._paging, Each):
+        past = self._paging.past(asked) if isinstance(self._paging, Each) else None
+        if past is None:
             raise error
         self.refused = self.refused or error.message
-        following = {"size": 1, "page": asked["page"], "after": asked["last"]}
-        following["refused"] = self.refused
+        following = {**past, "refused": self.refused}
         self._store([], [], following, [])
         return following
 
