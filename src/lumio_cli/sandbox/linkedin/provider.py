@@ -25,6 +25,7 @@ from ..quota import Daily, Window
 from ..table import Document, Table
 from . import data, leads, oauth, organizations, posts, statistics
 from .errors import DAY_LIMIT, SHORT_LIMIT, answer, fail
+from .paging import link
 from .restli import RestliError
 
 SCOPES = (
@@ -242,8 +243,10 @@ class LinkedIn(LookAlike):
         if kind == "loop":
             start, count = request.one("start") or "0", request.one("count") or "10"
             href = f"{request.path}?start={start}&count={count}"
-            link = {"rel": "next", "href": href, "type": "application/json"}
-            return {"paging": {**paging, "links": [link]}, "elements": rows}
+            stuck = {"rel": "next", "href": href, "type": "application/json"}
+            return {"paging": {**paging, "links": [stuck]}, "elements": rows}
+        if kind in ("hollow", "nowhere", "last"):
+            return _distort_paging(kind, request, paging, rows)
         # The listing of roles names a page where others have an id.
         key = "organization" if request.path.endswith("organizationAcls") else "id"
         spoil(rows, kind, argument, key=key)
@@ -263,6 +266,19 @@ class LinkedIn(LookAlike):
                 "token_url": f"{base_url}/oauth/v2/accessToken",
             },
         }
+
+
+def _distort_paging(
+    kind: str, request: Request, paging: dict[str, Any], rows: list[Any]
+) -> dict[str, Any]:
+    if "total" not in paging:
+        return {"paging": paging, "elements": rows}  # all comes in one answer
+    if kind == "hollow":
+        # One earlier, so that it is another place; of the first page there is no other.
+        start = max(0, int(request.one("start") or 0) - 1)
+        links = [link(request, "next", start, int(request.one("count") or 10))]
+        return {"paging": {**paging, "links": links}, "elements": []}
+    return {"paging": {**paging, "links": None if kind == "nowhere" else []}, "elements": rows}
 
 
 def _restli_method(route: Route) -> str:

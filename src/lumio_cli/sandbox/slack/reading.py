@@ -91,9 +91,20 @@ def decode(arguments: Arguments, kind: str) -> str | None:
         name, _, value = base64.b64decode(text, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         fail("invalid_cursor")
+    value = value.lstrip(AGAIN)
     if name != kind or not value:
         fail("invalid_cursor")
     return value
+
+
+AGAIN = "~"
+"""Before what a cursor names: the same place by another cursor."""
+
+
+def again(cursor: str) -> str:
+    """Another cursor of the same place."""
+    name, _, value = base64.b64decode(cursor).decode().partition(":")
+    return encode(f"{name}:{AGAIN}{value}")
 
 
 def _page(ids: list[str], arguments: Arguments, kind: str, size: int) -> tuple[list[str], str]:

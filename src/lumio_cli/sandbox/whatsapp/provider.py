@@ -204,11 +204,31 @@ class WhatsApp(Reading, Writing):
             stuck = request.one("after") or account.cursor(str(rows[0]["id"]) if rows else "1")
             link = f"{request.base_url}{request.path}?after={stuck}"
             return {**body, "paging": {"cursors": {"before": stuck, "after": stuck}, "next": link}}
+        if kind in ("hollow", "nowhere", "last"):
+            return self._distort_paging(kind, request, body)
         before = rows[0]["id"] if rows and "id" in rows[0] else None
         spoil(rows, kind, argument, text="note")
         if kind == "badid" and argument == "number" and before is not None:
             self.renamed[str(rows[0]["id"])] = str(before)
         return body
+
+    @staticmethod
+    def _distort_paging(kind: str, request: Request, body: Any) -> Any:
+        paging = body.get("paging") or {}
+        if "cursors" not in paging:
+            return body  # a listing that has no pages, or nothing
+        link = f"{request.base_url}{request.path}"
+        if kind == "hollow":
+            after = account.again(request.one("after"))
+            cursors = {"before": after, "after": after}
+            return {
+                **body,
+                "data": [],
+                "paging": {"cursors": cursors, "next": f"{link}?after={after}"},
+            }
+        if kind == "nowhere":
+            return {**body, "paging": {"next": link}}
+        return {**body, "paging": {name: paging[name] for name in paging if name != "next"}}
 
     def ready(self, base_url: str) -> dict[str, Any]:
         """What a client needs to know."""
