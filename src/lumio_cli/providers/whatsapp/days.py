@@ -95,8 +95,3 @@ class TemplateDays(Each):
         if token and dig(body, "paging.next"):
             return {**kept, "keys": place["keys"], "last": place["last"], "again": str(token)}
         return {**kept, "after": place["last"]}
-
-    def past(self, place: Place) -> Place | None:
-        """None: the paths name the account, so that it is the account which is not there, or which
-        the token may not ask for this."""
-        return None
