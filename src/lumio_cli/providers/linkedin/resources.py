@@ -10,7 +10,7 @@ from typing import Any
 from lumio_cli.providers.base import Call, Column, Cursor, Kind, Record, Resource, dig
 from lumio_cli.providers.linkedin.pages import Pages, Statistics
 from lumio_cli.providers.linkedin.restli import MARK, escape, urn
-from lumio_cli.providers.paging import Each
+from lumio_cli.providers.paging import Each, key_of
 from lumio_cli.providers.writing import Writes
 
 PAGES = "rw_organization_admin"
@@ -66,7 +66,7 @@ ORGANIZATIONS = Resource(
         specialties="localizedSpecialties",
         founded_year="foundedOn.year",
     ),
-    paging={"full": Pages()},
+    paging={"full": Pages(name=lambda acl: key_of(organization(acl), "id"))},
     # A further request for each page: what a run can lose is kept small.
     page_size={"full": 25},
     rows="elements",
