@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import orjson
+import pytest
+
+from lumio_cli.providers.base import Reply
+from lumio_cli.providers.paging import NoPlaceError
+from lumio_cli.providers.whatsapp.days import TemplateDays
+from lumio_cli.providers.whatsapp.listing import Cursors
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.whatsapp.errors import unknown_object
+from lumio_cli.sync import walk
 from providers.whatsapp.conftest import WhatsAppLab
 
 
@@ -55,3 +65,66 @@ def test_an_account_that_is_gone_for_one_resource_costs_that_resource(lab: Whats
     lab.lumio("sync", "whatsapp/template_analytics")
     known = lab.sql("SELECT count(DISTINCT template_id) FROM whatsapp_template_analytics")
     assert known == [(len(lab.account.templates),)]
+
+
+def listing(**paging: Any) -> Reply:
+    """A page of one record, with that paging."""
+    return Reply(200, {}, orjson.dumps({"data": [{"id": "1"}], "paging": paging}))
+
+
+NEXT = "https://graph.facebook.com/v25.0/1/message_templates?limit=2"
+
+
+@pytest.mark.parametrize(
+    ("paging", "token"),
+    [
+        ({"cursors": {"after": "c"}, "next": f"{NEXT}&after=c"}, "c"),
+        ({"cursors": {"after": "c"}, "next": NEXT}, "c"),
+        ({"next": f"{NEXT}&after=Zm%3D"}, "Zm="),
+        ({"cursors": None, "next": f"{NEXT}&after=c"}, "c"),
+        ({"cursors": {"after": "c"}}, None),
+        ({"cursors": {"after": "c"}, "next": None}, None),
+        ({}, None),
+    ],
+)
+def test_the_next_page_is_where_graph_says_in_either_place(
+    paging: dict[str, Any], token: str | None
+) -> None:
+    following = Cursors().next({"size": 2}, listing(**paging), [])
+    assert following == (None if token is None else {"size": 2, "token": token})
+
+
+def test_a_next_page_without_a_cursor_is_no_end() -> None:
+    for paging in ({"next": NEXT}, {"cursors": {}, "next": NEXT}, {"cursors": [], "next": True}):
+        with pytest.raises(NoPlaceError):
+            Cursors().next({"size": 2}, listing(**paging), [])
+        place = {
+            "step": "page",
+            "size": 1,
+            "after": 0,
+            "from": 0,
+            "to": 1,
+            "keys": ["1"],
+            "last": 1,
+        }
+        with pytest.raises(NoPlaceError):
+            TemplateDays().next(place, listing(**paging), [])
+
+
+@pytest.mark.parametrize("end", ["message_templates", "template_analytics"])
+def test_a_listing_that_loses_its_place_is_asked_for_again(
+    lab: WhatsAppLab, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(walk, "PAUSE", 0.0)
+    name = {"message_templates": "templates"}.get(end, end)
+    lab.lumio("sync", "whatsapp/templates")
+    lab.lumio("sync", f"whatsapp/{name}")
+    before = lab.sql(f"SELECT count(*) FROM whatsapp_{name}")
+    path = f"path=/v25.0/*/{end}"
+    lab.sandbox.faults.set([f"nowhere:{path}:times=2", f"hollow:{path}:after=2:times=2"])
+    entry = lab.lumio("sync", f"whatsapp/{name}", "--mode", "full").resource(name)
+    assert (entry["status"], entry["deleted"]) == ("succeeded", 0)
+    lab.sandbox.faults.set([f"nowhere:{path}"])
+    outcome = lab.lumio("sync", f"whatsapp/{name}", "--mode", "full")
+    assert outcome.code != 0
+    assert lab.sql(f"SELECT count(*) FROM whatsapp_{name}") == before

@@ -7,15 +7,16 @@ but these. A channel that is known by its name only is looked for before its his
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from lumio_cli.errors import DeniedError, GoneError
+from lumio_cli.errors import BadReplyError, DeniedError, GoneError, PagingError
 from lumio_cli.providers.base import Call, Place, Record, Reply, Send, Walk, dig
-from lumio_cli.providers.paging import Token, with_params
+from lumio_cli.providers.paging import NoPlaceError, Token, with_params
 
 FAMILIES = {
     "public_channel": "channels:read",
@@ -25,8 +26,36 @@ FAMILIES = {
 }
 """The types of conversations, and the scope that listing each of them needs."""
 FIND_PAGE = 200
+_TS = re.compile(r"[0-9]{1,12}\.[0-9]{1,6}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CURSOR = "response_metadata.next_cursor"
+NEXT = "response_metadata.next_cursor"
+
+
+def token_of(body: Any) -> str | None:
+    """The cursor of the next page; None at the end.
+
+    An empty page may have one, and is no end then (docs.slack.dev, pagination). Raises
+    `NoPlaceError` where `has_more` says that there is a next page and no cursor names it.
+    """
+    token = dig(body, NEXT)
+    if token:
+        return str(token)
+    if dig(body, "has_more") is True:
+        raise NoPlaceError("'has_more' without a cursor")
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursors(Token):
+    """A listing by `limit` and `cursor`."""
+
+    path: str = NEXT
+    param: str = "cursor"
+    size_param: str = "limit"
+
+    def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
+        token = token_of(reply.json())
+        return None if token is None else {"size": place["size"], "token": token}
 
 
 def scopes_call() -> Call:
@@ -70,7 +99,8 @@ def find_call(types: str, cursor: str | None) -> Call:
 def named(rows: Any, name: str) -> str | None:
     """The id of the conversation of that name among `rows`."""
     for row in rows if isinstance(rows, list) else ():
-        if isinstance(row, dict) and name.lower() in (row.get("name"), row.get("name_normalized")):
+        named = isinstance(row, dict) and isinstance(row.get("id"), str)
+        if named and name.lower() in (row.get("name"), row.get("name_normalized")):
             return str(row["id"])
     return None
 
@@ -129,15 +159,16 @@ class History:
         if place.get("step") == "scopes":
             return {"step": "find", "size": place["size"], "types": types_of(reply)}
         body = reply.json()
-        token = dig(body, _CURSOR)
         if place.get("step") == "find":
             channel = named(dig(body, "channels"), self.name)
             if channel is not None:
                 return {"size": place["size"], "channel": channel}
-            if not token:
+            token = token_of(body)
+            if token is None:
                 raise no_channel(self.name)
-            return {**place, "cursor": str(token)}
-        return {**place, "token": str(token)} if token else None
+            return {**place, "cursor": token}
+        token = token_of(body)
+        return None if token is None else {**place, "token": token}
 
 
 def ts_of(moment: datetime) -> str:
@@ -194,12 +225,17 @@ def with_replies(walk: Walk, records: list[Record], size: int, send: Send) -> li
         except GoneError:
             continue  # deleted since its message was listed
         for reply in thread:
-            if reply.get("ts") != parent and reply.get("subtype") != "thread_broadcast":
+            if not isinstance(reply, dict):
+                replies.append(reply)  # it has to become a dead letter
+            elif reply.get("ts") != parent and reply.get("subtype") != "thread_broadcast":
                 replies += identified(channel, [reply])
     return records + replies
 
 
 def _before(ts: str, other: str) -> bool:
+    """Whether a time is before another one; False for what is no time."""
+    if not _TS.fullmatch(ts):
+        return False
     (seconds, _, rest), (others, _, more) = ts.partition("."), other.partition(".")
     return (int(seconds), rest) < (int(others), more)
 
@@ -213,9 +249,14 @@ def _thread(channel: str, ts: str, since: str, size: int, send: Send) -> Iterabl
     met: set[str] = set()
     while True:
         body = send(call).json()
-        yield from body["messages"]
-        token = str(dig(body, _CURSOR) or "")
-        if not token or token in met:
+        rows = dig(body, "messages")
+        if not isinstance(rows, list):
+            raise BadReplyError("Slack answered a thread without a list of messages")
+        yield from rows
+        token = token_of(body)
+        if token is None:
             return
+        if token in met:
+            raise PagingError("Slack's paging of a thread goes in circles")
         met.add(token)
         call = replace(call, params={**params, "cursor": token})

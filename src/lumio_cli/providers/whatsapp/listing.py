@@ -1,0 +1,43 @@
+"""How Graph's listings are walked.
+
+Source: Graph API, "Paginated results": a listing ends where `paging.next` is absent; the cursor is
+there on the last page, too. The address in `next` names the same cursor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from lumio_cli.providers.base import Place, Record, Reply, dig
+from lumio_cli.providers.paging import NoPlaceError, Token
+
+
+def after(body: Any) -> str | None:
+    """The cursor of the next page, from where it stands or from the address of that page; None at
+    the end. Raises `NoPlaceError` where there is a next page that neither names.
+    """
+    address = dig(body, "paging.next")
+    if not address:
+        return None
+    token = dig(body, "paging.cursors.after")
+    if not token:
+        token = parse_qs(urlsplit(str(address)).query).get("after", [""])[0]
+    if not token:
+        raise NoPlaceError("'paging.next' without a cursor")
+    return str(token)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursors(Token):
+    """A listing by `limit` and `after`."""
+
+    path: str = "paging.cursors.after"
+    param: str = "after"
+    size_param: str = "limit"
+
+    def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
+        token = after(reply.json())
+        return None if token is None else {"size": place["size"], "token": token}
