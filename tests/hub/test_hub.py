@@ -250,6 +250,8 @@ class TestViews:
         hub.connection.execute("DROP TRIGGER lumio_acme_people_delete")
         hub.connection.execute("DROP TABLE lumio_named")
         hub.connection.execute("DROP INDEX lumio_outbox_refers")
+        for column in ("hides", "hidden", "mended"):
+            hub.connection.execute(f"ALTER TABLE lumio_resources DROP COLUMN {column}")
         hub.connection.execute("PRAGMA user_version = 4")
         with Hub.open(hub.path) as newer:
             assert views.is_whole(newer.connection, "acme", "people")

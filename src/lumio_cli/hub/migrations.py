@@ -141,12 +141,18 @@ def _m005_names(db: sqlite3.Connection) -> None:
     views.make_all(db)
 
 
+def _m006_horizons(db: sqlite3.Connection) -> None:
+    for column in ("hides", "hidden", "mended"):
+        db.execute(f"ALTER TABLE lumio_resources ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m001_initial,
     _m002_accounts_and_slices,
     _m003_sends,
     _m004_two_ways,
     _m005_names,
+    _m006_horizons,
 )
 LATEST = len(MIGRATIONS)
 

@@ -246,8 +246,11 @@ class _Handler(socketserver.StreamRequestHandler):
         if instead is None and len(target) > _TARGET_MAX:
             instead = provider.failure(414, None)
         response = instead or _after(struck, provider, request, provider.handle(request))
-        skew = float(struck["skew"].argument or 3600) if "skew" in struck else 0.0
-        response.headers["Date"] = formatdate(provider.now() + skew, usegmt=True)
+        skew = (struck["skew"].argument or "3600") if "skew" in struck else "0"
+        # An empty one is as good as none.
+        response.headers["Date"] = (
+            "" if skew == "none" else formatdate(provider.now() + float(skew), usegmt=True)
+        )
         return self._send(response, struck, keep, head=method == "HEAD")
 
     def _send(
