@@ -78,21 +78,20 @@ def behind(
     return {str(row[0]) for row in found}
 
 
-def restore(
-    db: sqlite3.Connection, provider: str, resource: str, reach: Reach, now: str, run_id: str
-) -> int:
-    """Bring back what a sweep has taken for deleted though it only lay behind the horizon then;
-    returns how many. What lumio has deleted at the provider itself stays deleted.
+def taken_for_deleted(
+    db: sqlite3.Connection, provider: str, resource: str, reach: Reach
+) -> list[str]:
+    """Return the records that a sweep has taken for deleted though they only lay behind the
+    horizon then. What lumio has deleted at the provider itself is none of them.
 
-    For resources whose deletions are found by absence alone. Belongs into a transaction.
+    For resources whose deletions are found by absence alone.
     """
     if reach.days is None or (reach.parent and not records.has_table(db, provider, reach.parent)):
-        return 0
-    table = raw_table(provider, resource)
-    ids = [
+        return []
+    return [
         str(row[0])
         for row in db.execute(
-            f"SELECT r.id FROM {table} AS r{reach._join(provider)}"
+            f"SELECT r.id FROM {raw_table(provider, resource)} AS r{reach._join(provider)}"
             f" WHERE r.deleted_at IS NOT NULL AND {reach._when()} < julianday(r.deleted_at) - ?"
             " AND NOT EXISTS (SELECT 1 FROM lumio_history AS h WHERE h.provider = ?"
             "  AND h.resource = ? AND h.record = r.id AND h.origin = 'push'"
@@ -100,8 +99,15 @@ def restore(
             [reach.days - MARGIN, provider, resource],
         )
     ]
+
+
+def restore(
+    db: sqlite3.Connection, provider: str, resource: str, reach: Reach, now: str, run_id: str
+) -> int:
+    """Bring back what was `taken_for_deleted`; returns how many. Belongs into a transaction."""
+    ids = taken_for_deleted(db, provider, resource, reach)
     if ids:
-        records.revive(db, table, ids, records.next_seq(db))
+        records.revive(db, raw_table(provider, resource), ids, records.next_seq(db))
         records.add_records(db, provider, resource, len(ids))
         add(db, (Changed(provider, resource, i, now, run_id, "repair", "create") for i in ids))
     return len(ids)

@@ -16,6 +16,7 @@ from lumio_cli.hub import migrations, records, runs, state, views
 from lumio_cli.hub.columns import view_name
 from lumio_cli.hub.db import Hub, explained
 from lumio_cli.paths import expand
+from lumio_cli.services.hubrepair import Astray, find_astray, repair_astray
 from lumio_cli.services.runlocks import run_lock
 from lumio_cli.units import format_size
 
@@ -41,14 +42,15 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a check found. `views` are those that are not as lumio makes them; `repaired`: the
-    wrong counts were set right."""
+    """What a check found. `views` are those that are not as lumio makes them; `astray` is what an
+    older lumio has led astray; `repaired`: wrong counts and what was astray were set right."""
 
     path: Path
     integrity: tuple[str, ...]
     foreign_keys: tuple[str, ...]
     counts: tuple[Count, ...]
     views: tuple[str, ...] = ()
+    astray: tuple[Astray, ...] = ()
     repaired: bool = False
 
     @property
@@ -67,7 +69,15 @@ class Check:
             return HubError(
                 f"the hub's counts of {len(self.wrong)} resources are wrong; the records are whole",
                 code="hub_counts_wrong",
-                hint="lumio hub check --repair-counts",
+                hint="lumio hub check --repair",
+            )
+        if self.astray and not self.repaired:
+            one = self.astray[0]
+            return HubError(
+                f"{one.provider}/{one.resource}: {one.detail}"
+                + (f" (and {len(self.astray) - 1} more)" if len(self.astray) > 1 else ""),
+                code="hub_astray",
+                hint="the next `lumio sync` puts it right, or `lumio hub check --repair` now",
             )
         if self.views:
             return HubError(
@@ -95,11 +105,12 @@ class Check:
                 for c in self.counts
             ],
             "views": list(self.views),
+            "astray": [a.as_json() for a in self.astray],
             "repaired": self.repaired,
         }
 
 
-def check(runtime: Runtime, *, repair_counts: bool = False) -> Check:
+def check(runtime: Runtime, *, repair: bool = False) -> Check:
     """Check the file's structure, its references, and the counts of records.
 
     What is wrong is in the result. Raises `HubError`: hub_missing, hub_corrupt for a file that
@@ -120,6 +131,7 @@ def check(runtime: Runtime, *, repair_counts: bool = False) -> Check:
                 for c in counts
                 if not views.is_whole(db, c.provider, c.resource)
             )
+            astray = find_astray(runtime, db) if integrity == ("ok",) else ()
             db.execute("COMMIT")
     except HubError as error:
         if error.code == "hub_corrupt":
@@ -131,8 +143,9 @@ def check(runtime: Runtime, *, repair_counts: bool = False) -> Check:
         tuple(f"row {r[1]} of {r[0]} refers to nothing in {r[2]}" for r in broken),
         counts,
         damaged,
+        astray,
     )
-    if repair_counts and found.wrong and not found.integrity:
+    if repair and (found.wrong or found.astray) and not found.integrity:
         return _repair(runtime, found)
     return found
 
@@ -156,6 +169,7 @@ def _counts(db: sqlite3.Connection) -> tuple[Count, ...]:
 
 def _repair(runtime: Runtime, found: Check) -> Check:
     with runtime.hub.transaction() as db:
+        repair_astray(runtime, db)
         for count in _counts(db):
             state.update_state(db, count.provider, count.resource, records=count.counted)
     return replace(found, repaired=True)

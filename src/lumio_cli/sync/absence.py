@@ -11,6 +11,8 @@ from lumio_cli.errors import LumioError
 from lumio_cli.hub import runs, state
 from lumio_cli.hub.columns import ViewColumn
 from lumio_cli.hub.horizon import Reach
+from lumio_cli.hub.state import Account, ResourceState
+from lumio_cli.providers.base import Resource
 from lumio_cli.sync.model import Job, ResourceResult
 from lumio_cli.sync.store import Store
 from lumio_cli.sync.walk import Engine, Walker
@@ -127,7 +129,7 @@ class Absence:
 
     def mend(self) -> None:
         """Bring back, once, what an older lumio has taken for deleted since it was hidden."""
-        if self._job.resource.horizon is None:
+        if self._job.resource.horizon is None or self._job.resource.deletes != ("sweep",):
             return
         known = self._call(lambda db, _: state.read_state(db, *self._name))
         reach = None if known.mended else self._reach()
@@ -141,19 +143,25 @@ class Absence:
             )
 
     def _reach(self) -> Reach | None:
-        """How far back the listing reaches; None: to the beginning."""
-        horizon = self._job.resource.horizon
-        if horizon is None:
-            return None
         account = self._call(lambda db, _: state.read_account(db, self._job.provider))
-        granted = set(account.scopes or ()) if account is not None else set()
-        if granted.intersection(horizon.unless):
-            return None
-        if horizon.within and not self._call(lambda db, _: state.read_state(db, *self._name)).hides:
-            return None
-        return Reach(
-            ViewColumn("", horizon.path, horizon.kind), horizon.days, horizon.parent, horizon.within
-        )
+        known = self._call(lambda db, _: state.read_state(db, *self._name))
+        return reach_of(self._job.resource, account, known)
+
+
+def reach_of(resource: Resource, account: Account | None, known: ResourceState) -> Reach | None:
+    """Return how far back the listing of `resource` reaches; None: to the beginning."""
+    horizon = resource.horizon
+    if horizon is None or set(horizon.unless).intersection(_scopes(account)):
+        return None
+    if horizon.within and not known.hides:
+        return None
+    time = ViewColumn("", horizon.path, horizon.kind)
+    return Reach(time, horizon.days, horizon.parent, horizon.within)
+
+
+def _scopes(account: Account | None) -> tuple[str, ...]:
+    """What the credential may do, as far as it is known."""
+    return () if account is None or account.scopes is None else account.scopes
 
 
 def _misses(met: int, counted: int) -> bool:

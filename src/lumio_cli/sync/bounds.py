@@ -13,7 +13,7 @@ from lumio_cli.clock import format_time, format_timestamp, parse_time
 from lumio_cli.hub import runs, state
 from lumio_cli.hub.state import Checkpoint, ResourceState
 from lumio_cli.providers.base import Kind
-from lumio_cli.sync.cursors import AHEAD, SEQ, is_good, not_after
+from lumio_cli.sync.cursors import AHEAD, SEQ, is_good, last_good, not_after
 from lumio_cli.sync.model import Job, is_driven
 from lumio_cli.sync.store import Store
 from lumio_cli.sync.walk import Engine
@@ -42,16 +42,12 @@ class Bounds:
     def good_cursor(self, cursor: str | None) -> str | None:
         """Return `cursor`, or the last good one where it lies in the future or cannot be read:
         from there on changes may have been missed. None: there is none to go on from."""
-        now, seq = self._engine.clock.time(), self._call(lambda db, store: store.sequence(db))
-
-        def good(text: str, at: float) -> bool:
-            return is_good(text, driven=self._driven, now=at, seq=seq)
-
-        if cursor is None or good(cursor, now):
+        now, driven = self._engine.clock.time(), self._driven
+        seq = self._call(lambda db, store: store.sequence(db))
+        if cursor is None or is_good(cursor, driven=driven, now=now, seq=seq):
             return cursor
         left = self._call(lambda db, _: runs.cursors_before(db, *self._name))
-        # One that lay ahead of its own run is no better for lying behind us now.
-        last = next((text for text, begun in left if good(text, min(now, begun))), None)
+        last = last_good(left, driven=driven, now=now, seq=seq)
         self._call(lambda db, store: store.retract(db, *self._name, last))
         return last
 
@@ -95,7 +91,10 @@ class Bounds:
     def unfinished(self, kind: Kind, slices: Iterable[str]) -> list[Checkpoint]:
         """Return the checkpoints of a walk that was interrupted and is worth going on with: one of
         the same slices, not too old, and whose windows can be believed."""
-        points = self._call(lambda db, _: state.read_checkpoints(db, *self._name, kind))
+        try:
+            points = self._call(lambda db, _: state.read_checkpoints(db, *self._name, kind))
+        except ValueError:
+            return []
         latest = self._engine.clock.time() + AHEAD
         if not points or not all(_is_readable(point, latest) for point in points):
             return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from lumio_cli.clock import format_timestamp, parse_time
@@ -27,6 +28,16 @@ def is_good(cursor: str, *, driven: bool, now: float, seq: int) -> bool:
         number = cursor.removeprefix(SEQ)
         return driven and cursor != number and number.isdecimal() and int(number) <= seq
     return not_after(cursor, now + AHEAD) == cursor
+
+
+def last_good(
+    left: Iterable[tuple[str, float]], *, driven: bool, now: float, seq: int
+) -> str | None:
+    """The first good one of the cursors that runs have left, newest first, each with when its run
+    began: one that lay ahead of its own run is no better for lying behind us now."""
+    return next(
+        (c for c, begun in left if is_good(c, driven=driven, now=min(now, begun), seq=seq)), None
+    )
 
 
 def not_after(cursor: str, latest: float) -> str | None:

@@ -31,6 +31,7 @@ from lumio_cli.sync.mishaps import understood, unexpected
 from lumio_cli.sync.model import Job, Link, ResourceResult
 from lumio_cli.sync.store import Store
 from lumio_cli.sync.walk import Engine, Walker
+from lumio_cli.transport.rules import is_known_zone
 from lumio_cli.units import format_duration
 
 T = TypeVar("T")
@@ -353,6 +354,13 @@ class Pull:
                 f"{self.job.provider}'s clock is {format_duration(abs(skew))} {which} this "
                 "machine's: the earlier of the two counts"
             )
+        zones = {q.zone for q in self.provider.quotas if q.kind == "daily"}
+        for zone in sorted(zone for zone in zones if not is_known_zone(zone)):
+            if self.engine.tells_first(f"{self.job.provider}'s zone"):
+                self._warn(
+                    f"this machine does not know the time zone {zone!r} of the account: its daily "
+                    "quotas count from midnight in UTC (the package tzdata has it)"
+                )
 
     def _note_seen(self, kind: Kind, walkers: Sequence[Walker]) -> None:
         self.ahead = max((w.ahead for w in walkers if w.ahead is not None), default=self.ahead)
@@ -367,9 +375,16 @@ class Pull:
     # -- fields
 
     def _describe(self) -> None:
-        """Ask the provider for the fields it has now, and let the view follow."""
-        with understood(self.job.target):
-            described = self.provider.describe(self.resource, self._send_fresh)
+        """Ask the provider for the fields it has now, and let the view follow. Where it refuses to
+        tell, those that are known from before will do."""
+        try:
+            with understood(self.job.target):
+                described = self.provider.describe(self.resource, self._send_fresh)
+        except (RejectedError, DeniedError) as error:
+            if not self._properties:
+                raise
+            self._warn(f"the fields are those that were known before: {error.message}")
+            return
         if described is None:
             return
         self._properties = described
