@@ -67,6 +67,7 @@ USERS = Subject(
     purge=lambda sandbox, record_id: workspace(sandbox).users.purge(record_id),
     fresh=_fresh,
     grant=grant,
+    uncounted=True,
 )
 
 
@@ -93,6 +94,7 @@ CHANNELS = Subject(
     purge=lambda sandbox, record_id: workspace(sandbox).channels.purge(record_id),
     fresh=_fresh,
     fill=_fill_channels,
+    uncounted=True,
 )
 
 

@@ -136,7 +136,12 @@ class Visible:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A channel's messages, newest first. Of a channel with a `name` the id is found first."""
+    """A channel's messages, newest first. Of a channel with a `name` the id is found first.
+
+    Nothing counts the messages of a channel, so that after a full page that says it is the last
+    those before its last message are asked for: one request more where the last page happens to be
+    full.
+    """
 
     name: str = ""
 
@@ -153,6 +158,7 @@ class History:
             channel=place.get("channel"),
             limit=str(place["size"]),
             cursor=place.get("token"),
+            latest=place.get("latest"),
         )
 
     def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
@@ -168,7 +174,16 @@ class History:
                 raise no_channel(self.name)
             return {**place, "cursor": token}
         token = token_of(body)
-        return None if token is None else {**place, "token": token}
+        if token is not None:
+            return {**place, "token": token}
+        if len(rows) < place["size"]:
+            return None
+        times = (str(dig(row, "ts")) for row in reversed(rows))
+        oldest = next((ts for ts in times if _TS.fullmatch(ts)), None)
+        if oldest is None or oldest == place.get("latest"):
+            return None
+        kept = {name: value for name, value in place.items() if name != "token"}
+        return {**kept, "latest": oldest}
 
 
 def ts_of(moment: datetime) -> str:

@@ -54,7 +54,7 @@ from lumio_cli.providers.base import (
 from lumio_cli.providers.messages import Message, Past
 from lumio_cli.providers.paging import Paging, with_params
 from lumio_cli.providers.whatsapp import compose, errors, files, probing, profiles
-from lumio_cli.providers.whatsapp.days import Days, TemplateDays
+from lumio_cli.providers.whatsapp.days import POINTS, Days, TemplateDays
 from lumio_cli.providers.whatsapp.kinds import KINDS
 from lumio_cli.providers.whatsapp.recipients import addressed, is_user_id, normal, spellings
 from lumio_cli.providers.whatsapp.resources import (
@@ -366,7 +366,7 @@ def _template_days(
         granularity="DAILY",
         metric_types="SENT,DELIVERED,READ,CLICKED,COST",
         template_ids=f"[{','.join(templates)}]",
-        limit="100",
+        limit=str(POINTS),
         after=token,
     )
 

@@ -16,6 +16,8 @@ from lumio_cli.providers.paging import Each, Paging, Single
 from lumio_cli.providers.whatsapp.listing import after
 
 DAY = 86_400
+POINTS = 100
+"""Data points of templates a page."""
 CLOCK = Call("GET", "", params={"fields": "id"})
 """What the first step asks for, at the walk's own path."""
 
@@ -91,6 +93,6 @@ class TemplateDays(Each):
             start, end = _span(reply, self.floor, self.reach)
             return {**kept, "from": start, "to": end}
         kept |= {"from": place["from"], "to": place["to"]}
-        if token := after(reply.json()):
+        if token := after(reply.json(), full=len(rows) >= POINTS):
             return {**kept, "keys": place["keys"], "last": place["last"], "again": token}
         return {**kept, "after": place["last"]}
