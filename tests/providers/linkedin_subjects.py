@@ -123,6 +123,13 @@ def _answers(lead: Record) -> Iterator[tuple[str, Any]]:
             yield str(item["questionId"]), details["multipleChoiceAnswer"]["options"]
 
 
+def _hide(sandbox: Sandbox, record_id: str) -> None:
+    """LinkedIn forgets the answers that are as old as this one."""
+    app = account(sandbox)
+    age = app.clock() - app.tables["lead_responses"].created(record_id)
+    app.lead_days = age / 86_400 - 0.5
+
+
 LINKEDIN = (
     _subject(
         "organizations",
@@ -160,6 +167,8 @@ LINKEDIN = (
         lambda text: {"formResponse": {"answers": [text_answer(1, text)]}},
         lambda lead: {**lead, "answers": dict(_answers(lead))},
         live=lambda request: _of_first_page(request) and request.one("count") == "100",
+        hide=_hide,
+        newest_first=True,
     ),
 )
 SUBJECTS = LINKEDIN

@@ -112,6 +112,12 @@ def _create_message(sandbox: Sandbox, text: str) -> str:
     return f"{GENERAL}:{workspace(sandbox).timeline(GENERAL).insert({'text': text})}"
 
 
+def _hide(sandbox: Sandbox, record_id: str) -> None:
+    """A workspace without a paid plan, which shows what is newer than this message."""
+    age = workspace(sandbox).clock() - float(_ts(record_id))
+    workspace(sandbox).keeps_days = age / 86_400 - 0.5
+
+
 MESSAGES = Subject(
     provider="slack",
     resource="messages",
@@ -130,6 +136,8 @@ MESSAGES = Subject(
     ),
     purge=lambda sandbox, i: workspace(sandbox).timeline(GENERAL).purge(_ts(i)),
     fresh=_fresh,
+    hide=_hide,
+    newest_first=True,
 )
 
 USERGROUPS = Subject(

@@ -325,3 +325,16 @@ def test_answers_are_as_described(open_account: Open, path: str) -> None:
     bare = path.partition("?")[0]
     assert has_schema("GET", bare)
     assert validate_response("GET", bare, answer.json()) == []
+
+
+def test_answers_are_kept_for_as_long_as_it_is_told(open_account: Open) -> None:
+    account, client = open_account()
+    total = client.get(LEADS).json()["paging"]["total"]
+    control = str(client.base_url).replace("/linkedin/", "/_sandbox/linkedin/leads")
+    assert httpx.post(control, json={"days": 365}).status_code == 200
+    kept = client.get(f"{LEADS}&start=0&count=100").json()
+    assert 0 < kept["paging"]["total"] == len(kept["elements"]) < total
+    oldest = (NOW - 365 * 86_400) * 1000
+    assert all(lead["submittedAt"] >= oldest for lead in kept["elements"])
+    first = account.tables["lead_responses"].ids()[0]
+    assert client.get(f"/rest/leadFormResponses/{first}").status_code == 404

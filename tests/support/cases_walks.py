@@ -73,7 +73,7 @@ def check_hidden_is_kept(subject: Subject, home: Path) -> None:
     assert subject.hide is not None
     with rig(subject, home, 4) as lab:
         lab.sync()
-        hidden = lab.ids[:2]
+        hidden = (lab.ids[::-1] if subject.newest_first else lab.ids)[:2]
         for record_id in hidden:
             subject.hide(lab.sandbox, record_id)
         lab.clock.forward(3600)

@@ -73,7 +73,9 @@ class Subject:
     sample   how it is written by a push; None: it is not
     uncounted  the provider says nowhere how many records there are, and has no other way to ask
              for those behind a page: a listing that ends early cannot be told from a whole one
-    hide     so that its age hides it, and it is not gone (`Resource.horizon`)
+    hide     so that its age hides it, and it is not gone (`Resource.horizon`); with it all that
+             are older
+    newest_first  whether `dump` begins with the newest
     cannot   cases that cannot come about with this provider, each with the reason
     """
 
@@ -94,6 +96,7 @@ class Subject:
     idle: int = 2
     sample: Sample | None = None
     hide: Callable[[Sandbox, str], None] | None = None
+    newest_first: bool = False
     uncounted: bool = False
     cannot: Mapping[str, str] = field(default_factory=dict)
 

@@ -156,7 +156,8 @@ def reach_of(resource: Resource, account: Account | None, known: ResourceState) 
     if horizon.within and not known.hides:
         return None
     time = ViewColumn("", horizon.path, horizon.kind)
-    return Reach(time, horizon.days, horizon.parent, horizon.within)
+    root = ViewColumn("", horizon.root, horizon.kind) if horizon.root else None
+    return Reach(time, horizon.days, horizon.parent, horizon.within, root)
 
 
 def _scopes(account: Account | None) -> tuple[str, ...]:

@@ -116,6 +116,20 @@ def test_a_deleted_post_is_noticed_by_a_full_sync(make_pages: MakePages) -> None
     assert entries(lab, "--mode", "full")["posts"]["deleted"] == 1
 
 
+def test_answers_that_linkedin_forgets_stay_and_deleted_ones_go(make_pages: MakePages) -> None:
+    lab, _ = make_pages(records=10)
+    lab.extra["LUMIO_PROVIDERS__LINKEDIN__LEAD_TYPES"] = "COMPANY"
+    entries(lab)
+    lab.account.lead_days = 365
+    leads = lab.account.tables["lead_responses"]
+    young = [i for i in leads.ids() if leads.created(i) >= lab.account.oldest_lead()]
+    assert 0 < len(young) < 10
+    leads.purge(young[-1])
+    outcome = lab.lumio("sync", "linkedin/lead_responses", "--mode", "full", "--max-delete", "40")
+    assert outcome.resource("lead_responses")["deleted"] == 1
+    assert lab.sql("SELECT count(*) FROM linkedin_lead_responses") == [(9,)]
+
+
 def test_a_page_that_is_new_brings_all_that_it_has(make_pages: MakePages) -> None:
     lab, clock = make_pages()
     tables = lab.account.tables

@@ -97,3 +97,38 @@ def test_a_history_that_loses_its_place_keeps_all_there_is(
     entry = lab.sync("messages", "--mode", "full")
     assert (entry["deleted"], entry["status"]) == (0, "succeeded")
     assert lab.sql("SELECT count(*) FROM slack_messages") == before
+
+
+# -- a workspace without a paid plan
+
+
+def test_what_a_free_workspace_hides_stays_and_what_is_deleted_goes(lab: SlackLab) -> None:
+    """Also the replies of a message that is hidden, though they are younger than others."""
+    times = list(lab.general.ids())
+    old = next(ts for ts in times[20:] if lab.general.replies(ts))
+    straddling = lab.general.reply(old, {"text": "years later"})
+    lab.sync("messages")
+    # The message lies behind the horizon by a second; its last reply does not.
+    lab.workspace.keeps_days = (lab.workspace.clock() - float(old) - 1) / 86_400
+    shown = [ts for ts in times if float(ts) > float(old) + 1]
+    assert straddling > shown[0]
+    entry = lab.sync("messages", "--mode", "full", "--max-delete", "0")
+    assert entry["deleted"] == 0
+    deleted = next(ts for ts in shown[10:] if not lab.general.replies(ts))
+    lab.general.purge(deleted)
+    entry = lab.sync("messages", "--mode", "full", "--max-delete", "2")
+    assert entry["deleted"] == 1
+    kept = {name for (name,) in lab.sql("SELECT ts FROM slack_messages")}
+    assert {*times} - {deleted} <= kept
+    assert straddling in kept
+    # With a paid plan all of it is listed again.
+    lab.workspace.keeps_days = None
+    entry = lab.sync("messages", "--mode", "full")
+    assert (entry["created"], entry["deleted"]) == (0, 0)
+
+
+def test_without_a_limit_what_is_absent_is_deleted(lab: SlackLab) -> None:
+    lab.sync("messages")
+    oldest = next(ts for ts in lab.general.ids() if not lab.general.replies(ts))
+    lab.general.purge(oldest)
+    assert lab.sync("messages", "--mode", "full")["deleted"] == 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from lumio_cli.providers.base import Call, Column, Cursor, Kind, Record, Resource, dig
+from lumio_cli.providers.base import Call, Column, Cursor, Horizon, Kind, Record, Resource, dig
 from lumio_cli.providers.linkedin.pages import Pages, Statistics
 from lumio_cli.providers.linkedin.restli import MARK, escape, urn
 from lumio_cli.providers.paging import Each, key_of
@@ -229,10 +229,14 @@ LEAD_RESPONSES = Resource(
     deletes=("sweep",),
     scopes=(LEADS,),
     parents=("organizations",),
-    note=(
-        "LinkedIn keeps answers for a limited time. The next full sync after it deletes them from"
-        " the hub as well."
+    # LinkedIn's description of the Lead Sync API: form responses are stored for up to 365 days.
+    horizon=Horizon(
+        "submittedAt",
+        "LinkedIn keeps the answers to lead forms for 365 days",
+        kind="epoch_ms",
+        days=365.0,
     ),
+    note="LinkedIn keeps answers for 365 days. Older ones stay in the hub.",
 )
 
 RESOURCES = (

@@ -174,7 +174,8 @@ class Slack(Provider):
         "has replies, an empty one with the subtype tombstone.",
         "app_kind says which limits apply. Apps sold outside the Marketplace (commercial) get 1 "
         "request a minute and 15 messages for histories and threads: 900 messages an hour.",
-        "Workspaces without a paid plan hide messages after 90 days: they are not in the API.",
+        "Workspaces without a paid plan hide messages after 90 days: they are not in the API. What "
+        "the hub has of them stays.",
         "Listing users never tells who was removed for good; deactivated ones stay, deleted = 1.",
     )
 
@@ -290,6 +291,10 @@ class Slack(Provider):
         if walk.resource.name != MESSAGES.name:
             return rows
         return identified(channel_of(reply), rows)
+
+    def hides(self, walk: Walk, reply: Reply) -> bool:
+        """A history of a workspace without a paid plan says that there is more (`is_limited`)."""
+        return walk.resource.name == MESSAGES.name and dig(reply.json(), "is_limited") is True
 
     def fill(self, walk: Walk, records: list[Record], send: Send) -> list[Record]:
         """The replies of the messages' threads, where they are wanted."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lumio_cli.providers.base import Column, Cursor, Resource
+from lumio_cli.providers.base import Column, Cursor, Horizon, Resource
 from lumio_cli.providers.paging import Single
 from lumio_cli.providers.slack.walks import Cursors, History, Visible
 
@@ -84,6 +84,16 @@ MESSAGES = Resource(
     deletes=("sweep",),
     scopes=("channels:history",),
     ignore=("last_read", "unread_count", "subscribed"),
+    # Slack's help: a workspace without a paid plan shows the last 90 days. How far a history
+    # reaches, its pages say (`is_limited`); a reply is hidden with the message it answers.
+    horizon=Horizon(
+        "ts",
+        "a workspace without a paid plan hides messages after 90 days",
+        kind="epoch",
+        days=90.0,
+        root="thread_ts",
+        within="channel",
+    ),
     note="of the channels in the setting `channels`; an id is CHANNEL:TS",
 )
 

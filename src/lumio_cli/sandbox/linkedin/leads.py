@@ -1,7 +1,8 @@
 """Lead forms and the answers to them.
 
 A finder is by owner, `(organization:URN)` or `(sponsoredAccount:URN)`. Answers are found by the
-kind of lead and the time they were submitted, both ends included, newest first.
+kind of lead and the time they were submitted, both ends included, newest first. They are kept for
+as long as `LinkedIn.lead_days` says: 365 days at LinkedIn.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def answers(account: LinkedIn, request: Request) -> Response:
     ids = [
         i
         for i in reversed(table.ids())
-        if start <= table.created(i) <= end
+        if max(start, account.oldest_lead()) <= table.created(i) <= end
         and account.owner_of("lead_responses", i) == owner
         and account.lead_kind(i) == kind
         and (not tests or (table.get(i) or {}).get("testLead"))
@@ -79,6 +80,9 @@ def answers(account: LinkedIn, request: Request) -> Response:
 
 def lead(account: LinkedIn, _request: Request, lead: str) -> Response:
     """GET of one answer."""
+    table = account.tables["lead_responses"]
+    if lead in table and table.created(lead) < account.oldest_lead():
+        raise fail(404, f"Could not find entity: {lead}")
     return _one(account.tables["lead_responses"], lead)
 
 

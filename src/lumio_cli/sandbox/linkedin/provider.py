@@ -64,6 +64,9 @@ class LinkedIn(LookAlike):
         self.versions = set(ACTIVE)
         self.tier = "development"
         self.partner = True
+        self.lead_days: float | None = None
+        """Days for which answers to forms are kept (LinkedIn: 365); None: for ever, since the
+        generated ones are as old as they are on whatever day it runs."""
         self.granted: dict[str, float] = {}
         self.roles: dict[str, str] = {}
         self.images: dict[str, bytes | None] = {}
@@ -118,7 +121,27 @@ class LinkedIn(LookAlike):
         """A version of the API is not served any longer."""
         self.versions.discard(version)
 
+    def control(self, request: Request, parts: list[str]) -> Response | None:
+        """Beside what every look-alike has:
+
+        POST roles  {"organization", "role"}: the member's role in a page, by the page's number
+        POST leads  {"days"}: answers to forms are kept for so long; null, for ever
+        """
+        if request.method == "POST" and parts in (["roles"], ["leads"]):
+            body = request.json()
+            with self.lock:
+                if parts == ["roles"]:
+                    self.roles[str(body["organization"])] = str(body["role"])
+                else:
+                    self.lead_days = None if body["days"] is None else float(body["days"])
+            return Response.of_json({})
+        return super().control(request, parts)
+
     # -- records
+
+    def oldest_lead(self) -> float:
+        """When the oldest answer that is still kept was submitted, in seconds since 1970."""
+        return 0.0 if self.lead_days is None else self.clock() - self.lead_days * 86_400
 
     def author_of(self, post: str) -> str:
         """Who wrote a post."""

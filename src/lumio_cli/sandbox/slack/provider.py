@@ -104,6 +104,8 @@ class Slack(LookAlike):
         self.vault.seconds = 43_200.0
         self.rotation = True
         """Whether the app's tokens expire and are rotated (a switch of the app's settings)."""
+        self.keeps_days: float | None = None
+        """Days after which messages are hidden, in a workspace without a paid plan (Slack: 90)."""
         self.revoked: set[str] = set()
         self.sold = {"xoxb-sandbox-0000-commercial"}
         """Tokens of another app, which is sold outside the Marketplace."""
@@ -132,6 +134,26 @@ class Slack(LookAlike):
                 self.clock,
             )
         return found
+
+    def hidden_to(self) -> int:
+        """The moment before which messages are hidden, in microseconds since 1970."""
+        if self.keeps_days is None:
+            return 0
+        return int((self.clock() - self.keeps_days * 86_400) * 1_000_000)
+
+    # -- the control API
+
+    def control(self, request: Request, parts: list[str]) -> Response | None:
+        """Beside what every look-alike has:
+
+        POST plan  {"keeps_days"}: messages that are older are hidden; null, none is
+        """
+        if parts == ["plan"] and request.method == "POST":
+            days = request.json()["keeps_days"]
+            with self.lock:
+                self.keeps_days = None if days is None else float(days)
+            return Response.of_json({})
+        return super().control(request, parts)
 
     # -- a request's way
 

@@ -262,7 +262,8 @@ def conversations_history(ask: Ask) -> Response:
     oldest, latest = _moment(ask.arguments, "oldest", 0), _moment(ask.arguments, "latest", FOREVER)
     size = _size(ask.slack, ask.arguments, ask.token, 999)
     timeline = ask.slack.timeline(channel["id"])
-    found = timeline.between(oldest, latest, ask.arguments.flag("inclusive"))
+    hidden_to = ask.slack.hidden_to()
+    found = timeline.between(max(oldest, hidden_to), latest, ask.arguments.flag("inclusive"))
     begin = decode(ask.arguments, "next_ts")
     if begin is not None:
         if not begin.isdigit():
@@ -280,6 +281,9 @@ def conversations_history(ask: Ask) -> Response:
     if len(found) > size:
         following = encode(f"next_ts:{micros_of(found[size])}")
         answer["response_metadata"] = {"next_cursor": following}
+    if oldest < hidden_to and timeline.between(oldest, hidden_to - 1, True):
+        # A workspace without a paid plan: what is older is there, and is not shown.
+        answer["is_limited"] = True
     return ok(**answer)
 
 
@@ -291,7 +295,7 @@ def conversations_replies(ask: Ask) -> Response:
     timeline = ask.slack.timeline(channel["id"])
     parent = timeline.parent_of(ask.arguments.text("ts"))
     root = timeline.get(parent) if parent is not None else None
-    if parent is None or root is None:
+    if parent is None or root is None or micros_of(parent) < ask.slack.hidden_to():
         fail("thread_not_found")
     replies = timeline.replies(parent)
     if ask.arguments.flag("inclusive"):
