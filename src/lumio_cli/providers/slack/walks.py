@@ -26,6 +26,8 @@ FAMILIES = {
 }
 """The types of conversations, and the scope that listing each of them needs."""
 FIND_PAGE = 200
+LATE = 86_400.0
+"""Seconds before the last sync from which on replies are asked for again."""
 _TS = re.compile(r"[0-9]{1,12}\.[0-9]{1,6}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEXT = "response_metadata.next_cursor"
@@ -223,10 +225,15 @@ def identified(channel: str, rows: Iterable[Any]) -> list[Record]:
 
 def with_replies(walk: Walk, records: list[Record], size: int, send: Send) -> list[Record]:
     """The messages, followed by the replies in their threads: all of them, or in a window those
-    since its beginning. Those that were sent to the channel as well are in its history already.
+    of the last day before the last sync and since. Those that were sent to the channel as well are
+    in its history already.
+
+    The window may reach further back, to find messages whose threads went on; their older replies
+    are known already.
     """
-    floor = walk.window.floor
-    since = "" if floor is None else ts_of(floor)
+    floor, cursor = walk.window.floor, walk.resource.cursor
+    late = max(0.0, (0.0 if cursor is None else cursor.lookback) - LATE)
+    since = "" if floor is None else ts_of(floor + timedelta(seconds=late))
     replies: list[Record] = []
     for record in records:
         if not isinstance(record, dict) or not record.get("reply_count"):
