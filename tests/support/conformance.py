@@ -44,7 +44,7 @@ from lumio_cli.sync.walk import Walker
 from lumio_cli.transport import retry
 from lumio_cli.transport.wire import Wire
 from support import two_way
-from support.lab import VAULT_KEY, Lab, Outcome
+from support.lab import VAULT_KEY, Lab, Outcome, place_hub
 from support.trials import Hands
 from support.two_way import Sample
 
@@ -284,6 +284,7 @@ def rig(
         altered(subject.declared, page_size=_smaller(subject.declared.page_size)),
     ):
         lab = Rig(Path(mkdtemp(dir=home)), sandbox, subject=subject, clock=hands)
+        place_hub(lab.hub_path)
         if quota == "none":
             lab.lift_quotas()
         for parent in subject.declared.parents:

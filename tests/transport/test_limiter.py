@@ -167,9 +167,9 @@ def test_a_forgotten_lease_is_free_in_the_end(bench: Bench) -> None:
 
 def test_a_lease_outlasts_a_long_wait_for_another_quota(bench: Bench) -> None:
     limiter = bench.limiter(
-        Quota("calls", 1, kind="concurrency"), Quota("burst", 9, per=10, kind="window")
+        Quota("calls", 1, kind="concurrency"), Quota("burst", 9, per=600, kind="window")
     )
-    limiter.hold(CALL, "burst", 900)
+    limiter.hold(CALL, "burst", 900, "429")
     with go(limiter) as lease:
         assert lease.waited == pytest.approx(900)
         with pytest.raises(QuotaError, match="under way"):
@@ -403,7 +403,7 @@ def test_setting_the_clock_neither_bursts_nor_hangs(bench: Bench, kind: str, jum
 
 def test_a_clock_set_back_keeps_a_hold_as_short_as_it_was(bench: Bench) -> None:
     limiter = bench.limiter(Quota("q", 20, 10.0))
-    limiter.hold(CALL, "", 30)
+    limiter.hold(CALL, "", 30, "429")
     bench.clock.jump(-86_400)
     assert go(limiter).waited == pytest.approx(30)
 

@@ -22,13 +22,14 @@ from lumio_cli.errors import (
 from lumio_cli.hub import state
 from lumio_cli.hub.state import Checkpoint, ResourceState
 from lumio_cli.progress import NoProgress
-from lumio_cli.providers.base import Call, Kind, Property, Reply, Resource, Walk, Window
+from lumio_cli.providers.base import Call, Kind, Reply, Resource, Walk, Window
 from lumio_cli.sync.absence import Absence
 from lumio_cli.sync.bounds import Bounds, Slices
 from lumio_cli.sync.cursors import AHEAD, later, order, time_of
-from lumio_cli.sync.fields import abilities_of, as_known, as_property, columns_of
+from lumio_cli.sync.fields import abilities_of
 from lumio_cli.sync.mishaps import understood, unexpected
 from lumio_cli.sync.model import Job, Link, ResourceResult
+from lumio_cli.sync.schema import Schema
 from lumio_cli.sync.store import Store
 from lumio_cli.sync.walk import Engine, Walker
 from lumio_cli.transport.rules import is_known_zone
@@ -60,7 +61,6 @@ class Pull:
         self.given_up = 0
         """Edits that have given way to the provider's values."""
         self._lock = threading.Lock()
-        self._properties: tuple[Property, ...] = ()
         self._state = ResourceState()
 
     def relink(self, link: Link) -> None:
@@ -110,9 +110,11 @@ class Pull:
     # -- the order of things
 
     def _pull(self) -> None:
-        fields = self._read(state.read_fields)
-        self._properties = tuple(as_property(f) for f in fields)
-        columns = columns_of(self.provider, self.resource, self._properties)
+        known = self._read(state.read_fields)
+        self._schema = Schema(
+            self.engine, self.job, self.result, known, send=self._send_fresh, warn=self._warn
+        )
+        columns = self._schema.columns
         able = abilities_of(self.provider, self.resource)
         self._state = self._call(lambda db, store: store.prepare(db, *self._name, columns, able))
         if (good := self._bounds.good_cursor(self._state.cursor)) != self._state.cursor:
@@ -149,7 +151,7 @@ class Pull:
             unfinished = []
         if self.result.mode == "full" or unfinished or self.result.cursor is None:
             self.result.mode = "full"
-            self._describe()
+            self._schema.describe()
             complete = self._full(unfinished)
             if complete and unfinished and self.resource.cursor is not None:
                 # The walk began in an earlier run: what changed since its beginning comes now.
@@ -193,7 +195,7 @@ class Pull:
         """Whether the walk had been interrupted: its window ended when it began, and what has
         changed since is yet to come."""
         self.engine.progress.start(self.job.target, None, detail="changes")
-        describe = self._refresh_properties if self.resource.cursor else None
+        describe = self._schema.refresh if self.resource.cursor else None
         unfinished = self._unfinished("changes")
         walkers = self._walk("changes", unfinished, on_first_rows=describe)
         self._finish("changes", walkers)
@@ -261,7 +263,7 @@ class Pull:
         on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
     ) -> list[Walker]:
         """A walker a slice: at its checkpoint, or at the beginning."""
-        names = tuple(p.name for p in self._properties)
+        names = self._schema.names
         points = unfinished or self._bounds.begin(kind, self._slices(kind, total), self._known)
         return [
             Walker(
@@ -371,51 +373,6 @@ class Pull:
             begun = [end.timestamp() for end in ends if end is not None]
         if begun and len(begun) == len(walkers):
             self.seen_until = max(self.seen_until or 0.0, min(begun))
-
-    # -- fields
-
-    def _describe(self) -> None:
-        """Ask the provider for the fields it has now, and let the view follow. Where it refuses to
-        tell, those that are known from before will do."""
-        try:
-            with understood(self.job.target):
-                described = self.provider.describe(self.resource, self._send_fresh)
-        except (RejectedError, DeniedError) as error:
-            if not self._properties:
-                raise
-            self._warn(f"the fields are those that were known before: {error.message}")
-            return
-        if described is None:
-            return
-        self._properties = described
-        fields = [as_known(p) for p in described]
-        columns = columns_of(self.provider, self.resource, self._properties)
-        able = abilities_of(self.provider, self.resource)
-        drift = self._call(lambda db, store: store.describe(db, *self._name, fields, columns, able))
-        for change in drift:
-            self.result.drift.append(
-                {
-                    "field": change.field,
-                    "change": change.change,
-                    "before": change.before,
-                    "after": change.after,
-                }
-            )
-            self.engine.progress.warn(
-                f"schema: {change.field} is {change.change}"
-                + (f" ({change.before} -> {change.after})" if change.change == "retyped" else ""),
-                self.job.target,
-            )
-
-    def _refresh_properties(self) -> tuple[str, ...] | None:
-        """Something has changed, so the fields may have, too: describe them again.
-
-        Returns the names to ask for if they are not the ones that were asked for, else None.
-        """
-        before = tuple(p.name for p in self._properties)
-        self._describe()
-        after = tuple(p.name for p in self._properties)
-        return after if set(after) != set(before) else None
 
     # -- small things
 

@@ -17,8 +17,10 @@ from lumio_cli.errors import BadReplyError, CredentialError, LumioError, Unavail
 from lumio_cli.locks import FileLock
 from lumio_cli.providers.auth import Credential
 from lumio_cli.providers.base import Call, Outcome, Reply
+from lumio_cli.transport.bounds import OUTAGE
 from lumio_cli.transport.faults import WireError
-from lumio_cli.transport.verdict import clean, outcome_of, retry_after
+from lumio_cli.transport.pauses import retry_after
+from lumio_cli.transport.verdict import clean, outcome_of
 
 if TYPE_CHECKING:
     from lumio_cli.clock import Clock
@@ -205,7 +207,7 @@ class Authenticator:
             outcome = outcome_of(reply.status)
             if outcome not in (Outcome.RETRY, Outcome.THROTTLED):
                 return self._read(reply, now.timestamp(), old)
-            pause = retry_after(reply, self._clock) or PAUSE
+            pause = retry_after(reply, self._clock, OUTAGE) or PAUSE
             if last or pause > LONGEST_PAUSE:
                 break
             self._clock.sleep(pause, self._stop)
