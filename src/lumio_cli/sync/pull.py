@@ -337,7 +337,9 @@ class Pull:
         if not any(w.stale for w in walkers):
             self._note_seen(kind, walkers)
         ceilings = [w.point.ceiling for w in walkers if w.point.ceiling]
-        if ceilings and len(ceilings) == len(walkers):
+        # A part that has no parents yet asked nothing, and has no window that could end.
+        asked = [w for w in walkers if w.point.pages or w.point.ceiling]
+        if ceilings and len(ceilings) == len(asked):
             cursor = later(cursor, min(ceilings, key=order))
         self.result.cursor = cursor
         if self.resource.cursor is not None:

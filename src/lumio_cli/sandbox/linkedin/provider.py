@@ -148,6 +148,11 @@ class LinkedIn(LookAlike):
         own = self._added("posts", post)
         return str(own["author"]) if own else FIRST
 
+    def is_draft(self, post: str) -> bool:
+        """Whether a post is not published yet."""
+        own = self._added("posts", post)
+        return own is not None and own.get("lifecycleState") == "DRAFT"
+
     def owner_of(self, table: str, record_id: str) -> Document:
         """Whose form, or whose lead, it is."""
         own = self._added(table, record_id)
