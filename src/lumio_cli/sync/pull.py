@@ -303,8 +303,10 @@ class Pull:
             futures = [pool.submit(walker.run) for walker in todo]
         errors = [e for f in futures if (e := f.exception()) is not None]
         ended = [w for w in walkers if w.point.done]
+        # A part that had nothing to ask for proves nothing about the others.
+        answered = any(w.point.pages for w in ended)
         for error in errors:
-            if not ended or not isinstance(error, RejectedError | GoneError | DeniedError):
+            if not answered or not isinstance(error, RejectedError | GoneError | DeniedError):
                 raise error
         if errors:
             first = errors[0]

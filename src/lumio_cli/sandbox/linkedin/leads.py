@@ -7,10 +7,11 @@ as long as `LinkedIn.lead_days` says: 365 days at LinkedIn.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..http import Request, Response, Route
-from ..table import Document, Table
+from ..table import EPOCH, SPAN, Document, Table
 from .errors import fail
 from .paging import page
 from .restli import number, parameters, urn_id
@@ -19,7 +20,33 @@ if TYPE_CHECKING:
     from .provider import LinkedIn
 
 SCOPE = ("r_marketing_leadgen_automation",)
+RECENT = 60 * 86_400.0
+"""Seconds: the age of the oldest of the younger half."""
 KINDS = ("SPONSORED", "COMPANY", "EVENT", "ORGANIZATION_PRODUCT")
+
+
+class Answers(Table):
+    """Answers to forms: the older half is from 2025, the others are of the last two months before
+    the look-alike was made, so that there are such as LinkedIn keeps, and such as it does not."""
+
+    def __init__(
+        self,
+        count: int,
+        make: Callable[[int], Document],
+        stamp: Callable[[Document, float, float], None],
+        clock: Callable[[], float],
+        *,
+        identify: Callable[[int], str],
+    ) -> None:
+        self._opened = max(clock() - RECENT, EPOCH + SPAN / 2)
+        super().__init__(count, make, stamp, clock, identify=identify)
+
+    def _made(self, number: int) -> float:
+        old = self._base // 2
+        if number < old:
+            return super()._made(number)
+        share = (number - old) / max(1, self._base - old)
+        return float(int(self._opened + RECENT * share))
 
 
 def scopes(**_: str) -> tuple[str, ...]:

@@ -65,8 +65,7 @@ class LinkedIn(LookAlike):
         self.tier = "development"
         self.partner = True
         self.lead_days: float | None = None
-        """Days for which answers to forms are kept (LinkedIn: 365); None: for ever, since the
-        generated ones are as old as they are on whatever day it runs."""
+        """Days for which answers to forms are kept (LinkedIn: 365); None: for ever."""
         self.granted: dict[str, float] = {}
         self.roles: dict[str, str] = {}
         self.images: dict[str, bytes | None] = {}
@@ -89,8 +88,12 @@ class LinkedIn(LookAlike):
             data.form, lambda n: str(data.FIRST_FORM + n), _stamp_form
         )
         forms = self.records
-        self.tables["lead_responses"] = self._table(
-            lambda seed, n: data.lead(seed, n, forms), data.lead_id, _stamp_lead
+        self.tables["lead_responses"] = leads.Answers(
+            self.records,
+            lambda n: data.lead(self.seed, n, forms),
+            _stamp_lead,
+            self.clock,
+            identify=data.lead_id,
         )
         self._generated = {name: frozenset(table.ids()) for name, table in self.tables.items()}
 
@@ -163,10 +166,14 @@ class LinkedIn(LookAlike):
         own = self._added("lead_responses", record_id)
         return str(own["leadType"]) if own else "COMPANY"
 
+    def is_generated(self, table: str, record_id: str) -> bool:
+        """Whether a record was there from the beginning."""
+        return record_id in self._generated[table]
+
     def _added(self, table: str, record_id: str) -> Document | None:
         """A record that was made by a request or a test; None for a generated one, all of which
         are alike in what is asked here, so that none needs to be made for it."""
-        if record_id in self._generated[table]:
+        if self.is_generated(table, record_id):
             return None
         return self.tables[table].get(record_id)
 
