@@ -226,9 +226,11 @@ def test_senseless_quotas_are_refused(bench: Bench, wrong: dict[str, float]) -> 
         bench.limiter(Quota("q", **values))  # type: ignore[arg-type]
 
 
-def test_an_unknown_zone_is_an_error_with_a_hint(bench: Bench) -> None:
-    with pytest.raises(ConfigError, match="Mars"):
-        go(bench.limiter(Quota("d", 1, kind="daily", zone="Mars/Olympus")))
+def test_days_in_an_unknown_zone_are_those_of_utc(bench: Bench) -> None:
+    go(bench.limiter(Quota("d", 1, kind="daily", zone="Mars/Olympus")))
+    (level,) = bench.limiter(Quota("d", 1, kind="daily", zone="Mars/Olympus")).levels()
+    assert level.reset_at is not None
+    assert (level.reset_at.hour, level.reset_at.minute) == (0, 0)
 
 
 def test_no_quota_no_wait(bench: Bench) -> None:

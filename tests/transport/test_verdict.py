@@ -101,6 +101,24 @@ def test_why_a_quota_is_held(answer: Reply, verdict: Verdict, reason: str) -> No
     assert reason_of(answer, verdict, Redactor([TOKEN])) == reason
 
 
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.REJECTED, None])
+def test_no_provider_ends_a_credential_that_can_be_renewed(outcome: Outcome | None) -> None:
+    class Final(Acme):
+        def judge(self, reply: Reply) -> Verdict | None:
+            return Verdict(outcome, "INVALID_JWT_FORMAT") if outcome else None
+
+    assert judge(Final({}), reply(401, b"{}"), CLOCK, an_hour).outcome is Outcome.REAUTH
+    assert judge(Final({}), reply(401), CLOCK, an_hour).outcome is Outcome.REAUTH
+
+
+def test_a_401_may_be_about_a_permission() -> None:
+    class Scoped(Acme):
+        def judge(self, reply: Reply) -> Verdict | None:
+            return Verdict(Outcome.DENIED, scopes=("api",))
+
+    assert judge(Scoped({}), reply(401), CLOCK, an_hour).outcome is Outcome.DENIED
+
+
 def test_an_html_error_page_is_judged_by_its_status() -> None:
     class Reads(Acme):
         def judge(self, reply: Reply) -> Verdict | None:
@@ -182,7 +200,10 @@ def test_each_outcome_has_its_error() -> None:
 
 def test_a_refused_credential_names_its_source() -> None:
     assert "from LUMIO_ACME_TOKEN" in error(reply(401), source="LUMIO_ACME_TOKEN").message
-    assert "lumio connect acme" in (error(reply(401)).hint or "")
+    given = error(reply(401))
+    assert "lumio connect acme" in (given.hint or "")
+    assert "check what was given" in (given.hint or ""), "it has no source: it is only tried"
+    assert "from" not in given.message
 
 
 def test_a_redirect_is_explained() -> None:

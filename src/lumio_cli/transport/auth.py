@@ -224,10 +224,15 @@ class Authenticator:
             raise self._unavailable(error) from None
         except CredentialError as error:
             message = clean(error.message, self._redactor)
+            # What is only tried has no source but the operator, who has just given it.
+            origin = f"credential from {self.source}" if self.source else "the credential given"
+            again = f"`lumio connect {self._provider.name}`"
+            if not self.source:
+                again = f"check what was given: {', '.join(sorted(old.fields)) or 'the token'}"
             raise CredentialError(
-                f"{self._provider.title}: {message} (credential from {self.source})",
+                f"{self._provider.title}: {message} ({origin})",
                 code=error.code,
-                hint=f"`lumio connect {self._provider.name}`",
+                hint=error.hint or again,
             ) from None
 
     def _unavailable(self, error: LumioError) -> UnavailableError:

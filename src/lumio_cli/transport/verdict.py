@@ -72,6 +72,10 @@ def judge(
         verdict = None
     if verdict is None:
         verdict = Verdict(_by_status(reply))
+    elif reply.status == 401 and verdict.outcome in (Outcome.REFUSED, Outcome.REJECTED):
+        # Whatever it says: a token may have ended in a way that the provider has a new word for,
+        # and a second refusal of a fresh one is final.
+        verdict = replace(verdict, outcome=Outcome.REAUTH)
     if verdict.outcome is Outcome.OK:
         return verdict
     most = longest(verdict)
@@ -157,12 +161,18 @@ def to_error(
 
 
 def refused(provider: Provider, source: str, words: str = "", hint: str = "") -> CredentialError:
-    """The error for a credential that the provider does not take; names where it came from. `hint`
-    is what to do, where the provider knows better than to connect again."""
+    """The error for a credential that the provider does not take; names where it came from. One
+    without a `source` has just been given to be tried. `hint` is what to do, where the provider
+    knows better than to connect again."""
     origin = f" from {source}" if source else ""
+    again = f"`lumio connect {provider.name}`"
+    usual = (
+        f"{again}, or correct it where it comes from"
+        if source
+        else f"check what was given, then {again} with what is right"
+    )
     return CredentialError(
-        f"{provider.title} refused the credential{origin}{words}",
-        hint=hint or f"`lumio connect {provider.name}`, or correct it where it comes from",
+        f"{provider.title} refused the credential{origin}{words}", hint=hint or usual
     )
 
 
