@@ -25,6 +25,7 @@ _MIN_SECRET = 6
 _SECRET_ENDINGS = (
     "token", "tokenkey", "secret", "password", "passwd", "apikey", "accesskey", "privatekey",
     "codeverifier", "clientassertion", "authorization", "cookie", "sessionid", "webhookurl",
+    "secretproof",
 )  # fmt: skip
 _NOT_SECRET_ENDINGS = ("pagetoken", "nexttoken", "synctoken", "continuationtoken", "cursortoken")
 _SECRET_PARAMETERS = frozenset({"code", "state", "sig", "signature", "key", "auth"})

@@ -418,6 +418,23 @@ def test_the_prompt_shows_nothing(tmp_path: Path, env: dict[str, str], sandbox: 
     assert sandbox.token() not in terminal.seen
 
 
+def test_a_secret_that_is_optional_is_asked_for(
+    tmp_path: Path, env: dict[str, str], sandbox: Sandbox
+) -> None:
+    given = {
+        **terminal_env(tmp_path, env),
+        "LUMIO_PROVIDERS__WHATSAPP__BASE_URL": sandbox.base_url("whatsapp"),
+    }
+    for secret, code in (("f" * 32, 4), ("", 0)):
+        terminal = Terminal(["connect", "whatsapp"], given)
+        terminal.until("WhatsApp Business token")
+        terminal.type(sandbox.token("whatsapp"))
+        terminal.until("empty for none")
+        terminal.type(secret)
+        assert terminal.end() == code, terminal.seen
+        assert not secret or secret not in terminal.seen
+
+
 def test_a_login_on_another_machine(tmp_path: Path, env: dict[str, str]) -> None:
     words = ["connect", "hubspot", *OAUTH, "--no-browser"]
     given = {**terminal_env(tmp_path, env), "LUMIO_HUBSPOT_CLIENT_SECRET": CLIENT_SECRET}

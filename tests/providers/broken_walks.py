@@ -58,7 +58,7 @@ WALKS = (
         "more_without_place",
         "no place is the end",
         resource(paging={"full": Token("paging.next.after", "after", "limit")}),
-        "loses its place",
+        "exit code|are missing",
     ),
     Broken("lost_paging", "counts roughly", resource(rough_count=True), "half of a listing"),
     Broken("clock_ahead", "believes every clock", _believes, " > "),

@@ -67,6 +67,7 @@ USERS = Subject(
     purge=lambda sandbox, record_id: workspace(sandbox).users.purge(record_id),
     fresh=_fresh,
     grant=grant,
+    uncounted=True,
 )
 
 
@@ -93,6 +94,7 @@ CHANNELS = Subject(
     purge=lambda sandbox, record_id: workspace(sandbox).channels.purge(record_id),
     fresh=_fresh,
     fill=_fill_channels,
+    uncounted=True,
 )
 
 
@@ -108,6 +110,12 @@ def _ts(record_id: str) -> str:
 
 def _create_message(sandbox: Sandbox, text: str) -> str:
     return f"{GENERAL}:{workspace(sandbox).timeline(GENERAL).insert({'text': text})}"
+
+
+def _hide(sandbox: Sandbox, record_id: str) -> None:
+    """A workspace without a paid plan, which shows what is newer than this message."""
+    age = workspace(sandbox).clock() - float(_ts(record_id))
+    workspace(sandbox).keeps_days = age / 86_400 - 0.5
 
 
 MESSAGES = Subject(
@@ -128,6 +136,8 @@ MESSAGES = Subject(
     ),
     purge=lambda sandbox, i: workspace(sandbox).timeline(GENERAL).purge(_ts(i)),
     fresh=_fresh,
+    hide=_hide,
+    newest_first=True,
 )
 
 USERGROUPS = Subject(

@@ -325,3 +325,41 @@ def test_answers_are_as_described(open_account: Open, path: str) -> None:
     bare = path.partition("?")[0]
     assert has_schema("GET", bare)
     assert validate_response("GET", bare, answer.json()) == []
+
+
+def test_answers_are_kept_for_as_long_as_it_is_told(open_account: Open) -> None:
+    account, client = open_account()
+    total = client.get(LEADS).json()["paging"]["total"]
+    control = str(client.base_url).replace("/linkedin/", "/_sandbox/linkedin/leads")
+    assert httpx.post(control, json={"days": 365}).status_code == 200
+    kept = client.get(f"{LEADS}&start=0&count=100").json()
+    assert 0 < kept["paging"]["total"] == len(kept["elements"]) < total
+    oldest = (NOW - 365 * 86_400) * 1000
+    assert all(lead["submittedAt"] >= oldest for lead in kept["elements"])
+    first = account.tables["lead_responses"].ids()[0]
+    assert client.get(f"/rest/leadFormResponses/{first}").status_code == 404
+
+
+def test_drafts_are_shown_to_their_author_only(open_account: Open) -> None:
+    account, client = open_account()
+    draft = {"author": PAGE, "commentary": "not yet", "lifecycleState": "DRAFT"}
+    urn = account.tables["posts"].insert(draft)
+    newest = [
+        client.get(f"{POSTS}{view}").json()["elements"][0] for view in ("", "&viewContext=READER")
+    ]
+    assert all(post["id"] != urn for post in newest)
+    assert client.get(f"{POSTS}&viewContext=AUTHOR").json()["elements"][0]["id"] == urn
+    one = f"/rest/posts/{quote(urn, safe='')}"
+    assert client.get(one).status_code == 404
+    assert client.get(f"{one}?viewContext=AUTHOR").status_code == 200
+    assert code(client.get(f"{POSTS}&viewContext=NOBODY")) == (400, "PARAM_INVALID")
+
+
+@pytest.mark.parametrize(("role", "status"), [("CONTENT_ADMIN", 200), ("ANALYST", 403)])
+def test_posts_are_for_those_who_may_write_them(open_account: Open, role: str, status: int) -> None:
+    _, client = open_account()
+    control = str(client.base_url).replace("/linkedin/", "/_sandbox/linkedin/roles")
+    body = {"organization": FIRST_ORGANIZATION, "role": role}
+    assert httpx.post(control, json=body).status_code == 200
+    assert client.get(POSTS).status_code == status
+    assert client.get(f"/rest/organizationalEntityShareStatistics?{FIGURES}").status_code == 403

@@ -323,3 +323,25 @@ def test_codes_and_secrets_that_are_wrong(sandbox: Sandbox) -> None:
     assert error(ask("oauth.v2.access", **app, code="none")) == "invalid_code"
     other = {**app, "client_id": "nobody"}
     assert error(ask("oauth.v2.access", **other, code="none")) == "invalid_client_id"
+
+
+def test_a_workspace_without_a_paid_plan_says_that_it_hides_messages(
+    sandbox: Sandbox, clock: Clock
+) -> None:
+    ask = asking(sandbox)
+    whole = ask("conversations.history", channel=GENERAL, limit=999)
+    assert "is_limited" not in whole
+    url = f"{sandbox.url}/_sandbox/slack/plan"
+    httpx.post(url, json={"keeps_days": 365}).raise_for_status()
+    part = ask("conversations.history", channel=GENERAL, limit=999)
+    assert part["is_limited"] is True
+    assert 0 < len(part["messages"]) < len(whole["messages"])
+    horizon = clock.now - 365 * 86_400
+    assert all(float(message["ts"]) >= horizon for message in part["messages"])
+    # Where nothing is hidden of what was asked for, it does not say so; a hidden thread is none.
+    recent = ask("conversations.history", channel=GENERAL, limit=999, oldest=str(int(clock.now)))
+    assert "is_limited" not in recent
+    old = next(m for m in whole["messages"] if m.get("reply_count") and float(m["ts"]) < horizon)
+    assert error(ask("conversations.replies", channel=GENERAL, ts=old["ts"])) == "thread_not_found"
+    httpx.post(url, json={"keeps_days": None}).raise_for_status()
+    assert len(ask("conversations.history", channel=GENERAL, limit=999)["messages"]) == 60

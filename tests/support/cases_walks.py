@@ -31,7 +31,8 @@ def check_hollow_page(subject: Subject, home: Path) -> None:
 @case("pages")
 def check_more_without_place(subject: Subject, home: Path) -> None:
     """'More' without a place to go on: asked again; else an error, with the cursor where it was
-    and no deletion. The next good run is whole."""
+    and no deletion, unless what follows can be asked for all the same (by offset). The next good
+    run is whole."""
     with rig(subject, home, subject.page() + 2) as lab:
         lab.sandbox.faults.set([f"nowhere:path={subject.listing}:times=1"])
         lab.sync()
@@ -40,7 +41,8 @@ def check_more_without_place(subject: Subject, home: Path) -> None:
         lab.sandbox.faults.set([f"nowhere:path={subject.listing}"])
         done = lab.lumio("sync", subject.target, "--mode", "full", "--max-delete", "100")
         entry = done.resource(subject.resource)
-        assert entry["error"], f"a listing that loses its place is no error: {entry}"
+        if not entry["error"]:
+            lab.must_be_equal()
         assert (entry["deleted"], _cursor(lab)) == (0, cursor), "it has proven something"
         lab.sandbox.faults.clear()
         lab.clock.forward(3600)
@@ -48,7 +50,7 @@ def check_more_without_place(subject: Subject, home: Path) -> None:
         lab.must_be_equal()
 
 
-@case("pages")
+@case("pages", "counted")
 def check_lost_paging(subject: Subject, home: Path) -> None:
     """A listing that says it has ended long before the provider's own count is not believed."""
     with rig(subject, home, 2 * subject.page()) as lab:
@@ -71,7 +73,7 @@ def check_hidden_is_kept(subject: Subject, home: Path) -> None:
     assert subject.hide is not None
     with rig(subject, home, 4) as lab:
         lab.sync()
-        hidden = lab.ids[:2]
+        hidden = (lab.ids[::-1] if subject.newest_first else lab.ids)[:2]
         for record_id in hidden:
             subject.hide(lab.sandbox, record_id)
         lab.clock.forward(3600)

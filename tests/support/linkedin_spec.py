@@ -30,7 +30,10 @@ _LEADSYNC = "lead-sync/leadsync"
 _POSTS = "community-management/shares/posts-api"
 
 GAPS: dict[tuple[str, str], tuple[frozenset[str], str]] = {
-    ("GET", "/posts"): (frozenset({"q", "author", "sortBy", "start", "count"}), _POSTS),
+    ("GET", "/posts"): (
+        frozenset({"q", "author", "sortBy", "start", "count", "viewContext"}),
+        f"{_POSTS}: viewContext stands there for one post; public clients give it to the finder",
+    ),
     ("POST", "/posts/{postUrn}"): (frozenset(), _POSTS),
     ("GET", "/organizationAcls"): (
         frozenset({"role", "state", "start", "count"}),

@@ -29,6 +29,7 @@ class Reach:
             it takes a record from behind it that was listed
     sole    its parents are of that resource alone: of one that the hub does not hold, nobody can
             say how old it is
+    root    where a record names the time of what it is hidden with; that goes before its own
     within  a path: they reach as far as the oldest record that was listed, for each of its values
             by itself; `days` are then only what is usual
     """
@@ -40,10 +41,18 @@ class Reach:
     sole: bool = False
     lifted: bool = False
     within: str = ""
+    root: ViewColumn | None = None
+
+    def _own(self) -> str:
+        """SQL: the day number of a listed `r`'s time."""
+        return f"julianday({expression(self.time, 'p.payload' if self.parent else 'r.payload')})"
 
     def _when(self) -> str:
-        """SQL: the day number of the time that counts for `r`."""
-        return f"julianday({expression(self.time, 'p.payload' if self.parent else 'r.payload')})"
+        """SQL: the day number of the time that counts for a missing `r`."""
+        if self.root is None:
+            return self._own()
+        holder = "p.payload" if self.parent else "r.payload"
+        return f"coalesce(julianday({expression(self.root, holder)}), {self._own()})"
 
     def _join(self, provider: str) -> str:
         """SQL: the parent's row `p`, where that is the one whose time counts."""
@@ -78,7 +87,7 @@ def behind(
         group = expression(ViewColumn("", reach.within, "text"), "r.payload")
         found = db.execute(
             "WITH missing AS MATERIALIZED (SELECT value AS id FROM json_each(?)),"
-            f" listed AS (SELECT {group} AS about, min({reach._when()}) AS oldest"
+            f" listed AS (SELECT {group} AS about, min({reach._own()}) AS oldest"
             f"  FROM {table} AS r WHERE deleted_at IS NULL AND id NOT IN (SELECT id FROM missing)"
             "  GROUP BY 1)"
             f" SELECT r.id FROM missing AS m JOIN {table} AS r ON r.id = m.id"

@@ -313,6 +313,8 @@ class Horizon:
     kind    how the time is written
     days    how far back the listing reaches; None: as far as its pages say (`Provider.hides`)
     unless  scopes of which one lifts it
+    root    where a record names the time of what it is hidden with, before its own (a reply: its
+            thread's); a record that names none goes by its own
     parent  the resource whose records' age counts instead (by `Resource.group`)
     within  where pages say how far they reach: a path to what each of them is about (a channel);
             the oldest record that was listed of each is how far
@@ -323,6 +325,7 @@ class Horizon:
     kind: Literal["datetime", "epoch", "epoch_ms"] = "datetime"
     days: float | None = None
     unless: tuple[str, ...] = ()
+    root: str = ""
     parent: str = ""
     within: str = ""
 

@@ -316,7 +316,9 @@ def _ask_all(
     for field in fields:
         name = _variable(provider, field.name)
         text = values.get(field.name) or environ.get(field.name)
-        if not text and field.default is None:
+        # A secret is never part of a command line: one that is optional can only be typed.
+        optional = field.secret and field.default is not None
+        if not text and (field.default is None or (optional and runtime.prompt.possible)):
             plain = name if field.secret else f"--set {field.name}=VALUE"
             if field.kind == "file":
                 plain = f"{name}_FILE"
@@ -357,6 +359,8 @@ def _ask(runtime: Runtime, provider: Provider, field: Field, instead: str) -> st
     question = f"{provider.title} {field.name.replace('_', ' ')}"
     if field.help:
         question = f"{question}, {field.help[:1].lower()}{field.help[1:]}"
+    if field.secret and field.default is not None:
+        question += "; empty for none"
     if field.kind == "file":
         path = runtime.prompt.text(f"{question}: name of the file", instead=instead)
         return read_secret_file(expand(path, UsageError), "the file", runtime.environ).strip()

@@ -188,6 +188,7 @@ def reach_of(resource: Resource, account: Account | None, known: ResourceState) 
         sole=bool(horizon.parent) and set(resource.parents) <= {horizon.parent},
         lifted=bool(set(horizon.unless).intersection(_scopes(account))),
         within=horizon.within,
+        root=ViewColumn("", horizon.root, horizon.kind) if horizon.root else None,
     )
 
 

@@ -317,8 +317,10 @@ class Pull:
             futures = [pool.submit(walker.run) for walker in todo]
         errors = [e for f in futures if (e := f.exception()) is not None]
         ended = [w for w in walkers if w.point.done]
+        # A part that had nothing to ask for proves nothing about the others.
+        answered = any(w.point.pages for w in ended)
         for error in errors:
-            if not ended or not isinstance(error, RejectedError | GoneError | DeniedError):
+            if not answered or not isinstance(error, RejectedError | GoneError | DeniedError):
                 raise error
         if errors:
             first = errors[0]
@@ -351,7 +353,9 @@ class Pull:
         if not any(w.stale for w in walkers):
             self._note_seen(kind, walkers)
         ceilings = [w.point.ceiling for w in walkers if w.point.ceiling]
-        if ceilings and len(ceilings) == len(walkers):
+        # A part that has no parents yet asked nothing, and has no window that could end.
+        asked = [w for w in walkers if w.point.pages or w.point.ceiling]
+        if ceilings and len(ceilings) == len(asked):
             cursor = later(cursor, min(ceilings, key=order))
         self.result.cursor = cursor
         if self.resource.cursor is not None:

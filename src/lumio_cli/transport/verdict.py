@@ -140,7 +140,7 @@ def to_error(
             hint=verdict.hint or _scopes_hint(provider, verdict.scopes),
         )
     if outcome in (Outcome.REAUTH, Outcome.REFUSED):
-        return refused(provider, source, words)
+        return refused(provider, source, words, verdict.hint)
     if outcome is Outcome.GONE:
         return GoneError(f"{title} has nothing at {what}{words}", status=status, category=category)
     if outcome in (Outcome.THROTTLED, Outcome.EXHAUSTED):
@@ -160,16 +160,19 @@ def to_error(
     )
 
 
-def refused(provider: Provider, source: str, words: str = "") -> CredentialError:
+def refused(provider: Provider, source: str, words: str = "", hint: str = "") -> CredentialError:
     """The error for a credential that the provider does not take; names where it came from. One
-    without a `source` has just been given to be tried."""
+    without a `source` has just been given to be tried. `hint` is what to do, where the provider
+    knows better than to connect again."""
     origin = f" from {source}" if source else ""
     again = f"`lumio connect {provider.name}`"
-    return CredentialError(
-        f"{provider.title} refused the credential{origin}{words}",
-        hint=f"{again}, or correct it where it comes from"
+    usual = (
+        f"{again}, or correct it where it comes from"
         if source
-        else f"check what was given, then {again} with what is right",
+        else f"check what was given, then {again} with what is right"
+    )
+    return CredentialError(
+        f"{provider.title} refused the credential{origin}{words}", hint=hint or usual
     )
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import orjson
 import pytest
 
+from lumio_cli.errors import BadReplyError
 from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Outcome, Reply
+from lumio_cli.providers.base import Outcome, Place, Reply
 from lumio_cli.providers.linkedin import LinkedIn
 from lumio_cli.providers.linkedin.pages import Pages
 from lumio_cli.providers.linkedin.restli import escape, little_text, organization_of
+from lumio_cli.providers.paging import NoPlaceError
 from lumio_cli.sandbox.linkedin.provider import ACTIVE
 
 DATE = datetime(2026, 11, 18, 22, 0, tzinfo=UTC)
@@ -124,29 +126,102 @@ def test_a_page_is_named_by_number_or_urn() -> None:
 # --- paging
 
 
-def page(start: int, count: int, rows: int, total: int | None, more: bool) -> Reply:
-    """A page of a listing."""
+def page(
+    start: int,
+    count: int,
+    rows: int,
+    total: int | None,
+    more: bool | None,
+    first: int | None = None,
+) -> Reply:
+    """A page of a listing, whose rows are named by where they stand; `first` is what stands first.
+    `more`: with a link to the next page, without, or with null where links should be."""
     href = f"/rest/posts?q=author&start={start + count}&count={count}"
-    links = [{"rel": "next", "href": href}] if more else []
-    paging = {"start": start, "count": count, "links": links}
+    link = {"rel": "next", "href": href}
+    paging = {
+        "start": start,
+        "count": count,
+        "links": None if more is None else [None, link] if more else [],
+    }
     if total is not None:
         paging["total"] = total
-    return reply(200, {"paging": paging, "elements": [{"id": n} for n in range(rows)]})
+    begin = start if first is None else first
+    return reply(200, {"paging": paging, "elements": [{"id": begin + n} for n in range(rows)]})
 
 
 def test_a_short_page_with_a_next_link_is_not_the_last() -> None:
     style, rows = Pages(), [{"id": "1"}]
     place = style.next(style.first(10), page(0, 10, 3, None, more=True), rows)
     assert place == {"start": 10, "count": 10}
-    assert style.next(place, page(10, 10, 10, None, more=False), rows) is None
+    assert style.next(place, page(10, 10, 9, None, more=False), rows) is None
+
+
+def test_an_empty_page_with_a_next_link_is_not_the_last() -> None:
+    style = Pages()
+    place = style.next(style.first(10), page(0, 10, 0, 30, more=True), [])
+    assert place == {"start": 10, "count": 10, "total": 30}
+
+
+@pytest.mark.parametrize("more", [False, None])
+@pytest.mark.parametrize("total", [None, 30, 0])
+def test_a_full_page_is_not_the_last_whatever_its_links_say(
+    more: bool | None, total: int | None
+) -> None:
+    place = Pages().next(Pages().first(10), page(0, 10, 10, total, more=more), [])
+    assert place is not None
+    assert (place["start"], place["edge"]) == (9, "9")
+
+
+@pytest.mark.parametrize("more", [False, None])
+def test_a_full_page_that_all_agree_is_the_last_ends_a_listing(more: bool | None) -> None:
+    assert Pages().next(Pages().first(10), page(0, 10, 10, 10, more=more), []) is None
+
+
+def test_what_a_total_alone_promises_is_looked_for_once() -> None:
+    style = Pages()
+    place = style.next(style.first(10), page(0, 10, 4, 6, more=None), [])
+    assert place == {"start": 4, "count": 10, "total": 6, "beyond": True}
+    # What is there is read; and where nothing is, LinkedIn counts what it does not show.
+    assert style.next(place, page(4, 10, 2, 6, more=None), []) is None
+    assert style.next(place, page(4, 10, 0, 6, more=None), []) is None
+
+
+@pytest.mark.parametrize("place", [{"start": 0, "count": 10}, {"start": 10, "count": 10}])
+def test_a_page_of_nothing_with_a_total_that_promises_more_is_no_end(place: Place) -> None:
+    with pytest.raises(NoPlaceError):
+        Pages().next(place, page(place["start"], 10, 0, 30, more=None), [])
 
 
 def test_rows_that_move_forward_are_not_passed_over() -> None:
     style = Pages()
     place = style.next(style.first(10), page(0, 10, 10, 30, more=True), [])
-    assert place == {"start": 10, "count": 10, "total": 30}
-    place = style.next(place, page(10, 10, 10, 28, more=True), [])
-    assert place == {"start": 18, "count": 10, "total": 28}
+    assert place == {"start": 9, "count": 10, "total": 30, "edge": "9"}
+    place = style.next(place, page(9, 10, 10, 28, more=True), [])
+    assert place == {"start": 7, "count": 10, "total": 28, "back": 1}
+
+
+def test_one_row_that_leaves_while_another_joins_is_noticed() -> None:
+    style = Pages()
+    place = style.next(style.first(10), page(0, 10, 10, 30, more=True), [])
+    back = style.next(place or {}, page(9, 10, 10, 30, more=True, first=10), [])
+    assert back == {"start": 0, "count": 10, "total": 30, "back": 1}
+    # One that joins before moves all back: the edge comes later, and nothing was missed.
+    on = style.next(place or {}, page(9, 10, 10, 30, more=True, first=8), [])
+    assert on is not None and on["start"] == 18
+
+
+def test_a_null_among_the_rows_is_no_sign_of_anything() -> None:
+    place = {"start": 9, "count": 10, "edge": "9"}
+    answer = page(9, 10, 10, 30, more=True)
+    answer.json()["elements"][0] = None
+    following = Pages().next(place, answer, [])
+    assert following is not None and following["start"] == 18
+
+
+def test_a_listing_that_goes_on_losing_rows_is_given_up() -> None:
+    place = {"start": 9, "count": 10, "edge": "9", "back": 50}
+    with pytest.raises(BadReplyError, match="faster"):
+        Pages().next(place, page(9, 10, 10, 30, more=True, first=100), [])
 
 
 def test_changes_end_at_the_first_that_is_too_old() -> None:

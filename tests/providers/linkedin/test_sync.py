@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
+from lumio_cli.providers.linkedin.resources import content_pages
 from lumio_cli.sandbox.linkedin.data import AD_ACCOUNT, FIRST_ORGANIZATION, text_answer
 from providers.linkedin.conftest import MakePages, Pages
 
@@ -25,6 +28,7 @@ def test_everything_comes_for_every_page(make_pages: MakePages) -> None:
     assert {name: entry["status"] for name, entry in found.items()} == dict.fromkeys(
         (
             "organizations",
+            "content_pages",
             "posts",
             "share_statistics",
             "follower_statistics",
@@ -43,8 +47,9 @@ def test_everything_comes_for_every_page(make_pages: MakePages) -> None:
         ("ADMINISTRATOR", "sandbox-page-0"),
         ("ADMINISTRATOR", "sandbox-page-1"),
     ]
-    # Roles, two pages; posts, forms by page; figures twice, followers counted; leads of 3 kinds.
-    assert sum(entry["requests"] for entry in found.values()) == 3 + 2 + 4 + 6 + 2 + 6
+    # Roles twice, two pages; posts, forms by page; figures twice, followers counted; leads of 3
+    # kinds.
+    assert sum(entry["requests"] for entry in found.values()) == 4 + 2 + 4 + 6 + 2 + 6
 
 
 def test_times_are_shown_as_times(make_pages: MakePages) -> None:
@@ -115,6 +120,20 @@ def test_a_deleted_post_is_noticed_by_a_full_sync(make_pages: MakePages) -> None
     assert entries(lab, "--mode", "full")["posts"]["deleted"] == 1
 
 
+def test_answers_that_linkedin_forgets_stay_and_deleted_ones_go(make_pages: MakePages) -> None:
+    lab, _ = make_pages(records=10)
+    lab.extra["LUMIO_PROVIDERS__LINKEDIN__LEAD_TYPES"] = "COMPANY"
+    entries(lab)
+    lab.account.lead_days = 365
+    leads = lab.account.tables["lead_responses"]
+    young = [i for i in leads.ids() if leads.created(i) >= lab.account.oldest_lead()]
+    assert 0 < len(young) < 10
+    leads.purge(young[-1])
+    outcome = lab.lumio("sync", "linkedin/lead_responses", "--mode", "full", "--max-delete", "40")
+    assert outcome.resource("lead_responses")["deleted"] == 1
+    assert lab.sql("SELECT count(*) FROM linkedin_lead_responses") == [(9,)]
+
+
 def test_a_page_that_is_new_brings_all_that_it_has(make_pages: MakePages) -> None:
     lab, clock = make_pages()
     tables = lab.account.tables
@@ -173,7 +192,7 @@ def test_a_version_that_is_gone_is_told_with_what_to_do(make_pages: MakePages) -
 
 def test_a_days_calls_are_counted_over_runs(make_pages: MakePages) -> None:
     lab, _ = make_pages()
-    lab.extra[LIMITS] = '{"member": 7}'
+    lab.extra[LIMITS] = '{"member": 8}'
     assert lab.lumio("sync", "linkedin/posts").code == 0
     before = len(lab.sandbox.requests)
     outcome = lab.lumio("sync", "linkedin/share_statistics")
@@ -187,7 +206,7 @@ def test_a_days_calls_are_counted_over_runs(make_pages: MakePages) -> None:
 
 
 def test_a_day_that_others_have_used_up_ends_the_run(make_pages: MakePages) -> None:
-    lab, _ = make_pages(quota="member=3,application=500")
+    lab, _ = make_pages(quota="member=5,application=500")
     outcome = lab.lumio("sync", "linkedin/organizations", "linkedin/posts")
     assert outcome.code in (3, 5)
     error = outcome.resource("posts")["error"]
@@ -203,3 +222,68 @@ def test_connect_names_the_member_and_its_pages(make_pages: MakePages) -> None:
     refused = lab.lumio("connect", "linkedin")
     assert refused.code == 4
     assert "revoked by the user" in refused.out
+
+
+# -- roles
+
+
+@pytest.mark.parametrize("role", ["CONTENT_ADMIN", "DIRECT_SPONSORED_CONTENT_POSTER"])
+def test_who_writes_the_content_of_a_page_has_its_posts_and_nothing_else_of_it(
+    make_pages: MakePages, role: str
+) -> None:
+    lab, _ = make_pages()
+    lab.account.roles[str(FIRST_ORGANIZATION)] = role
+    found = entries(lab)
+    assert {entry["status"] for entry in found.values()} == {"succeeded"}
+    assert lab.sql("SELECT id, role, name IS NULL FROM linkedin_content_pages") == [
+        (str(FIRST_ORGANIZATION), role, 0)
+    ]
+    assert lab.sql("SELECT count(*) FROM linkedin_organizations") == [(1,)]
+    assert lab.sql("SELECT count(*) FROM linkedin_posts") == [(5,)]
+    assert lab.sql("SELECT DISTINCT organization FROM linkedin_share_statistics") != [(PAGE,)]
+    again = entries(lab)["posts"]
+    assert (again["mode"], again["read"]) == ("incremental", 0)
+    # As its administrator one has the same posts, and none is taken for deleted.
+    lab.account.roles.clear()
+    assert entries(lab, "--mode", "full", "--max-delete", "0")["posts"]["deleted"] == 0
+
+
+def test_a_role_that_is_no_writers_brings_no_page(make_pages: MakePages) -> None:
+    lab, _ = make_pages()
+    lab.account.roles[str(FIRST_ORGANIZATION)] = "ANALYST"
+    assert entries(lab)["content_pages"]["read"] == 0
+    assert lab.sql("SELECT count(*) FROM linkedin_posts") == [(0,)]
+
+
+def test_each_page_is_met_once_whatever_roles_there_are() -> None:
+    def acl(page: int, role: str) -> dict[str, str]:
+        return {"organization": f"urn:li:organization:{page}", "role": role}
+
+    rows = [
+        acl(1, "DIRECT_SPONSORED_CONTENT_POSTER"), None, acl(2, "CONTENT_ADMINISTRATOR"),
+        acl(1, "ADMINISTRATOR"), acl(2, "DIRECT_SPONSORED_CONTENT_POSTER"), acl(3, "ANALYST"),
+    ]  # fmt: skip
+    found = content_pages(rows)
+    assert found[0] == {"unreadable": None}
+    assert [(page["id"], page["role"]) for page in found[1:]] == [("2", "CONTENT_ADMINISTRATOR")]
+
+
+def test_drafts_are_read(make_pages: MakePages) -> None:
+    lab, _ = make_pages()
+    draft = {"author": PAGE, "commentary": "not yet", "lifecycleState": "DRAFT"}
+    urn = lab.account.tables["posts"].insert(draft)
+    entries(lab)
+    query = "SELECT commentary, lifecycle_state FROM linkedin_posts WHERE id = ?"
+    assert lab.sql(query, urn) == [("not yet", "DRAFT")]
+
+
+def test_a_refused_detail_costs_only_itself(make_pages: MakePages) -> None:
+    lab, _ = make_pages()
+    lab.sandbox.faults.set(["403:path=/rest/organizations/*", "403:path=/rest/networkSizes/*"])
+    found = entries(lab)
+    assert {entry["status"] for entry in found.values()} == {"succeeded"}
+    assert lab.sql("SELECT count(*), count(name) FROM linkedin_organizations") == [(2, 0)]
+    assert lab.sql(
+        "SELECT count(*), count(followers) FROM linkedin_follower_statistics"
+        " WHERE period = 'lifetime'"
+    ) == [(2, 0)]

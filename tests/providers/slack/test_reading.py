@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -142,6 +142,28 @@ def test_one_channel_that_is_refused_holds_no_other_up(lab: SlackLab) -> None:
     assert f"{LEADS}:{lab.workspace.timeline(LEADS).ids()[0]}" in ids(lab), "nothing is deleted"
 
 
+def test_a_reply_to_a_message_of_the_last_week_is_found(lab: SlackLab) -> None:
+    parent = lab.general.insert({"text": "a question"})
+    lab.sync("messages")
+    for _ in range(6):
+        lab.forward(86_400)
+        lab.sync("messages")
+    answer = lab.general.reply(parent, {"text": "an answer, six days later"})
+    assert lab.sync("messages")["created"] == 1
+    assert f"{GENERAL}:{answer}" in ids(lab)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "hours"),
+    [("internal", "auto", 168), ("commercial", "auto", 24), ("commercial", "72", 72)],
+)
+def test_how_far_a_sync_looks_back_is_a_setting(kind: str, given: str, hours: float) -> None:
+    slack = Slack({"app_kind": kind, "channels": ["general"], "lookback_hours": given})
+    cursor = slack.resource("messages").cursor
+    assert cursor is not None
+    assert cursor.lookback == hours * 3600
+
+
 def test_edits_are_found_within_the_lookback_and_older_ones_by_a_full_sync(lab: SlackLab) -> None:
     lab.set("threads", "no")
     lab.set("lookback_hours", "2")
@@ -238,8 +260,10 @@ def test_a_long_thread_is_read_page_by_page() -> None:
     assert [call.params.get("cursor") for call in send.calls] == [None, "n"]
 
 
-def test_a_window_asks_only_threads_that_went_on() -> None:
-    floor = datetime(2026, 1, 1, tzinfo=UTC)
+@pytest.mark.parametrize(("hours", "days"), [("24", 0), ("2", 0), ("auto", 6), ("720", 29)])
+def test_a_window_asks_only_threads_that_went_on(hours: str, days: int) -> None:
+    # However far back the window reaches, what was said long before the last sync is known.
+    floor = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(days=days)
     old, new = "1767225599.999999", "1767225600.000000"
     records: list[Any] = [
         {"ts": "1.0", "reply_count": 1, "latest_reply": old, "channel": "C1"},
@@ -247,7 +271,7 @@ def test_a_window_asks_only_threads_that_went_on() -> None:
         "not a record",
     ]
     send = Answers({"ok": True, "messages": []})
-    slack = Slack({"channels": ["C12345678"]})
+    slack = Slack({"channels": ["C12345678"], "lookback_hours": hours})
     walk = Walk(slack.resource("messages"), "changes", window=Window(floor))
     assert slack.fill(walk, records, send) == records
     assert [call.params["ts"] for call in send.calls] == ["2.0"]

@@ -215,6 +215,9 @@ def test_nobody_can_say_without_the_right_to_read_or_too_far_back(lab: SlackLab)
     send = Answers(*pages)
     assert Slack({}).find(message("C0123456789", text="x"), NOBODY, send) is None
     assert len(send.calls) == 5
+    # A history that loses its place does not prove that the message is not there.
+    lost = Answers({"ok": True, "messages": [], "has_more": True})
+    assert Slack({}).find(message("C0123456789", text="x"), NOBODY, lost) is None
 
 
 # -- from the command line

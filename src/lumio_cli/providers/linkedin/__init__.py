@@ -19,6 +19,9 @@ linkedin-developers/linkedin-api-python-client (encoding), api-evangelist/linked
   connectors report 100 calls a member and 500 an application, and no BATCH_GET (the README of
   @sixb/connector-linkedin): pages are read one by one. Calls are counted here over all endpoints
   together, which is the careful reading.
+- Posts are read by administrators of a page, of its content, and by posters of its sponsored
+  content; statistics by administrators only. Drafts are shown with `viewContext=AUTHOR` only: it
+  is documented for one post, and public clients give it to the finder, too.
 - A listing of posts can be sorted by change or by creation, newest first, but not filtered. All
   are listed by creation, so that an edit in between moves none; changes by the time of change,
   until one is too old.
@@ -54,8 +57,12 @@ from lumio_cli.providers.base import (
     dig,
 )
 from lumio_cli.providers.linkedin import posting, verdicts
+from lumio_cli.providers.linkedin.details import with_count, with_page
 from lumio_cli.providers.linkedin.pages import SINCE
 from lumio_cli.providers.linkedin.resources import (
+    ADMINISTRATOR,
+    CONTENT_PAGES,
+    CONTENT_ROLES,
     FOLLOWER_STATISTICS,
     LEAD_FORMS,
     LEAD_RESPONSES,
@@ -67,6 +74,7 @@ from lumio_cli.providers.linkedin.resources import (
     RESOURCES,
     STATISTICS,
     WRITE,
+    content_pages,
     figures,
     lead,
     organization,
@@ -79,6 +87,8 @@ from lumio_cli.providers.writing import Change, Receipt
 ORGANIC = ("COMPANY", "EVENT", "ORGANIZATION_PRODUCT")
 """The kinds of leads that a page owns; SPONSORED ones belong to an ad account."""
 OAUTH = "https://www.linkedin.com/oauth/v2"
+NEVER = 253_402_300_800
+"""The year 10000, in seconds since 1970: no date has room for what lies behind it."""
 NOBODY = "member-without-pages"
 """Stands for a member that no page names, since nothing else says who it is."""
 REFRESH_UNTIL = "refresh_until"
@@ -200,16 +210,19 @@ class LinkedIn(Provider):
         """The member and the pages it administers; scopes and expiry by token introspection, which
         takes the app's id and secret and nothing from the quotas."""
         path = f"{ORGANIZATIONS.path}?q=roleAssignee&state=APPROVED&start=0&count=100"
-        elements = send(self._call("GET", path, restli="FINDER")).json().get("elements") or []
+        listed = dig(send(self._call("GET", path, restli="FINDER")).json(), "elements")
+        elements = listed if isinstance(listed, list) else []
         members = [m for e in elements if isinstance(m := dig(e, "roleAssignee"), str)]
         scopes, expires = self._introspect(send, credential)
         name = ""
         if scopes is not None and "profile" in scopes:
-            name = str(send(Call("GET", "/v2/userinfo")).json().get("name") or "")
+            name = self._name(send)
         member = members[0].rpartition(":")[2] if members else NOBODY
-        roles = [e for e in elements if dig(e, "role") == "ADMINISTRATOR"]
+        roles = [e for e in elements if dig(e, "role") == ADMINISTRATOR]
         pages = f"{len(roles)} page{'' if len(roles) == 1 else 's'}"
         details = {"pages": pages}
+        if content := sum(dig(e, "role") in CONTENT_ROLES for e in elements):
+            details["content roles"] = str(content)
         if until := credential.fields.get(REFRESH_UNTIL):
             details["log in again before"] = until
         return Identity(
@@ -219,6 +232,13 @@ class LinkedIn(Provider):
             expires_at=expires,
             details=details,
         )
+
+    def _name(self, send: Send) -> str:
+        """What the member is called; empty where LinkedIn does not tell: it is only shown."""
+        try:
+            return str(dig(send(Call("GET", "/v2/userinfo")).json(), "name") or "")
+        except (RejectedError, DeniedError):
+            return ""
 
     def _introspect(
         self, send: Send, credential: Credential
@@ -235,10 +255,12 @@ class LinkedIn(Provider):
             body = send(replace(asked, path=path, route="/oauth/introspect", safe=True)).json()
         except (RejectedError, DeniedError):
             return known  # the token itself is proven by the pages
-        scope, end = body.get("scope"), body.get("expires_at")
+        scope, end = dig(body, "scope"), dig(body, "expires_at")
         return (
             tuple(scope.replace(",", " ").split()) if isinstance(scope, str) else known[0],
-            datetime.fromtimestamp(end, UTC) if isinstance(end, int) else known[1],
+            datetime.fromtimestamp(end, UTC)
+            if isinstance(end, int) and 0 < end < NEVER
+            else known[1],
         )
 
     # -- reading
@@ -247,9 +269,11 @@ class LinkedIn(Provider):
         self, resource: Resource, kind: Kind, expected: int | None
     ) -> Mapping[str, Mapping[str, Any]]:
         """What pages own goes by page; leads by their type, too, and ad accounts by themselves."""
-        if resource is ORGANIZATIONS:
+        if resource in (ORGANIZATIONS, CONTENT_PAGES):
             return {"": {}}
         driven = {"parent": ORGANIZATIONS.name}
+        if resource is POSTS:
+            return {"": driven, "content": {"parent": CONTENT_PAGES.name}}
         if resource not in (LEAD_FORMS, LEAD_RESPONSES):
             return {"": driven}
         accounts = [str(number) for number in self.options.get("ad_accounts") or ()]
@@ -268,17 +292,16 @@ class LinkedIn(Provider):
             return style.inner
         return style
 
-    def _roles(self) -> str:
-        return f"{ORGANIZATIONS.path}?q=roleAssignee&role=ADMINISTRATOR&state=APPROVED"
-
     def call(self, walk: Walk) -> Call:
         """The finder of a listing; its paging puts in the page's URN and the place."""
         resource = walk.resource
         if resource is ORGANIZATIONS:
-            return self._call("GET", self._roles(), restli="FINDER")
-        if resource is POSTS:
+            query = f"q=roleAssignee&role={ADMINISTRATOR}&state=APPROVED"
+        elif resource is CONTENT_PAGES:
+            query = "q=roleAssignee&state=APPROVED"
+        elif resource is POSTS:
             order = "CREATED" if walk.kind == "full" else "LAST_MODIFIED"
-            query = f"q=author&author={MARK}&sortBy={order}"
+            query = f"q=author&author={MARK}{posting.AS_AUTHOR}&sortBy={order}"
         elif resource in STATISTICS:
             query = f"q=organizationalEntity&organizationalEntity={MARK}"
             if walk.window.floor is not None:
@@ -304,6 +327,8 @@ class LinkedIn(Provider):
         rows = super().records(walk, reply)
         if walk.resource is ORGANIZATIONS:
             return [organization(row) for row in rows]
+        if walk.resource is CONTENT_PAGES:
+            return content_pages(rows)
         if walk.resource in STATISTICS:
             return [figures(row) for row in rows]
         if walk.resource is LEAD_RESPONSES:
@@ -321,31 +346,16 @@ class LinkedIn(Provider):
 
     def fill(self, walk: Walk, records: list[Record], send: Send) -> list[Record]:
         """A role comes with its page, and who follows a page with how many they are."""
-        if walk.resource is ORGANIZATIONS:
-            return [self._with_page(record, send) for record in records]
+        if walk.resource in (ORGANIZATIONS, CONTENT_PAGES):
+            return [with_page(self._version, record, send) for record in records]
         if walk.resource is FOLLOWER_STATISTICS:
             return [
-                self._with_count(record, send) if record.get("period") == "lifetime" else record
+                with_count(self._version, record, send)
+                if dig(record, "period") == "lifetime"
+                else record
                 for record in records
             ]
         return records
-
-    def _with_page(self, record: Record, send: Send) -> Record:
-        key = record.get("id")
-        if not isinstance(key, str):
-            return record
-        path, route = f"/rest/organizations/{escape(key)}", "/rest/organizations/{id}"
-        try:
-            page = send(self._call("GET", path, route)).json()
-        except (RejectedError, DeniedError):
-            return record  # the role is known all the same
-        return {**page, **record}
-
-    def _with_count(self, record: Record, send: Send) -> Record:
-        owner = escape(str(record["organizationalEntity"]))
-        path = f"/rest/networkSizes/{owner}?edgeType=COMPANY_FOLLOWED_BY_MEMBER"
-        body = send(self._call("GET", path, "/rest/networkSizes/{urn}")).json()
-        return {**record, "followerCount": body.get("firstDegreeSize")}
 
     def total(self, walk: Walk, reply: Reply) -> int | None:
         """A listing says how long it is; those of several pages say it of one."""

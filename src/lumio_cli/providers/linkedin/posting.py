@@ -37,6 +37,8 @@ from lumio_cli.providers.writing import Change, Receipt
 LONGEST = 3_000
 """Characters of a post's text."""
 RECENT = 10
+AS_AUTHOR = "&viewContext=AUTHOR"
+"""Part of a finder's query: drafts are shown to nobody else."""
 IMAGES = ("image/jpeg", "image/png", "image/gif")
 ROUTE = "/rest/posts/{post}"
 
@@ -190,7 +192,8 @@ def _upload(version: str, author: str, image: Json, send: Send) -> str:
 def find(version: str, message: Message, send: Send) -> Receipt | None:
     """The post that a lost answer was about: the same text, made in the last day."""
     author, text = organization_of(message.to), text_of(message.values)
-    path = f"/rest/posts?q=author&author={escape(author)}&sortBy=CREATED&start=0&count={RECENT}"
+    finder = f"q=author&author={escape(author)}{AS_AUTHOR}&sortBy=CREATED"
+    path = f"/rest/posts?{finder}&start=0&count={RECENT}"
     reply = send(call(version, "GET", path, restli="FINDER"))
     oldest = (message.at.timestamp() - 86_400) * 1000
     for post in reply.json().get("elements") or ():

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from lumio_cli.providers.base import Call, Column, Cursor, Kind, Record, Resource, dig
+from lumio_cli.providers.base import Call, Column, Cursor, Horizon, Kind, Record, Resource, dig
 from lumio_cli.providers.linkedin.pages import Pages, Statistics
 from lumio_cli.providers.linkedin.restli import MARK, escape, urn
-from lumio_cli.providers.paging import Each
+from lumio_cli.providers.paging import Each, key_of
 from lumio_cli.providers.writing import Writes
 
 PAGES = "rw_organization_admin"
@@ -21,6 +21,7 @@ WRITTEN = ("commentary", "author", "visibility")
 """Columns of a post that can be written; the first also when the post is there."""
 SIZES: Mapping[Kind, int] = {"full": 100, "changes": 99}
 """Of listings that are the same for both purposes: by its size, a log tells which it was."""
+ADMINISTRATOR = "ADMINISTRATOR"
 LATE_DAYS = 7
 """Days that statistics are read again: LinkedIn corrects them, and the last two come late."""
 
@@ -66,13 +67,33 @@ ORGANIZATIONS = Resource(
         specialties="localizedSpecialties",
         founded_year="foundedOn.year",
     ),
-    paging={"full": Pages()},
+    paging={"full": Pages(name=lambda acl: key_of(organization(acl), "id"))},
     # A further request for each page: what a run can lose is kept small.
     page_size={"full": 25},
     rows="elements",
     updated="",
     deletes=("sweep",),
     scopes=(PAGES,),
+)
+
+CONTENT_ROLES = ("CONTENT_ADMINISTRATOR", "CONTENT_ADMIN", "DIRECT_SPONSORED_CONTENT_POSTER")
+"""Roles, beside an administrator's, that read and write a page's posts (posts-api, permissions).
+LinkedIn's page on roles has the first name, the page on posts the second."""
+
+
+def _role_of(acl: Any) -> str:
+    return f"{organization(acl).get('id')}:{dig(acl, 'role')}"
+
+
+CONTENT_PAGES = replace(
+    ORGANIZATIONS,
+    name="content_pages",
+    title="Pages whose posts you may write, without being their administrator",
+    paging={"full": Pages(name=_role_of)},
+    note=(
+        "Content administrators and posters of sponsored content. LinkedIn tells them a page's"
+        " posts, and neither its statistics nor its leads."
+    ),
 )
 
 POSTS = Resource(
@@ -106,7 +127,7 @@ POSTS = Resource(
     deletes=("sweep",),
     scopes=(READ,),
     write_scopes=(WRITE,),
-    parents=("organizations",),
+    parents=("organizations", "content_pages"),
     writes=Writes(create=1, update=1, archive=1, at_once=50),
     note="A post that was deleted on LinkedIn is noticed by the next full sync.",
 )
@@ -229,14 +250,19 @@ LEAD_RESPONSES = Resource(
     deletes=("sweep",),
     scopes=(LEADS,),
     parents=("organizations",),
-    note=(
-        "LinkedIn keeps answers for a limited time. The next full sync after it deletes them from"
-        " the hub as well."
+    # LinkedIn's description of the Lead Sync API: form responses are stored for up to 365 days.
+    horizon=Horizon(
+        "submittedAt",
+        "LinkedIn keeps the answers to lead forms for 365 days",
+        kind="epoch_ms",
+        days=365.0,
     ),
+    note="LinkedIn keeps answers for 365 days. Older ones stay in the hub.",
 )
 
 RESOURCES = (
     ORGANIZATIONS,
+    CONTENT_PAGES,
     POSTS,
     SHARE_STATISTICS,
     FOLLOWER_STATISTICS,
@@ -252,6 +278,20 @@ def organization(acl: Any) -> Record:
     if not isinstance(named, str | int):
         return acl if isinstance(acl, dict) else {"unreadable": acl}
     return {**acl, "organization": named, "id": str(named).rpartition(":")[2]}
+
+
+def content_pages(acls: Sequence[Any]) -> list[Record]:
+    """The pages among some roles whose posts the member may write without administering them, each
+    once; and what names no page."""
+    administered = {dig(acl, "organization") for acl in acls if dig(acl, "role") == ADMINISTRATOR}
+    found: dict[str, Record] = {}
+    for number, acl in enumerate(acls):
+        page = organization(acl)
+        if "id" not in page:
+            found[f"unreadable {number}"] = page
+        elif page.get("role") in CONTENT_ROLES and page["organization"] not in administered:
+            found.setdefault(page["id"], page)
+    return list(found.values())
 
 
 def figures(element: Any) -> Record:

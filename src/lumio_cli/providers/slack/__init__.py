@@ -147,9 +147,10 @@ class Slack(Provider):
         ),
         Field(
             "lookback_hours",
-            "Hours that each incremental sync reads again, to find edits and new replies",
-            kind="number",
-            default=24,
+            "Hours that each incremental sync reads again, to find edits and new replies: a number,"
+            " or auto (168; 24 for commercial)",
+            default="auto",
+            pattern=r"auto|[0-9]+(\.[0-9]+)?",
         ),
     )
     quotas = quotas_of(APP_KINDS["internal"])
@@ -170,12 +171,14 @@ class Slack(Provider):
         "Messages come from the channels in providers.slack.channels only, and the app must be in "
         "them. Without that setting there are none.",
         "An incremental sync finds new messages, and edits and replies within lookback_hours "
-        "(24). Older edits, older threads' new replies and all deletions are found by a full sync.",
+        "(a week; for commercial apps a day). Older edits, older threads' new replies and all "
+        "deletions are found by a full sync.",
         "An edited message has its last text only, with edited_at; a deleted one is gone, or if it "
         "has replies, an empty one with the subtype tombstone.",
         "app_kind says which limits apply. Apps sold outside the Marketplace (commercial) get 1 "
         "request a minute and 15 messages for histories and threads: 900 messages an hour.",
-        "Workspaces without a paid plan hide messages after 90 days: they are not in the API.",
+        "Workspaces without a paid plan hide messages after 90 days: they are not in the API. What "
+        "the hub has of them stays.",
         "Listing users never tells who was removed for good; deactivated ones stay, deleted = 1.",
     )
 
@@ -187,10 +190,11 @@ class Slack(Provider):
         self._channels = _chosen(options.get("channels") or ())
         threads = str(options.get("threads") or "auto")
         self._threads = kind.threads if threads == "auto" else threads == "yes"
-        hours = options.get("lookback_hours")
+        given = str(options.get("lookback_hours") or "auto")
+        hours = kind.lookback if given == "auto" else float(given)
         self.resources = tailored(
             most=kind.most,
-            lookback=max(0.0, 24.0 if hours is None else float(hours)) * HOUR,
+            lookback=hours * HOUR,
             chosen=bool(self._channels),
         )
 
@@ -291,6 +295,10 @@ class Slack(Provider):
         if walk.resource.name != MESSAGES.name:
             return rows
         return identified(channel_of(reply), rows)
+
+    def hides(self, walk: Walk, reply: Reply) -> bool:
+        """A history of a workspace without a paid plan says that there is more (`is_limited`)."""
+        return walk.resource.name == MESSAGES.name and dig(reply.json(), "is_limited") is True
 
     def fill(self, walk: Walk, records: list[Record], send: Send) -> list[Record]:
         """The replies of the messages' threads, where they are wanted."""

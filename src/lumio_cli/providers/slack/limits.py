@@ -24,22 +24,31 @@ class AppKind:
     history   requests a minute for the histories of channels, and as many for threads
     most      messages that each of them brings at most
     threads   whether threads are read unless the operator says otherwise
+    lookback  hours that an incremental sync reads again unless the operator says otherwise
     """
 
     history: int
     most: int
     threads: bool
+    lookback: float
 
 
+WEEK, DAY = 168.0, 24.0
 APP_KINDS = {
-    "internal": AppKind(TIER3, 999, True),
-    "marketplace": AppKind(TIER3, 999, True),
-    "commercial": AppKind(1, 15, False),
+    "internal": AppKind(TIER3, 999, True, WEEK),
+    "marketplace": AppKind(TIER3, 999, True, WEEK),
+    "commercial": AppKind(1, 15, False, DAY),
 }
 """Since 2025-05-29 an app that is distributed commercially outside of Slack's Marketplace has one
 request a minute and 15 messages for conversations.history and conversations.replies; apps that a
 customer built for itself, and those in the Marketplace, keep tier 3 (docs.slack.dev, changelog
-2025/05/29 and the page of conversations.history)."""
+2025/05/29 and the page of conversations.history).
+
+A reply comes to the hub only while its message is read again. Connectors that read a day again
+were found too short (airbytehq/airbyte#32143, #34163, #2924); a week costs a page for each 200
+messages of it, and a request only for the threads that went on since the last sync. At 15 messages
+a minute it would take hours.
+"""
 
 
 def quotas_of(kind: AppKind) -> tuple[Quota, ...]:

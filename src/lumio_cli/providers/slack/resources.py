@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lumio_cli.providers.base import Column, Cursor, Resource
-from lumio_cli.providers.paging import Single, Token
-from lumio_cli.providers.slack.walks import History, Visible
+from lumio_cli.providers.base import Column, Cursor, Horizon, Resource
+from lumio_cli.providers.paging import Single
+from lumio_cli.providers.slack.walks import Cursors, History, Visible
 
 PAGE = 200
 """Records a page. Slack takes up to 999, and advises 200 at most."""
-NEXT = "response_metadata.next_cursor"
 
 
 def _columns(listed: str) -> tuple[Column, ...]:
@@ -39,7 +38,7 @@ USERS = Resource(
         " is_email_confirmed:boolean tz tz_label tz_offset:integer team_id"
         " profile_fields=profile.fields:json updated:epoch"
     ),
-    paging={"full": Token(NEXT, "cursor", "limit")},
+    paging={"full": Cursors()},
     page_size={"full": PAGE},
     deletes=("sweep",),
     scopes=("users:read",),
@@ -58,7 +57,7 @@ CHANNELS = Resource(
         " is_member:boolean is_shared:boolean is_ext_shared:boolean is_org_shared:boolean"
         " num_members:integer previous_names:json context_team_id created:epoch updated:epoch_ms"
     ),
-    paging={"full": Visible(Token(NEXT, "cursor", "limit"))},
+    paging={"full": Visible(Cursors())},
     page_size={"full": PAGE},
     deletes=("sweep",),
     scopes=("channels:read",),
@@ -85,6 +84,16 @@ MESSAGES = Resource(
     deletes=("sweep",),
     scopes=("channels:history",),
     ignore=("last_read", "unread_count", "subscribed"),
+    # Slack's help: a workspace without a paid plan shows the last 90 days. How far a history
+    # reaches, its pages say (`is_limited`); a reply is hidden with the message it answers.
+    horizon=Horizon(
+        "ts",
+        "a workspace without a paid plan hides messages after 90 days",
+        kind="epoch",
+        days=90.0,
+        root="thread_ts",
+        within="channel",
+    ),
     note="of the channels in the setting `channels`; an id is CHANNEL:TS",
 )
 

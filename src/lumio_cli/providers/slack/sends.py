@@ -14,8 +14,15 @@ from typing import Any
 from lumio_cli.errors import BadReplyError, DeniedError, RejectedError, UsageError
 from lumio_cli.providers.base import Call, Field, Send, dig
 from lumio_cli.providers.messages import Message, MessageKind
-from lumio_cli.providers.paging import with_params
-from lumio_cli.providers.slack.walks import find_call, named, no_channel, scopes_call, types_of
+from lumio_cli.providers.paging import NoPlaceError, with_params
+from lumio_cli.providers.slack.walks import (
+    find_call,
+    named,
+    no_channel,
+    scopes_call,
+    token_of,
+    types_of,
+)
 from lumio_cli.providers.writing import Receipt
 
 TEXT_MAX = 40_000
@@ -269,8 +276,8 @@ def _pages(call: Call, send: Send) -> Iterator[Mapping[str, Any]]:
         if not isinstance(body, dict):
             raise BadReplyError("Slack answered a listing with something else")
         yield body
-        cursor = str(dig(body, _CURSOR) or "")
-        if not cursor or cursor in cursors:
+        cursor = token_of(body)
+        if cursor is None or cursor in cursors:
             return
         cursors.add(cursor)
         call = with_params(call, cursor=cursor)
@@ -303,7 +310,7 @@ def find(message: Message, send: Send, page: int) -> Receipt | None:
                     return Receipt(message.key, "done", f"{channel}:{found['ts']}", found)
             if number == LOOK_BACK and dig(body, _CURSOR):
                 return None
-    except (RejectedError, DeniedError):
+    except (RejectedError, DeniedError, NoPlaceError):
         return None
     return Receipt(message.key, "retry")
 

@@ -7,15 +7,16 @@ but these. A channel that is known by its name only is looked for before its his
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from lumio_cli.errors import DeniedError, GoneError
+from lumio_cli.errors import BadReplyError, DeniedError, GoneError, PagingError
 from lumio_cli.providers.base import Call, Place, Record, Reply, Send, Walk, dig
-from lumio_cli.providers.paging import Token, with_params
+from lumio_cli.providers.paging import NoPlaceError, Token, with_params
 
 FAMILIES = {
     "public_channel": "channels:read",
@@ -25,8 +26,38 @@ FAMILIES = {
 }
 """The types of conversations, and the scope that listing each of them needs."""
 FIND_PAGE = 200
+LATE = 86_400.0
+"""Seconds before the last sync from which on replies are asked for again."""
+_TS = re.compile(r"[0-9]{1,12}\.[0-9]{1,6}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CURSOR = "response_metadata.next_cursor"
+NEXT = "response_metadata.next_cursor"
+
+
+def token_of(body: Any) -> str | None:
+    """The cursor of the next page; None at the end.
+
+    An empty page may have one, and is no end then (docs.slack.dev, pagination). Raises
+    `NoPlaceError` where `has_more` says that there is a next page and no cursor names it.
+    """
+    token = dig(body, NEXT)
+    if token:
+        return str(token)
+    if dig(body, "has_more") is True:
+        raise NoPlaceError("'has_more' without a cursor")
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Cursors(Token):
+    """A listing by `limit` and `cursor`."""
+
+    path: str = NEXT
+    param: str = "cursor"
+    size_param: str = "limit"
+
+    def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
+        token = token_of(reply.json())
+        return None if token is None else {"size": place["size"], "token": token}
 
 
 def scopes_call() -> Call:
@@ -70,7 +101,8 @@ def find_call(types: str, cursor: str | None) -> Call:
 def named(rows: Any, name: str) -> str | None:
     """The id of the conversation of that name among `rows`."""
     for row in rows if isinstance(rows, list) else ():
-        if isinstance(row, dict) and name.lower() in (row.get("name"), row.get("name_normalized")):
+        named = isinstance(row, dict) and isinstance(row.get("id"), str)
+        if named and name.lower() in (row.get("name"), row.get("name_normalized")):
             return str(row["id"])
     return None
 
@@ -106,7 +138,12 @@ class Visible:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A channel's messages, newest first. Of a channel with a `name` the id is found first."""
+    """A channel's messages, newest first. Of a channel with a `name` the id is found first.
+
+    Nothing counts the messages of a channel, so that after a full page that says it is the last
+    those before its last message are asked for: one request more where the last page happens to be
+    full.
+    """
 
     name: str = ""
 
@@ -123,21 +160,32 @@ class History:
             channel=place.get("channel"),
             limit=str(place["size"]),
             cursor=place.get("token"),
+            latest=place.get("latest"),
         )
 
     def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
         if place.get("step") == "scopes":
             return {"step": "find", "size": place["size"], "types": types_of(reply)}
         body = reply.json()
-        token = dig(body, _CURSOR)
         if place.get("step") == "find":
             channel = named(dig(body, "channels"), self.name)
             if channel is not None:
                 return {"size": place["size"], "channel": channel}
-            if not token:
+            token = token_of(body)
+            if token is None:
                 raise no_channel(self.name)
-            return {**place, "cursor": str(token)}
-        return {**place, "token": str(token)} if token else None
+            return {**place, "cursor": token}
+        token = token_of(body)
+        if token is not None:
+            return {**place, "token": token}
+        if len(rows) < place["size"]:
+            return None
+        times = (str(dig(row, "ts")) for row in reversed(rows))
+        oldest = next((ts for ts in times if _TS.fullmatch(ts)), None)
+        if oldest is None or oldest == place.get("latest"):
+            return None
+        kept = {name: value for name, value in place.items() if name != "token"}
+        return {**kept, "latest": oldest}
 
 
 def ts_of(moment: datetime) -> str:
@@ -177,10 +225,15 @@ def identified(channel: str, rows: Iterable[Any]) -> list[Record]:
 
 def with_replies(walk: Walk, records: list[Record], size: int, send: Send) -> list[Record]:
     """The messages, followed by the replies in their threads: all of them, or in a window those
-    since its beginning. Those that were sent to the channel as well are in its history already.
+    of the last day before the last sync and since. Those that were sent to the channel as well are
+    in its history already.
+
+    The window may reach further back, to find messages whose threads went on; their older replies
+    are known already.
     """
-    floor = walk.window.floor
-    since = "" if floor is None else ts_of(floor)
+    floor, cursor = walk.window.floor, walk.resource.cursor
+    late = max(0.0, (0.0 if cursor is None else cursor.lookback) - LATE)
+    since = "" if floor is None else ts_of(floor + timedelta(seconds=late))
     replies: list[Record] = []
     for record in records:
         if not isinstance(record, dict) or not record.get("reply_count"):
@@ -194,12 +247,17 @@ def with_replies(walk: Walk, records: list[Record], size: int, send: Send) -> li
         except GoneError:
             continue  # deleted since its message was listed
         for reply in thread:
-            if reply.get("ts") != parent and reply.get("subtype") != "thread_broadcast":
+            if not isinstance(reply, dict):
+                replies.append(reply)  # it has to become a dead letter
+            elif reply.get("ts") != parent and reply.get("subtype") != "thread_broadcast":
                 replies += identified(channel, [reply])
     return records + replies
 
 
 def _before(ts: str, other: str) -> bool:
+    """Whether a time is before another one; False for what is no time."""
+    if not _TS.fullmatch(ts):
+        return False
     (seconds, _, rest), (others, _, more) = ts.partition("."), other.partition(".")
     return (int(seconds), rest) < (int(others), more)
 
@@ -213,9 +271,14 @@ def _thread(channel: str, ts: str, since: str, size: int, send: Send) -> Iterabl
     met: set[str] = set()
     while True:
         body = send(call).json()
-        yield from body["messages"]
-        token = str(dig(body, _CURSOR) or "")
-        if not token or token in met:
+        rows = dig(body, "messages")
+        if not isinstance(rows, list):
+            raise BadReplyError("Slack answered a thread without a list of messages")
+        yield from rows
+        token = token_of(body)
+        if token is None:
             return
+        if token in met:
+            raise PagingError("Slack's paging of a thread goes in circles")
         met.add(token)
         call = replace(call, params={**params, "cursor": token})

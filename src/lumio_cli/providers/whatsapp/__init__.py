@@ -21,6 +21,7 @@ ids, and the Graph API's changelog. What follows from them:
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -30,7 +31,6 @@ from typing import Any, ClassVar
 from lumio_cli.errors import (
     OUTCOME_UNKNOWN,
     BadReplyError,
-    CredentialError,
     LumioError,
     RejectedError,
 )
@@ -53,8 +53,8 @@ from lumio_cli.providers.base import (
 )
 from lumio_cli.providers.messages import Message, Past
 from lumio_cli.providers.paging import Paging, with_params
-from lumio_cli.providers.whatsapp import compose, errors, files, probing
-from lumio_cli.providers.whatsapp.days import Days, TemplateDays
+from lumio_cli.providers.whatsapp import compose, errors, files, probing, profiles
+from lumio_cli.providers.whatsapp.days import POINTS, Days, TemplateDays
 from lumio_cli.providers.whatsapp.kinds import KINDS
 from lumio_cli.providers.whatsapp.recipients import addressed, is_user_id, normal, spellings
 from lumio_cli.providers.whatsapp.resources import (
@@ -66,7 +66,6 @@ from lumio_cli.providers.whatsapp.resources import (
     NUMBER_FIELDS,
     PHONE_NUMBERS,
     PRICING_ANALYTICS,
-    PROFILE_FIELDS,
     STATUSES,
     TEMPLATE_ANALYTICS,
     TEMPLATE_FIELDS,
@@ -99,13 +98,20 @@ class WhatsApp(Provider):
         Field(
             "waba_id",
             "Id of the WhatsApp Business account; found by itself where the token opens one only",
-            pattern=r"\d*",
+            pattern=r"[0-9]*",
             default="",
         ),
         Field(
             "phone_number_id",
             "Id of the number that messages are sent from; found by itself where there is one only",
-            pattern=r"\d*",
+            pattern=r"[0-9]*",
+            default="",
+        ),
+        Field(
+            "app_secret",
+            "App secret (App settings > Basic), for apps that require it with each call",
+            secret=True,
+            pattern=r"([0-9A-Za-z]{16,128})?",
             default="",
         ),
     )
@@ -171,6 +177,8 @@ class WhatsApp(Provider):
         " whatsapp_business_management and whatsapp_business_messaging.",
         "Run `lumio connect whatsapp`. If the token opens several accounts or numbers, name them:"
         " `--set waba_id=ID --set phone_number_id=ID`.",
+        "If the app requires its secret (App settings > Advanced > Require app secret), set"
+        " LUMIO_WHATSAPP_APP_SECRET before you connect, or type it where lumio asks.",
     )
     notes = (
         "There is no list of messages, contacts or conversations: messages and delivery statuses"
@@ -187,23 +195,21 @@ class WhatsApp(Provider):
         return f"/{self.options.get('api_version') or 'v25.0'}{path}"
 
     def address(self, call: Call, credential: Credential) -> Call:
-        """The account's and the number's ids, in the path and in what quotas are counted by."""
-
-        def known(found: re.Match[str]) -> str:
-            name = found[1]
-            value = credential.fields.get(name, "")
-            if not value.isascii() or not value.isdigit():
-                raise CredentialError(
-                    f"whatsapp: {name} is not known",
-                    hint=f"`lumio connect whatsapp --set {name}=ID`, or set"
-                    f" LUMIO_WHATSAPP_{name.upper()}",
-                    code="credential_missing",
-                )
-            return value
-
-        fill = partial(re.sub, r"\{(waba_id|phone_number_id)\}", known)
+        """The account's and the number's ids, in the path and in what quotas are counted by; and
+        where the app's secret is known, the proof that the call comes from the app: Graph takes it
+        from every app, and wants it of those with "Require App Secret" (Graph API, "Secure
+        requests")."""
+        fill = partial(
+            re.sub,
+            r"\{(waba_id|phone_number_id)\}",
+            lambda found: probing.numeric(credential, found[1]),
+        )
         keys = {name: fill(value) for name, value in call.keys.items()}
-        return replace(call, path=fill(call.path), keys=keys, route=call.label)
+        params = call.params
+        if secret := credential.fields.get("app_secret"):
+            proof = hmac.digest(secret.encode(), credential.token.encode(), "sha256").hex()
+            params = {**params, "appsecret_proof": proof}
+        return replace(call, path=fill(call.path), params=params, keys=keys, route=call.label)
 
     def judge(self, reply: Reply) -> Verdict | None:
         """By the code of the error that Graph answers."""
@@ -268,23 +274,7 @@ class WhatsApp(Provider):
         """The profile of each phone number, by a request of its own."""
         if walk.resource is not BUSINESS_PROFILES:
             return records
-        found = []
-        for record in records:
-            number = record.get("id") if isinstance(record, dict) else None
-            if not isinstance(number, str) or not number.isdigit():
-                found.append(record)  # it has to become a dead letter
-                continue
-            route = "/{phone_number_id}/whatsapp_business_profile"
-            path = self._path(f"/{number}/whatsapp_business_profile")
-            params = {"fields": ",".join(PROFILE_FIELDS)}
-            rows = dig(send(Call("GET", path, route=route, params=params)).json(), "data")
-            if not isinstance(rows, list):
-                raise BadReplyError("WhatsApp answered a business profile without its data")
-            profile: Record = rows[0] if rows else {}
-            # The published description wraps it once more than the API does.
-            inner = profile.get("business_profile")
-            found.append({**(inner if isinstance(inner, dict) else profile), **record})
-        return found
+        return [profiles.with_profile(self._path, record, send) for record in records]
 
     def total(self, walk: Walk, reply: Reply) -> int | None:
         """A listing of templates says how many there are, if it is asked."""
@@ -377,7 +367,7 @@ def _template_days(
         granularity="DAILY",
         metric_types="SENT,DELIVERED,READ,CLICKED,COST",
         template_ids=f"[{','.join(templates)}]",
-        limit="100",
+        limit=str(POINTS),
         after=token,
     )
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import Call, Place, Record, Reply, dig
+from lumio_cli.providers.base import Call, Place, Record, Reply
 from lumio_cli.providers.paging import Each, Paging, Single
+from lumio_cli.providers.whatsapp.listing import after
 
 DAY = 86_400
+POINTS = 100
+"""Data points of templates a page."""
 CLOCK = Call("GET", "", params={"fields": "id"})
 """What the first step asks for, at the walk's own path."""
 
@@ -90,8 +93,6 @@ class TemplateDays(Each):
             start, end = _span(reply, self.floor, self.reach)
             return {**kept, "from": start, "to": end}
         kept |= {"from": place["from"], "to": place["to"]}
-        body = reply.json()
-        token = dig(body, "paging.cursors.after")
-        if token and dig(body, "paging.next"):
-            return {**kept, "keys": place["keys"], "last": place["last"], "again": str(token)}
+        if token := after(reply.json(), full=len(rows) >= POINTS):
+            return {**kept, "keys": place["keys"], "last": place["last"], "again": token}
         return {**kept, "after": place["last"]}

@@ -32,6 +32,12 @@ THROTTLED = {
 """Too fast, or not now, and nothing was done: the quota that it is about, empty is all."""
 PASSING = frozenset({1, 2, 131000})
 """Something failed inside; whether a message went out nobody can say."""
+PROOF = (
+    "give the app's secret (App settings > Basic): set LUMIO_WHATSAPP_APP_SECRET, and where the"
+    " token is stored `lumio connect whatsapp` once more"
+)
+"""What to do where an app wants each call signed with its secret, or the secret is another app's.
+Graph says so by (#100), the code of every wrong parameter (Graph API, "Secure requests")."""
 SPAM = frozenset({131048, 131064})
 """Sending is limited for a day or more, since people blocked or reported the number."""
 
@@ -78,6 +84,8 @@ def verdict(reply: Reply) -> Verdict | None:
     if code is None:
         return None
     message, word = said(error), str(code)
+    if code == 100 and "appsecret_proof" in message:
+        return Verdict(Outcome.REFUSED, message, word, hint=PROOF)
     if code in TOKEN:
         return Verdict(Outcome.REAUTH, message, word)
     if code in PERMISSION or 200 <= code <= 299:

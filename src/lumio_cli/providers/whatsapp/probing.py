@@ -7,34 +7,64 @@ v23.0 (`assigned_whatsapp_business_accounts`, `phone_numbers`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from lumio_cli.errors import BadReplyError, CredentialError, DeniedError, RejectedError
+from lumio_cli.errors import (
+    BadReplyError,
+    CredentialError,
+    DeniedError,
+    GoneError,
+    RejectedError,
+)
 from lumio_cli.providers.auth import Credential
 from lumio_cli.providers.base import Call, Identity, Send, dig
 
+NEVER = 253_402_300_800
+"""The year 10000, in seconds since 1970: no date has room for what lies behind it."""
 ACCOUNT_FIELDS = "id,name,timezone_id,currency,account_review_status"
 NUMBER_FIELDS = "id,display_phone_number,verified_name,status,quality_rating"
 
 
+def is_id(value: object) -> bool:
+    """Whether it is an id as Graph's objects have them: digits, as text or as a number."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return text.isascii() and text.isdigit()
+
+
+def numeric(credential: Credential, name: str) -> str:
+    """The id of that name, which goes into paths, where a word such as `me` would be another
+    object. Raises `CredentialError` where there is none, or it is no number."""
+    value = credential.fields.get(name, "")
+    if is_id(value):
+        return value
+    raise CredentialError(
+        f"whatsapp: the {name} {value!r} is no number" if value
+        else f"whatsapp: {name} is not known",
+        hint=f"`lumio connect whatsapp --set {name}=ID`, or set LUMIO_WHATSAPP_{name.upper()}",
+        code="credential_malformed" if value else "credential_missing",
+    )  # fmt: skip
+
+
 def probe(send: Send, credential: Credential, versioned: Callable[[str], str]) -> Identity:
     """Raises `CredentialError` where the account has to be named, or does not exist."""
-    token = _token(send, credential, versioned)
-    account_id = credential.fields.get("waba_id") or _account(send, token, versioned)
-    call = Call(
-        "GET",
-        versioned(f"/{account_id}"),
-        route="/{waba_id}",
-        params={"fields": ACCOUNT_FIELDS},
-    )
-    account = send(call).json()
-    if not isinstance(account, dict) or "id" not in account:
+    named = {name for name in ("waba_id", "phone_number_id") if credential.fields.get(name)}
+    given = {name: numeric(credential, name) for name in named}
+    token, refusal = _token(send, credential, versioned)
+    account_id = given.get("waba_id") or _account(send, token, refusal, versioned)
+    account = _fields(send, versioned(f"/{account_id}"), "/{waba_id}", ACCOUNT_FIELDS)
+    if not isinstance(account, dict) or not is_id(account.get("id")):
         raise BadReplyError("WhatsApp's answer names no account", hint="try again later")
-    wanted = credential.fields.get("phone_number_id", "")
-    numbers = (
-        [_number(send, wanted, versioned)] if wanted else _numbers(send, account_id, versioned)
-    )
+    wanted = given.get("phone_number_id")
+    untold = ""
+    try:
+        numbers = (
+            [_number(send, wanted, versioned)] if wanted else _numbers(send, account_id, versioned)
+        )
+    except DeniedError as error:
+        # It is only for sending, and for people to see.
+        numbers, untold = [], error.message
     number = numbers[0] if len(numbers) == 1 else {}
     details = {
         "currency": str(account.get("currency") or ""),
@@ -45,41 +75,49 @@ def probe(send: Send, credential: Credential, versioned: Callable[[str], str]) -
     }
     if not number:
         listed = ", ".join(f"{n['id']} ({n.get('display_phone_number')})" for n in numbers[:10])
-        details["phone_numbers"] = listed or "none"
+        details["phone_numbers"] = listed or untold or "none"
     fields = {"waba_id": str(account["id"])}
-    if number:
-        fields["phone_number_id"] = str(number["id"])
+    if number or wanted:
+        fields["phone_number_id"] = str(number["id"]) if number else str(wanted)
     scopes, expires = token.get("scopes"), token.get("expires_at")
     return Identity(
         account_id=str(account["id"]),
         account_name=str(account.get("name") or f"account {account['id']}"),
         scopes=tuple(str(s) for s in scopes) if isinstance(scopes, list) else credential.scopes,
         expires_at=datetime.fromtimestamp(expires, UTC)
-        if isinstance(expires, int) and expires > 0
+        if isinstance(expires, int) and 0 < expires < NEVER
         else credential.expires_at,
         details={name: value for name, value in details.items() if value},
         fields=fields,
     )
 
 
-def _token(send: Send, credential: Credential, versioned: Callable[[str], str]) -> dict[str, Any]:
-    """What Meta knows of the token; empty where it does not tell this kind of token."""
+def _token(
+    send: Send, credential: Credential, versioned: Callable[[str], str]
+) -> tuple[dict[str, Any], str]:
+    """What Meta knows of the token; empty where it does not tell this kind of token, with what it
+    said instead."""
     params = {"input_token": credential.token}
     try:
         call = Call("GET", versioned("/debug_token"), route="/debug_token", params=params)
         found = dig(send(call).json(), "data")
-    except (RejectedError, DeniedError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    except (RejectedError, DeniedError) as error:
+        return {}, error.message
+    if not isinstance(found, dict):
+        return {}, ""
+    return found, str(dig(found, "error.message") or "")
 
 
-def _account(send: Send, token: dict[str, Any], versioned: Callable[[str], str]) -> str:
+def _account(
+    send: Send, token: dict[str, Any], refusal: str, versioned: Callable[[str], str]
+) -> str:
     """The one account that the token opens."""
     found = {
         str(target)
-        for scope in token.get("granular_scopes") or ()
-        if str(scope.get("scope", "")).startswith("whatsapp_business_")
-        for target in scope.get("target_ids") or ()
+        for scope in _listed(token.get("granular_scopes"))
+        if str(dig(scope, "scope")).startswith("whatsapp_business_")
+        for target in _listed(dig(scope, "target_ids"))
+        if is_id(target)
     }
     user = str(token.get("user_id") or "")
     if not found and user.isdigit():
@@ -87,15 +125,17 @@ def _account(send: Send, token: dict[str, Any], versioned: Callable[[str], str])
         route = "/{user_id}/assigned_whatsapp_business_accounts"
         path = versioned(f"/{user}/assigned_whatsapp_business_accounts")
         try:
-            rows = dig(send(Call("GET", path, route=route)).json(), "data")
-        except (RejectedError, DeniedError):
-            rows = None
-        found = {str(row["id"]) for row in rows or () if isinstance(row, dict) and "id" in row}
+            rows = _listed(dig(send(Call("GET", path, route=route)).json(), "data"))
+        except (RejectedError, DeniedError) as error:
+            rows, refusal = [], refusal or error.message
+        found = {str(row["id"]) for row in rows if is_id(dig(row, "id"))}
     if len(found) == 1:
         return found.pop()
     listed = f": {', '.join(sorted(found))}" if found else ""
+    # What was refused on the way is why nothing was found, as likely as not.
+    said = f" ({refusal})" if refusal and not found else ""
     raise CredentialError(
-        f"the token opens {len(found) or 'no'} WhatsApp accounts that it names{listed}",
+        f"the token opens {len(found) or 'no'} WhatsApp accounts that it names{listed}{said}",
         hint="name the account: `lumio connect whatsapp --set waba_id=ID`",
         code="credential_missing",
     )
@@ -107,20 +147,34 @@ def _numbers(send: Send, account: str, versioned: Callable[[str], str]) -> list[
     rows = dig(send(call).json(), "data")
     if not isinstance(rows, list):
         raise BadReplyError("WhatsApp's answer lists no phone numbers", hint="try again later")
-    return [row for row in rows if isinstance(row, dict) and "id" in row]
+    return [row for row in rows if is_id(dig(row, "id"))]
+
+
+def _fields(send: Send, path: str, route: str, fields: str) -> Any:
+    """An object's fields; where one of them is refused, since a version of the API does not have
+    it, the id and whatever else Graph tells unasked."""
+    call = Call("GET", path, route=route, params={"fields": fields})
+    try:
+        return send(call).json()
+    except GoneError:
+        raise
+    except RejectedError:
+        return send(replace(call, params={})).json()
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _number(send: Send, number: str, versioned: Callable[[str], str]) -> dict[str, Any]:
     """The number that was named. Raises `CredentialError` where there is no such number."""
-    params = {"fields": NUMBER_FIELDS}
-    call = Call("GET", versioned(f"/{number}"), route="/{phone_number_id}", params=params)
     try:
-        found = send(call).json()
+        found = _fields(send, versioned(f"/{number}"), "/{phone_number_id}", NUMBER_FIELDS)
     except RejectedError as error:
         raise CredentialError(
             f"the token opens no phone number with the id {number}: {error.message}",
             hint="it is shown in WhatsApp Manager, and by `lumio connect whatsapp` without it",
         ) from None
-    if not isinstance(found, dict) or "id" not in found:
+    if not isinstance(found, dict) or not is_id(found.get("id")):
         raise BadReplyError("WhatsApp's answer names no phone number", hint="try again later")
     return found

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lumio_cli.providers.base import Column, Cursor, Record, Resource
-from lumio_cli.providers.paging import Single, Token
+from lumio_cli.providers.paging import Single
 from lumio_cli.providers.whatsapp.days import DAY
+from lumio_cli.providers.whatsapp.listing import Cursors
 
 MANAGEMENT = "whatsapp_business_management"
 MESSAGING = "whatsapp_business_messaging"
 READ = (MANAGEMENT,)
-LISTING = Token("paging.cursors.after", "after", "limit", more="paging.next")
-"""The cursor is there on the last page, too: what says that there is more is `next`."""
+LISTING = Cursors()
 
 SETTLING = 3 * DAY
 """Seconds that analytics is asked for again: its last days still grow."""

@@ -1,15 +1,17 @@
 """Lead forms and the answers to them.
 
 A finder is by owner, `(organization:URN)` or `(sponsoredAccount:URN)`. Answers are found by the
-kind of lead and the time they were submitted, both ends included, newest first.
+kind of lead and the time they were submitted, both ends included, newest first. They are kept for
+as long as `LinkedIn.lead_days` says: 365 days at LinkedIn.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..http import Request, Response, Route
-from ..table import Document, Table
+from ..table import EPOCH, SPAN, Document, Table
 from .errors import fail
 from .paging import page
 from .restli import number, parameters, urn_id
@@ -18,7 +20,33 @@ if TYPE_CHECKING:
     from .provider import LinkedIn
 
 SCOPE = ("r_marketing_leadgen_automation",)
+RECENT = 60 * 86_400.0
+"""Seconds: the age of the oldest of the younger half."""
 KINDS = ("SPONSORED", "COMPANY", "EVENT", "ORGANIZATION_PRODUCT")
+
+
+class Answers(Table):
+    """Answers to forms: the older half is from 2025, the others are of the last two months before
+    the look-alike was made, so that there are such as LinkedIn keeps, and such as it does not."""
+
+    def __init__(
+        self,
+        count: int,
+        make: Callable[[int], Document],
+        stamp: Callable[[Document, float, float], None],
+        clock: Callable[[], float],
+        *,
+        identify: Callable[[int], str],
+    ) -> None:
+        self._opened = max(clock() - RECENT, EPOCH + SPAN / 2)
+        super().__init__(count, make, stamp, clock, identify=identify)
+
+    def _made(self, number: int) -> float:
+        old = self._base // 2
+        if number < old:
+            return super()._made(number)
+        share = (number - old) / max(1, self._base - old)
+        return float(int(self._opened + RECENT * share))
 
 
 def scopes(**_: str) -> tuple[str, ...]:
@@ -69,7 +97,7 @@ def answers(account: LinkedIn, request: Request) -> Response:
     ids = [
         i
         for i in reversed(table.ids())
-        if start <= table.created(i) <= end
+        if max(start, account.oldest_lead()) <= table.created(i) <= end
         and account.owner_of("lead_responses", i) == owner
         and account.lead_kind(i) == kind
         and (not tests or (table.get(i) or {}).get("testLead"))
@@ -79,6 +107,9 @@ def answers(account: LinkedIn, request: Request) -> Response:
 
 def lead(account: LinkedIn, _request: Request, lead: str) -> Response:
     """GET of one answer."""
+    table = account.tables["lead_responses"]
+    if lead in table and table.created(lead) < account.oldest_lead():
+        raise fail(404, f"Could not find entity: {lead}")
     return _one(account.tables["lead_responses"], lead)
 
 

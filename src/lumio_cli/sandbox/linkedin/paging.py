@@ -36,13 +36,13 @@ def whole(rows: Sequence[Any]) -> Response:
 def _paging(request: Request, start: int, count: int, total: int) -> dict[str, Any]:
     links = []
     if start > 0:
-        links.append(_link(request, "prev", max(0, start - count), count))
+        links.append(link(request, "prev", max(0, start - count), count))
     if start + count < total and count:
-        links.append(_link(request, "next", start + count, count))
+        links.append(link(request, "next", start + count, count))
     return {"start": start, "count": count, "links": links, "total": total}
 
 
-def _link(request: Request, rel: str, start: int, count: int) -> dict[str, str]:
+def link(request: Request, rel: str, start: int, count: int) -> dict[str, str]:
     """A link is relative to the host."""
     href = f"{request.path}?{finder(request)}&start={start}&count={count}"
     return {"rel": rel, "href": href, "type": "application/json"}

@@ -3,6 +3,8 @@
 Text is in the little text format: a reserved character that is not escaped, and that is no part of
 a mention or a hashtag, ends the text there, and the post is made all the same. The same text twice
 is refused. Deleting what is deleted succeeds. A listing is newest first, by creation or by change.
+Drafts are shown to `viewContext=AUTHOR` only. A page's posts are for its administrators, for those
+of its content, and for those who post its sponsored content.
 """
 
 from __future__ import annotations
@@ -25,6 +27,10 @@ READ = ("r_organization_social",)
 WRITE = ("w_organization_social",)
 LONGEST = 3_000
 PUBLISHED = ("PUBLISHED", "DRAFT")
+VIEWS = ("READER", "AUTHOR")
+ROLES = (
+    "ADMINISTRATOR", "CONTENT_ADMIN", "CONTENT_ADMINISTRATOR", "DIRECT_SPONSORED_CONTENT_POSTER",
+)  # fmt: skip
 VISIBILITIES = ("PUBLIC", "CONNECTIONS", "LOGGED_IN")
 PATCHABLE = {"commentary", "contentCallToActionLabel", "contentLandingPage", "lifecycleState"}
 _LITTLE = re.compile(
@@ -77,21 +83,35 @@ def find(account: LinkedIn, request: Request) -> Response:
     if order not in ("LAST_MODIFIED", "CREATED"):
         raise fail(400, f"sortBy is not valid: {order}", "PARAM_INVALID")
     ids = table.changed() if order == "LAST_MODIFIED" else table.ids()
-    mine = [i for i in reversed(ids) if account.author_of(i) == author]
+    drafts = _as_author(request)
+    mine = [
+        i
+        for i in reversed(ids)
+        if account.author_of(i) == author and (drafts or not account.is_draft(i))
+    ]
     return page(request, asked, mine, table.get)
+
+
+def _as_author(request: Request) -> bool:
+    """Whether drafts are asked for, too. Raises Answered."""
+    view = request.one("viewContext") or "READER"
+    if view not in VIEWS:
+        raise fail(400, f"viewContext is not valid: {view}", "PARAM_INVALID")
+    return view == "AUTHOR"
 
 
 def _authorized(account: LinkedIn, author: str, what: str) -> None:
     """Raises Answered where the member has no role in the page. Raises RestliError."""
     organization = urn_id(author, "organization")
-    if organization not in account.tables["organizations"]:
+    role = account.roles.get(organization, "ADMINISTRATOR")
+    if organization not in account.tables["organizations"] or role not in ROLES:
         raise account.denied(what)
 
 
-def one(account: LinkedIn, _request: Request, post: str) -> Response:
+def one(account: LinkedIn, request: Request, post: str) -> Response:
     """GET of one post."""
     found = account.tables["posts"].get(post)
-    if found is None:
+    if found is None or (account.is_draft(post) and not _as_author(request)):
         raise fail(404, f"Could not find entity: {post}")
     return Response.of_json(found)
 

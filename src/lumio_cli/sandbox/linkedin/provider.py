@@ -25,6 +25,7 @@ from ..quota import Daily, Window
 from ..table import Document, Table
 from . import data, leads, oauth, organizations, posts, statistics
 from .errors import DAY_LIMIT, SHORT_LIMIT, answer, fail
+from .paging import link
 from .restli import RestliError
 
 SCOPES = (
@@ -63,6 +64,8 @@ class LinkedIn(LookAlike):
         self.versions = set(ACTIVE)
         self.tier = "development"
         self.partner = True
+        self.lead_days: float | None = None
+        """Days for which answers to forms are kept (LinkedIn: 365); None: for ever."""
         self.granted: dict[str, float] = {}
         self.roles: dict[str, str] = {}
         self.images: dict[str, bytes | None] = {}
@@ -85,8 +88,12 @@ class LinkedIn(LookAlike):
             data.form, lambda n: str(data.FIRST_FORM + n), _stamp_form
         )
         forms = self.records
-        self.tables["lead_responses"] = self._table(
-            lambda seed, n: data.lead(seed, n, forms), data.lead_id, _stamp_lead
+        self.tables["lead_responses"] = leads.Answers(
+            self.records,
+            lambda n: data.lead(self.seed, n, forms),
+            _stamp_lead,
+            self.clock,
+            identify=data.lead_id,
         )
         self._generated = {name: frozenset(table.ids()) for name, table in self.tables.items()}
 
@@ -117,12 +124,37 @@ class LinkedIn(LookAlike):
         """A version of the API is not served any longer."""
         self.versions.discard(version)
 
+    def control(self, request: Request, parts: list[str]) -> Response | None:
+        """Beside what every look-alike has:
+
+        POST roles  {"organization", "role"}: the member's role in a page, by the page's number
+        POST leads  {"days"}: answers to forms are kept for so long; null, for ever
+        """
+        if request.method == "POST" and parts in (["roles"], ["leads"]):
+            body = request.json()
+            with self.lock:
+                if parts == ["roles"]:
+                    self.roles[str(body["organization"])] = str(body["role"])
+                else:
+                    self.lead_days = None if body["days"] is None else float(body["days"])
+            return Response.of_json({})
+        return super().control(request, parts)
+
     # -- records
+
+    def oldest_lead(self) -> float:
+        """When the oldest answer that is still kept was submitted, in seconds since 1970."""
+        return 0.0 if self.lead_days is None else self.clock() - self.lead_days * 86_400
 
     def author_of(self, post: str) -> str:
         """Who wrote a post."""
         own = self._added("posts", post)
         return str(own["author"]) if own else FIRST
+
+    def is_draft(self, post: str) -> bool:
+        """Whether a post is not published yet."""
+        own = self._added("posts", post)
+        return own is not None and own.get("lifecycleState") == "DRAFT"
 
     def owner_of(self, table: str, record_id: str) -> Document:
         """Whose form, or whose lead, it is."""
@@ -134,10 +166,14 @@ class LinkedIn(LookAlike):
         own = self._added("lead_responses", record_id)
         return str(own["leadType"]) if own else "COMPANY"
 
+    def is_generated(self, table: str, record_id: str) -> bool:
+        """Whether a record was there from the beginning."""
+        return record_id in self._generated[table]
+
     def _added(self, table: str, record_id: str) -> Document | None:
         """A record that was made by a request or a test; None for a generated one, all of which
         are alike in what is asked here, so that none needs to be made for it."""
-        if record_id in self._generated[table]:
+        if self.is_generated(table, record_id):
             return None
         return self.tables[table].get(record_id)
 
@@ -242,8 +278,10 @@ class LinkedIn(LookAlike):
         if kind == "loop":
             start, count = request.one("start") or "0", request.one("count") or "10"
             href = f"{request.path}?start={start}&count={count}"
-            link = {"rel": "next", "href": href, "type": "application/json"}
-            return {"paging": {**paging, "links": [link]}, "elements": rows}
+            stuck = {"rel": "next", "href": href, "type": "application/json"}
+            return {"paging": {**paging, "links": [stuck]}, "elements": rows}
+        if kind in ("hollow", "nowhere", "last"):
+            return _distort_paging(kind, request, paging, rows)
         # The listing of roles names a page where others have an id.
         key = "organization" if request.path.endswith("organizationAcls") else "id"
         spoil(rows, kind, argument, key=key)
@@ -263,6 +301,19 @@ class LinkedIn(LookAlike):
                 "token_url": f"{base_url}/oauth/v2/accessToken",
             },
         }
+
+
+def _distort_paging(
+    kind: str, request: Request, paging: dict[str, Any], rows: list[Any]
+) -> dict[str, Any]:
+    if "total" not in paging:
+        return {"paging": paging, "elements": rows}  # all comes in one answer
+    if kind == "hollow":
+        # One earlier, so that it is another place; of the first page there is no other.
+        start = max(0, int(request.one("start") or 0) - 1)
+        links = [link(request, "next", start, int(request.one("count") or 10))]
+        return {"paging": {**paging, "links": links}, "elements": []}
+    return {"paging": {**paging, "links": None if kind == "nowhere" else []}, "elements": rows}
 
 
 def _restli_method(route: Route) -> str:

@@ -104,6 +104,8 @@ class Slack(LookAlike):
         self.vault.seconds = 43_200.0
         self.rotation = True
         """Whether the app's tokens expire and are rotated (a switch of the app's settings)."""
+        self.keeps_days: float | None = None
+        """Days after which messages are hidden, in a workspace without a paid plan (Slack: 90)."""
         self.revoked: set[str] = set()
         self.sold = {"xoxb-sandbox-0000-commercial"}
         """Tokens of another app, which is sold outside the Marketplace."""
@@ -132,6 +134,26 @@ class Slack(LookAlike):
                 self.clock,
             )
         return found
+
+    def hidden_to(self) -> int:
+        """The moment before which messages are hidden, in microseconds since 1970."""
+        if self.keeps_days is None:
+            return 0
+        return int((self.clock() - self.keeps_days * 86_400) * 1_000_000)
+
+    # -- the control API
+
+    def control(self, request: Request, parts: list[str]) -> Response | None:
+        """Beside what every look-alike has:
+
+        POST plan  {"keeps_days"}: messages that are older are hidden; null, none is
+        """
+        if parts == ["plan"] and request.method == "POST":
+            days = request.json()["keeps_days"]
+            with self.lock:
+                self.keeps_days = None if days is None else float(days)
+            return Response.of_json({})
+        return super().control(request, parts)
 
     # -- a request's way
 
@@ -235,22 +257,48 @@ class Slack(LookAlike):
             return {**body, **rest, name: [], "response_metadata": {"next_cursor": ""}}
         if kind == "loop":
             following = (body.get("response_metadata") or {}).get("next_cursor")
-            stuck = Arguments(request, False).text("cursor") or following or _FIRST.get(name, "")
+            stuck = Arguments(request, False).text("cursor") or following or _first(request)
             rest = {"has_more": True} if "has_more" in body else {}
             return {**body, **rest, "response_metadata": {"next_cursor": stuck}}
+        if kind in ("hollow", "nowhere", "last"):
+            return self._distort_paging(kind, name, request, body)
         spoil(rows, kind, argument, key=key, text="text")
         return body
+
+    @staticmethod
+    def _distort_paging(kind: str, name: str, request: Request, body: Any) -> Any:
+        first = _first(request)
+        if not first:
+            return body  # a listing that has no pages
+        if kind == "hollow":
+            following = reading.again(Arguments(request, False).text("cursor") or first)
+            # A page of a thread has the message that began it, always.
+            rows = body[name][:1] if request.path.endswith("conversations.replies") else []
+            told = {name: rows, "has_more": True}
+            return {**body, **told, "response_metadata": {"next_cursor": following}}
+        # Only histories are published to say `has_more`; elsewhere nothing else could contradict
+        # an empty cursor.
+        more = {"has_more": kind == "nowhere"} if kind == "nowhere" or "has_more" in body else {}
+        return {**body, **more, "response_metadata": {"next_cursor": ""}}
 
     def ready(self, base_url: str) -> dict[str, Any]:
         """What a client needs to know; `channel` is #general."""
         return {**super().ready(base_url), "channel": self.general}
 
 
-# Cursors that name the first page of a listing.
+def _first(request: Request) -> str:
+    """A cursor that names the first page of a listing; empty where it has no pages."""
+    method = request.path.rpartition("/")[2]
+    word = _FIRST.get(method, "")
+    return encode(word) if word else ""
+
+
 _FIRST = {
-    "members": encode("user:U0"),
-    "channels": encode("team:C0"),
-    "messages": encode("next_ts:9999999999999999"),
+    "users.list": "user:U0",
+    "conversations.list": "team:C0",
+    "users.conversations": "mine:C0",
+    "conversations.history": "next_ts:9999999999999999",
+    "conversations.replies": "next_ts:0",
 }
 
 

@@ -91,9 +91,20 @@ def decode(arguments: Arguments, kind: str) -> str | None:
         name, _, value = base64.b64decode(text, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
         fail("invalid_cursor")
+    value = value.lstrip(AGAIN)
     if name != kind or not value:
         fail("invalid_cursor")
     return value
+
+
+AGAIN = "~"
+"""Before what a cursor names: the same place by another cursor."""
+
+
+def again(cursor: str) -> str:
+    """Another cursor of the same place."""
+    name, _, value = base64.b64decode(cursor).decode().partition(":")
+    return encode(f"{name}:{AGAIN}{value}")
 
 
 def _page(ids: list[str], arguments: Arguments, kind: str, size: int) -> tuple[list[str], str]:
@@ -251,7 +262,8 @@ def conversations_history(ask: Ask) -> Response:
     oldest, latest = _moment(ask.arguments, "oldest", 0), _moment(ask.arguments, "latest", FOREVER)
     size = _size(ask.slack, ask.arguments, ask.token, 999)
     timeline = ask.slack.timeline(channel["id"])
-    found = timeline.between(oldest, latest, ask.arguments.flag("inclusive"))
+    hidden_to = ask.slack.hidden_to()
+    found = timeline.between(max(oldest, hidden_to), latest, ask.arguments.flag("inclusive"))
     begin = decode(ask.arguments, "next_ts")
     if begin is not None:
         if not begin.isdigit():
@@ -269,6 +281,9 @@ def conversations_history(ask: Ask) -> Response:
     if len(found) > size:
         following = encode(f"next_ts:{micros_of(found[size])}")
         answer["response_metadata"] = {"next_cursor": following}
+    if oldest < hidden_to and timeline.between(oldest, hidden_to - 1, True):
+        # A workspace without a paid plan: what is older is there, and is not shown.
+        answer["is_limited"] = True
     return ok(**answer)
 
 
@@ -280,7 +295,7 @@ def conversations_replies(ask: Ask) -> Response:
     timeline = ask.slack.timeline(channel["id"])
     parent = timeline.parent_of(ask.arguments.text("ts"))
     root = timeline.get(parent) if parent is not None else None
-    if parent is None or root is None:
+    if parent is None or root is None or micros_of(parent) < ask.slack.hidden_to():
         fail("thread_not_found")
     replies = timeline.replies(parent)
     if ask.arguments.flag("inclusive"):

@@ -14,6 +14,7 @@ WABA_ID = "102290129340398001"
 OTHER_WABA_ID = "102290129340398777"
 PHONE_ID = "106540352242922001"
 APP_ID = "670843887433847"
+APP_SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105 - fake, and says so
 BUSINESS_ID = "520744086200222"
 USER_ID = "122104567890123456"
 NUMBERS = 4
@@ -179,9 +180,10 @@ def page(
             seen = base64.urlsafe_b64decode(after.encode()).decode()
         except ValueError:
             raise invalid("Invalid cursor") from None
-        if table.last_known(seen) is None:
+        seen = seen.lstrip(AGAIN)
+        if seen and table.last_known(seen) is None:
             raise invalid("Invalid cursor")
-        start = next((n for n, i in enumerate(ids) if int(i) > int(seen)), len(ids))
+        start = next((n for n, i in enumerate(ids) if int(i) > int(seen or 0)), len(ids))
     found = ids[start : start + size]
     if not found:
         return [], {}
@@ -192,6 +194,16 @@ def page(
     if start:
         paging["previous"] = link(cursors["before"])
     return found, paging
+
+
+AGAIN = "~"
+"""Before what a cursor names: the same place by another cursor."""
+
+
+def again(after: str | None) -> str:
+    """Another cursor of the place that a request was about; None is the first page."""
+    seen = base64.urlsafe_b64decode(after.encode()).decode() if after else ""
+    return cursor(AGAIN + seen)
 
 
 def cursor(record_id: str) -> str:

@@ -15,6 +15,8 @@ Published quotas, by what `--quota` calls them:
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from functools import partial
@@ -89,6 +91,8 @@ class WhatsApp(Reading, Writing):
         self.vault.add("no_messaging", "EAAsandboxReadToken0000000000000002", [MANAGEMENT])
         self.vault.add("no_scopes", "EAAsandboxBareToken0000000000000003", [])
         self.vault.add("expired", "EAAsandboxOldToken00000000000000004", expires_at=1.0)
+        self.proof_required = False
+        """Whether the app has the switch "Require App Secret" on."""
 
     # -- a request's way
 
@@ -115,7 +119,21 @@ class WhatsApp(Reading, Writing):
             )  # fmt: skip
         if token is None:
             raise refused(401, 190, "Invalid OAuth access token - Cannot parse access token")
+        self._check_proof(request, value)
         return token
+
+    def _check_proof(self, request: Request, token: str) -> None:
+        """The hex HMAC-SHA256 of the token with the app's secret: one that is given must be right,
+        and with "Require App Secret" it must be given. Raises Answered."""
+        proof = request.one("appsecret_proof")
+        if proof is None:
+            if self.proof_required:
+                raise refused(400, 100, _NO_PROOF, kind=METHOD)
+            return
+        right = hmac.new(account.APP_SECRET.encode(), token.encode(), hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(proof, right):
+            raise refused(400, 100, "Invalid appsecret_proof provided in the API argument",
+                          kind=METHOD)  # fmt: skip
 
     def presented(self, request: Request) -> str:
         """The token that a request carries, good or bad."""
@@ -186,8 +204,31 @@ class WhatsApp(Reading, Writing):
             stuck = request.one("after") or account.cursor(str(rows[0]["id"]) if rows else "1")
             link = f"{request.base_url}{request.path}?after={stuck}"
             return {**body, "paging": {"cursors": {"before": stuck, "after": stuck}, "next": link}}
+        if kind in ("hollow", "nowhere", "last"):
+            return self._distort_paging(kind, request, body)
+        before = rows[0]["id"] if rows and "id" in rows[0] else None
         spoil(rows, kind, argument, text="note")
+        if kind == "badid" and argument == "number" and before is not None:
+            self.renamed[str(rows[0]["id"])] = str(before)
         return body
+
+    @staticmethod
+    def _distort_paging(kind: str, request: Request, body: Any) -> Any:
+        paging = body.get("paging") or {}
+        if "cursors" not in paging:
+            return body  # a listing that has no pages, or nothing
+        link = f"{request.base_url}{request.path}"
+        if kind == "hollow":
+            after = account.again(request.one("after"))
+            cursors = {"before": after, "after": after}
+            return {
+                **body,
+                "data": [],
+                "paging": {"cursors": cursors, "next": f"{link}?after={after}"},
+            }
+        if kind == "nowhere":
+            return {**body, "paging": {"next": link}}
+        return {**body, "paging": {name: paging[name] for name in paging if name != "next"}}
 
     def ready(self, base_url: str) -> dict[str, Any]:
         """What a client needs to know."""
@@ -197,6 +238,7 @@ class WhatsApp(Reading, Writing):
             "token": self.vault.names["full"],
             "tokens": dict(self.vault.names),
             "fields": fields,
+            "app_secret": account.APP_SECRET,
             **fields,
         }
 
@@ -214,8 +256,12 @@ class WhatsApp(Reading, Writing):
         GET  outbox/dump      all of them, one a line
         POST receive          {"from", "at"}: a user writes to the account
         POST refuse           {"to", "code"}: messages to that user are refused; code 0 ends it
+        POST proof            {"required"}: whether calls must carry an `appsecret_proof`
         """
         with self.lock:
+            if parts == ["proof"] and request.method == "POST":
+                self.proof_required = bool(request.json()["required"])
+                return Response.of_json({})
             if parts == ["outbox"] and request.method == "GET":
                 return Response.of_json(self.outbox.summary())
             if parts == ["outbox", "dump"] and request.method == "GET":
@@ -233,6 +279,7 @@ class WhatsApp(Reading, Writing):
         return super().control(request, parts)
 
 
+_NO_PROOF = "API calls from the server require an appsecret_proof argument"
 _TOO_MANY = (
     "(#80007) There have been too many calls to this WhatsApp Business account. Wait a bit and "
     "try again."

@@ -161,7 +161,8 @@ class Reading(State):
         )
         size = self.limit(request, LIMIT_MOST)
         after = request.one("after")
-        start = int(base64.urlsafe_b64decode(after)) if after else 0
+        seen = base64.urlsafe_b64decode(after).decode().lstrip(account.AGAIN) if after else ""
+        start = int(seen or 0)
         part = points[start : start + size]
         paging: dict[str, Any] = {}
         if part:

@@ -32,6 +32,8 @@ class State(LookAlike):
         self.media: dict[str, Media] = {}
         self.found_templates: dict[str, str] = {}
         self.apps = [{"whatsapp_business_api_data": {"id": account.APP_ID, "name": "lumio"}}]
+        self.renamed: dict[str, str] = {}
+        """Ids that a fault has given to phone numbers, and whose they are."""
         self.wabas: tuple[str, ...] = (account.WABA_ID,)
 
     # -- what tests change behind the API
@@ -71,7 +73,7 @@ class State(LookAlike):
 
     def number(self, number: str) -> dict[str, Any]:
         """A phone number of the account. Raises Answered."""
-        found = self.numbers.get(number)
+        found = self.numbers.get(self.renamed.get(number, number))
         if found is None:
             raise unknown_object(number, "post")
         return found
