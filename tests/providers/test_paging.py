@@ -112,6 +112,10 @@ def test_a_listing_that_never_keeps_still_is_given_up() -> None:
         (Token("next.after", "after", "limit", more="next"), {"next": {"after": ""}}),
         (Link("next", more="has_more"), {"has_more": True}),
         (Above(lambda call, key, size: call, more="next.after"), {"next": {"after": "9"}}),
+        (
+            Above(lambda call, key, size: call, more="next", token="next.after"),
+            {"next": {"after": ""}},
+        ),
         (Above(lambda call, key, size: call, more="next.after", total="total"), {"total": 3}),
     ],
 )
@@ -127,7 +131,7 @@ def test_a_keyset_goes_on_by_the_token_of_an_empty_page_and_by_the_key_after_a_f
     def resume(call: Call, token: str) -> Call:
         return with_params(call, after=token)
 
-    style = Above(restrict, more="next.after", total="total", resume=resume)
+    style = Above(restrict, more="next", total="total", token="next.after", resume=resume)
     hollow = style.next(
         {"size": 2, "above": "7"}, reply(results=[], total=2, next={"after": "2"}), []
     )

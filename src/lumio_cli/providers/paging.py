@@ -124,7 +124,7 @@ class Offset:
     Each page begins with the last row of the one before (`key` is where a row carries its id).
     Where another one stands there, rows before it have left the listing, and as many that moved
     forward may never have been read: the walk goes back a page, or by as many as the total has
-    shrunk. It does so `BACK` times at most.
+    shrunk; `BACK` times at most before it gets further than it was.
     """
 
     param: str
@@ -151,13 +151,17 @@ class Offset:
             back = place.get("back", 0) + 1
             if back > BACK:
                 raise BadReplyError("rows leave the listing faster than it can be read")
-            return {"size": size, "offset": max(0, offset - (shrunk or size)), "back": back} | known
+            start = max(0, offset - (shrunk or size))
+            far = max(offset, place.get("far", 0))
+            return {"size": size, "offset": start, "back": back, "far": far} | known
         after = offset + len(rows)
         if (after >= total) if total is not None else (len(rows) < size):
             return None
         if not rows:
             raise NoPlaceError(f"{total} in all, and none from {offset} on")
-        kept = {k: place[k] for k in ("back",) if k in place} | known
+        kept = known
+        if offset <= place.get("far", -1):
+            kept = {"back": place["back"], "far": place["far"]} | known
         edge = key_of(rows[-1], self.key)
         if edge is None or len(rows) == 1:
             return {"size": size, "offset": after} | kept
@@ -165,7 +169,7 @@ class Offset:
 
 
 BACK = 50
-"""How often a walk by offset goes back for rows that may have moved, before it gives up."""
+"""How often a walk by offset goes back for rows that may have moved without getting any further."""
 
 
 def key_of(row: Any, key: str) -> str | None:
@@ -228,7 +232,7 @@ class Above:
     `restrict(call, key, size)` writes the condition as the provider wants it; `key` is None on the
     first page. `more` is where the answer says that there are more pages, `total` how many records
     lie above the key; without both a page that is not full is the last. A page without records
-    that says that more follow is gone on from by the token at `more`, which `resume(call, token)`
+    that says that more follow is gone on from by the token at `token`, which `resume(call, token)`
     writes into the request.
     """
 
@@ -236,6 +240,7 @@ class Above:
     key: str = "id"
     more: str = ""
     total: str = ""
+    token: str = ""
     resume: Callable[[Call, str], Call] | None = None
 
     def first(self, size: int) -> Place:
@@ -248,19 +253,20 @@ class Above:
         return self.resume(asked, place["token"])
 
     def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
-        token = dig(reply.json(), self.more) if self.more else None
+        more = dig(reply.json(), self.more) if self.more else None
         total = dig(reply.json(), self.total) if self.total else None
         # A token means rows before this page, which its total counts as well.
         short = isinstance(total, int) and "token" not in place and total > len(rows)
-        if not (token or short or (not self.more and len(rows) >= place["size"])):
+        if not (more or short or (not self.more and len(rows) >= place["size"])):
             return None
         # A record without a key cannot say where to go on; the last one that has it can.
         keys = [key for row in rows if (key := key_of(row, self.key)) is not None]
         if keys:
             return {"size": place["size"], "above": keys[-1]}
+        token = dig(reply.json(), self.token) if self.token else None
         if token and self.resume is not None:
             return {**place, "token": str(token)}
-        raise NoPlaceError(f"{total} in all" if short and not token else f"{self.more or 'rows'!r}")
+        raise NoPlaceError(f"{total} in all" if short and not more else f"{self.more or 'rows'!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ NEXT = "paging.next"
 """Where an answer says that there is more, with `after` as the place (`ForwardPaging`)."""
 PAGES = Token(f"{NEXT}.after", "after", "limit", more=NEXT)
 # A search's total is of what matches it, and so of what lies above the last id.
-CHANGES = Above(_above, more=f"{NEXT}.after", total="total", resume=_resume)
+CHANGES = Above(_above, more=NEXT, total="total", token=f"{NEXT}.after", resume=_resume)
 PAGING: Mapping[Kind, Paging] = {"full": PAGES, "changes": CHANGES, "tombstones": PAGES}
 
 
