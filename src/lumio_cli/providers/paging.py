@@ -259,11 +259,13 @@ class Above:
         short = isinstance(total, int) and "token" not in place and total > len(rows)
         if not (more or short or (not self.more and len(rows) >= place["size"])):
             return None
+        token = dig(reply.json(), self.token) if self.token else None
+        if not rows and total == 0 and not token:
+            return None  # Nothing lies above the key, whatever else the page says.
         # A record without a key cannot say where to go on; the last one that has it can.
         keys = [key for row in rows if (key := key_of(row, self.key)) is not None]
         if keys:
             return {"size": place["size"], "above": keys[-1]}
-        token = dig(reply.json(), self.token) if self.token else None
         if token and self.resume is not None:
             return {**place, "token": str(token)}
         raise NoPlaceError(f"{total} in all" if short and not more else f"{self.more or 'rows'!r}")
