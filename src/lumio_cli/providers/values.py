@@ -5,18 +5,24 @@ the provider's own JSON has them; and when two of them mean the same.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from lumio_cli.clock import format_time, parse_time
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+_REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+"""What the hub's views take for a number, blanks around it apart."""
+_MOMENTS = ("datetime", "date", "epoch", "epoch_ms")
 _TRUE, _FALSE = ("1", "1.0", "true", "t", "yes"), ("0", "0.0", "false", "f", "no")
 _DIGITS = 15
 """Digits of a number that every program on its way keeps."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def as_text(kind: str, value: Any) -> str | None:
@@ -31,9 +37,13 @@ def as_text(kind: str, value: Any) -> str | None:
         return "true" if low in _TRUE else "false" if low in _FALSE else text
     if kind in ("integer", "number"):
         return _number_text(text)
-    if kind in ("datetime", "epoch", "epoch_ms"):
+    if kind in _MOMENTS:
         found = _moment(text)
-        return text if found is None or _DAY.fullmatch(text) else format_time(found)
+        if found is None or _DAY.fullmatch(text):
+            return text
+        if kind == "date":
+            return text if found.time() != time.min else found.date().isoformat()
+        return format_time(found)
     return text
 
 
@@ -67,11 +77,17 @@ def meaning(kind: str, same: str, value: Any) -> Any:
         return None
     if kind in ("integer", "number"):
         number = _number(text)
-        return float(f"{number:.{_DIGITS}g}") if isinstance(number, float) else number
-    if kind in ("datetime", "epoch", "epoch_ms"):
+        if isinstance(number, str) or (isinstance(number, int) and abs(number) < 1 << 63):
+            return number
+        try:
+            # What is beyond 64 bits, SQLite has as a real number.
+            return float(f"{float(number):.{_DIGITS}g}")
+        except OverflowError:
+            return number
+    if kind in _MOMENTS:
         found = _moment(text)
         # The hub shows milliseconds: a provider that has more of them does not mean another time.
-        return text if found is None else int(found.timestamp() * 1000)
+        return text if found is None else (found - _EPOCH) // timedelta(milliseconds=1)
     if kind == "json" or same == "set":
         return _comparable(_decoded(text), same)
     return text.casefold() if same == "folded" else text
@@ -99,11 +115,16 @@ def merged(record: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _number(text: str) -> Any:
+    """The number that a text is as a whole, or the text: `nan`, `inf` and `1_000`, which Python
+    would read, are none."""
+    plain = text.strip()
     try:
-        number = float(text)
-        if re.fullmatch(r"-?\d+", text):
-            return int(text)
-    except ValueError:  # no number, or one of thousands of digits
+        if _WHOLE.fullmatch(plain):
+            return int(plain)
+        number = float(plain) if _REAL.fullmatch(plain) else math.inf
+    except ValueError:  # thousands of digits
+        return text
+    if not math.isfinite(number):
         return text
     return int(number) if number.is_integer() and abs(number) < 1 << 53 else number
 
