@@ -9,7 +9,16 @@ import pytest
 
 from lumio_cli.errors import BadReplyError
 from lumio_cli.providers.base import Call, Place, Reply
-from lumio_cli.providers.paging import Link, Offset, Paging, Token
+from lumio_cli.providers.paging import (
+    Above,
+    Link,
+    NoPlaceError,
+    Offset,
+    Paging,
+    Token,
+    with_params,
+    without_edge,
+)
 
 CALL = Call("GET", "/rows", params={"q": "all"})
 
@@ -19,19 +28,28 @@ def reply(**body: Any) -> Reply:
 
 
 def walk(
-    style: Paging, rows: list[int], size: int, *, drop: dict[int, int] | None = None
+    style: Paging,
+    rows: list[int],
+    size: int,
+    *,
+    drop: dict[int, int] | None = None,
+    join: dict[int, int] | None = None,
+    short: int = 0,
 ) -> list[int]:
-    """What an offset walk reads of `rows`; `drop` takes a row away before the n-th page."""
+    """What an offset walk reads of `rows`; `drop` takes a row away before the n-th page, `join`
+    puts one at the end then; pages have `short` rows fewer than are asked for."""
     place: Place | None = style.first(size)
     met: list[int] = []
     pages = 0
     while place is not None:
         if drop and pages in drop:
             rows.remove(drop[pages])
+        if join and pages in join:
+            rows.append(join[pages])
         start = int(dict(style.ask(CALL, place).params)["offset"])
-        page = rows[start : start + size]
-        met += page
-        place = style.next(place, reply(total=len(rows)), [{"id": n} for n in page])
+        page = [{"id": n} for n in rows[start : start + size - short]]
+        met += [row["id"] for row in without_edge(place, page, "id")]
+        place = style.next(place, reply(total=len(rows)), page)
         pages += 1
         assert pages < 20
     return met
@@ -58,6 +76,69 @@ def test_a_row_that_vanishes_behind_the_walk_hides_no_other() -> None:
 def test_a_row_that_vanishes_before_the_last_page_hides_no_other() -> None:
     met = walk(Offset("offset", "count", "total"), list(range(9)), 4, drop={2: 0})
     assert set(met) == set(range(9))
+
+
+def test_as_many_rows_may_join_as_leave_and_none_is_hidden() -> None:
+    for page, gone in ((1, 0), (2, 3), (2, 0)):
+        met = walk(
+            Offset("offset", "count", "total"),
+            list(range(10)),
+            4,
+            drop={page: gone},
+            join={page: 10},
+        )
+        assert set(met) >= set(range(11)) - {gone}, (page, gone)
+
+
+def test_a_page_with_fewer_rows_than_asked_for_is_not_the_last() -> None:
+    met = walk(Offset("offset", "count", "total"), list(range(9)), 4, short=1)
+    assert met == list(range(9))
+
+
+def test_a_listing_that_never_keeps_still_is_given_up() -> None:
+    style = Offset("offset", "count", "total")
+    place: Place | None = style.first(2)
+    with pytest.raises(BadReplyError, match="faster than it can be read"):
+        for number in range(1000):
+            assert place is not None
+            place = style.next(place, reply(total=50), [{"id": f"{number}a"}, {"id": f"{number}b"}])
+
+
+@pytest.mark.parametrize(
+    ("style", "body"),
+    [
+        (Offset("offset", "count", "total"), {"total": 3}),
+        (Token("end", "after", "first", more="more"), {"more": True, "end": None}),
+        (Token("next.after", "after", "limit", more="next"), {"next": {"after": ""}}),
+        (Link("next", more="has_more"), {"has_more": True}),
+        (Above(lambda call, key, size: call, more="next.after"), {"next": {"after": "9"}}),
+        (Above(lambda call, key, size: call, more="next.after", total="total"), {"total": 3}),
+    ],
+)
+def test_more_without_a_place_is_no_end(style: Paging, body: dict[str, Any]) -> None:
+    with pytest.raises(NoPlaceError, match="more records follow"):
+        style.next(style.first(2), reply(**body), [])
+
+
+def test_a_keyset_goes_on_by_the_token_of_an_empty_page_and_by_the_key_after_a_full_one() -> None:
+    def restrict(call: Call, key: str | None, size: int) -> Call:
+        return with_params(call, above=key)
+
+    def resume(call: Call, token: str) -> Call:
+        return with_params(call, after=token)
+
+    style = Above(restrict, more="next.after", total="total", resume=resume)
+    hollow = style.next(
+        {"size": 2, "above": "7"}, reply(results=[], total=2, next={"after": "2"}), []
+    )
+    assert hollow is not None
+    assert style.ask(CALL, hollow).params == {"q": "all", "above": "7", "after": "2"}
+    full = style.next(hollow, reply(total=2), [{"id": "8"}, {"id": "9"}])
+    assert full is None
+    # What was lost of the paging, the total makes good.
+    lost = style.next({"size": 2}, reply(total=5), [{"id": "8"}, {"id": "9"}])
+    assert lost is not None
+    assert style.ask(CALL, lost).params == {"q": "all", "above": "9"}
 
 
 def test_a_token_goes_into_the_body_where_the_api_has_it_there() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.values import as_text, meaning, merged, put, shown
+from lumio_cli.providers.values import as_text, meaning, merged, put, read_json, shown
 
 
 @pytest.mark.parametrize(
@@ -107,3 +107,29 @@ def test_what_an_answer_tells_replaces_all_but_objects() -> None:
     new = merged(old, {"tags": [], "properties": {"city": None}})
     assert new == {"id": "1", "tags": [], "properties": {"city": None, "zip": "1"}}
     assert old["tags"] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (b'{"a": NaN, "b": -Infinity}', {"a": "NaN", "b": "-Infinity"}),
+        (b'{"a": 1e400, "b": 1.5}', {"a": "1e400", "b": 1.5}),
+        (b'{"a": ' + b"9" * 400 + b"}", {"a": "9" * 400}),
+        (b'{"a": ' + b"9" * 5000 + b"}", {"a": "9" * 5000}),
+        (b'{"a": 12345678901234567890123}', {"a": "12345678901234567890123"}),
+        (b'{"a": -9223372036854775808}', {"a": -(2**63)}),
+        (b'{"a": "a \x01 bell"}', {"a": "a \x01 bell"}),
+        (b'{"a": "half \\ud83d"}', {"a": "half \ud83d"}),
+        (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
+    ],
+)
+def test_a_value_that_strict_json_does_not_know_costs_no_page(written: bytes, read: object) -> None:
+    assert read_json(written) == read
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b'{"a": ', b"[" * 100_000, b"nul", b'{"a": "\xff"}']
+)
+def test_what_is_no_json_is_refused(body: bytes) -> None:
+    with pytest.raises(ValueError):
+        read_json(body)

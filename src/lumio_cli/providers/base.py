@@ -77,11 +77,12 @@ class Call:
 
 
 class Reply:
-    """One answer. Header names are lower case; `date` is the provider's own clock (its Date
-    header); `stale` marks an answer from the cache that was served because the provider is down.
+    """One answer. Header names are lower case. `date` is the provider's time as far as it can be
+    believed, `skew` how many seconds its Date header was ahead of this machine's clock (None: it
+    had none); `stale` marks an answer from the cache that was served because the provider is down.
     """
 
-    __slots__ = ("_decoded", "body", "date", "headers", "stale", "status", "url")
+    __slots__ = ("_decoded", "body", "date", "headers", "skew", "stale", "status", "url")
 
     def __init__(
         self,
@@ -97,21 +98,23 @@ class Reply:
         self.body = body
         self.url = url
         self.date = date
+        self.skew: float | None = None
         self.stale = stale
         self._decoded: Json = _UNREAD
 
     def json(self) -> Json:
-        """The body as JSON, decoded once. Raises `BadReplyError` where it is none."""
+        """The body as JSON, decoded once; what only strict JSON refuses is read all the same (see
+        `values.read_json`). Raises `BadReplyError` where it is none."""
         if self._decoded is _UNREAD:
-            import orjson
+            from lumio_cli.providers.values import read_json
 
             try:
-                self._decoded = orjson.loads(self.body)
-            except orjson.JSONDecodeError as error:
+                self._decoded = read_json(self.body)
+            except ValueError as error:
                 kind = self.headers.get("content-type", "no content type").split(";")[0]
                 raise BadReplyError(
                     f"the provider answered {self.status} with something that is not JSON "
-                    f"({kind}, {len(self.body)} bytes): {error.msg}",
+                    f"({kind}, {len(self.body)} bytes): {error}",
                     hint="a proxy or a maintenance page may be in between; try again later",
                 ) from None
         return self._decoded

@@ -4,6 +4,10 @@
 `next(place, reply, rows)` says where to go on, or None at the end. The engine saves the place
 with the rows, so that a walk can be resumed on any page; and it refuses a place that it has just
 been at, so that no walk can go in circles.
+
+A walk has ended when the provider says so, and never otherwise: an empty page or a short one is no
+end while the answer names a next place or a larger total. Where an answer says that more follow
+and not where, `next` raises `NoPlaceError`, and the engine decides.
 """
 
 from __future__ import annotations
@@ -14,6 +18,16 @@ from typing import Any, Protocol
 
 from lumio_cli.errors import BadReplyError
 from lumio_cli.providers.base import Call, Place, Record, Reply, dig
+
+
+class NoPlaceError(BadReplyError):
+    """A page says that more records follow, and not where."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"a page says that more records follow ({what}), and not where",
+            hint="nothing was lost; run it again later. `lumio debug` shows the exchange",
+        )
 
 
 class Paging(Protocol):
@@ -28,7 +42,10 @@ class Paging(Protocol):
         ...
 
     def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
-        """The place after this page; None at the end."""
+        """The place after this page; None at the end.
+
+        Raises `NoPlaceError` where the page says that more follow and not where.
+        """
         ...
 
 
@@ -58,6 +75,8 @@ class Token:
 
     `into` is where in the request's JSON body token and size go; empty: into the query. `more` is
     where the answer says whether there is a next page; empty: there is one if there is a token.
+    A page may say it by an object around the token, too (`paging.next` around
+    `paging.next.after`): that it is there is enough.
     """
 
     path: str
@@ -79,9 +98,13 @@ class Token:
     def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
         body = reply.json()
         token = dig(body, self.path)
-        if not token or (self.more and not dig(body, self.more)):
+        if self.more and not dig(body, self.more):
             return None
-        return {"size": place["size"], "token": str(token)}
+        if token:
+            return {"size": place["size"], "token": str(token)}
+        if self.more:
+            raise NoPlaceError(f"{self.more!r} without {self.path!r}")
+        return None
 
 
 def _merged(body: Mapping[str, Any], path: Sequence[str], values: Mapping[str, Any]) -> Any:
@@ -96,13 +119,18 @@ class Offset:
     """Pages are asked for by how many rows lie before them.
 
     `total` is where the answer says how many rows there are; without it a page that is not full is
-    the last. Where the total has shrunk since the page before, rows have moved forward: as many of
-    those that lie before this page may never have been read, and the walk goes back to them.
+    the last. A page of fewer rows than were asked for is followed by what lies behind them.
+
+    Each page begins with the last row of the one before (`key` is where a row carries its id).
+    Where another one stands there, rows before it have left the listing, and as many that moved
+    forward may never have been read: the walk goes back a page, or by as many as the total has
+    shrunk. It does so `BACK` times at most.
     """
 
     param: str
     size_param: str
     total: str = ""
+    key: str = "id"
 
     def first(self, size: int) -> Place:
         return {"size": size, "offset": 0}
@@ -112,25 +140,67 @@ class Offset:
         return with_params(call, **sizes)
 
     def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
-        size, after = place["size"], place["offset"] + place["size"]
-        if not self.total:
-            return {"size": size, "offset": after} if len(rows) >= size else None
-        total = dig(reply.json(), self.total)
-        if isinstance(total, bool) or not isinstance(total, int):
+        total = dig(reply.json(), self.total) if self.total else None
+        if self.total and (isinstance(total, bool) or not isinstance(total, int)):
             # To end here would pass over all that follows.
             raise BadReplyError(f"a page does not say at {self.total!r} how many rows there are")
-        shrunk = max(0, place.get("total", total) - total)
-        if shrunk:
-            return {"size": size, "offset": max(0, place["offset"] - shrunk), "total": total}
-        return {"size": size, "offset": after, "total": total} if after < total else None
+        known = {} if total is None else {"total": total}
+        size, offset = place["size"], place["offset"]
+        shrunk = max(0, place.get("total", 0) - (total or 0)) if known else 0
+        if shrunk or has_moved(place, rows, self.key):
+            back = place.get("back", 0) + 1
+            if back > BACK:
+                raise BadReplyError("rows leave the listing faster than it can be read")
+            return {"size": size, "offset": max(0, offset - (shrunk or size)), "back": back} | known
+        after = offset + len(rows)
+        if (after >= total) if total is not None else (len(rows) < size):
+            return None
+        if not rows:
+            raise NoPlaceError(f"{total} in all, and none from {offset} on")
+        kept = {k: place[k] for k in ("back",) if k in place} | known
+        edge = key_of(rows[-1], self.key)
+        if edge is None or len(rows) == 1:
+            return {"size": size, "offset": after} | kept
+        return {"size": size, "offset": after - 1, "edge": edge} | kept
+
+
+BACK = 50
+"""How often a walk by offset goes back for rows that may have moved, before it gives up."""
+
+
+def key_of(row: Any, key: str) -> str | None:
+    """A row's id as text; None where it has none."""
+    value = dig(row, key)
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+def has_moved(place: Place, rows: Sequence[Record], key: str) -> bool:
+    """Whether rows before this page have left the listing since the page before was read.
+
+    Rows that joined before it move all others back: what stood at the edge comes later then, and
+    nothing is missed.
+    """
+    edge = place.get("edge")
+    return edge is not None and all(key_of(row, key) != edge for row in rows)
+
+
+def without_edge(place: Place, rows: list[Record], key: str) -> list[Record]:
+    """The rows of the page at `place`, without the first where the page before brought it."""
+    inner = place.get("again")
+    if isinstance(inner, dict):
+        place = next((p for p in inner.values() if isinstance(p, dict)), place)
+    edge = place.get("edge")
+    return rows[1:] if rows and edge is not None and key_of(rows[0], key) == edge else rows
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The answer carries the next page's address, at `path`. `size_param` may be empty."""
+    """The answer carries the next page's address, at `path`. `size_param` may be empty. `more` is
+    where it says whether there is a next page; empty: there is one if there is an address."""
 
     path: str
     size_param: str = ""
+    more: str = ""
 
     def first(self, size: int) -> Place:
         return {"size": size}
@@ -141,8 +211,13 @@ class Link:
         return with_params(call, **{self.size_param: str(place["size"])} if self.size_param else {})
 
     def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
-        url = dig(reply.json(), self.path)
-        return {"size": place["size"], "url": str(url)} if url else None
+        body = reply.json()
+        url = dig(body, self.path)
+        if url:
+            return {"size": place["size"], "url": str(url)}
+        if self.more and dig(body, self.more):
+            raise NoPlaceError(f"{self.more!r} without {self.path!r}")
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,29 +226,41 @@ class Above:
 
     No result cap and no run of equal timestamps can stop it, since the key alone moves it on.
     `restrict(call, key, size)` writes the condition as the provider wants it; `key` is None on the
-    first page. `more` is where the answer says that there are more pages; without it a page that
-    is not full is the last.
+    first page. `more` is where the answer says that there are more pages, `total` how many records
+    lie above the key; without both a page that is not full is the last. A page without records
+    that says that more follow is gone on from by the token at `more`, which `resume(call, token)`
+    writes into the request.
     """
 
     restrict: Callable[[Call, str | None, int], Call]
     key: str = "id"
     more: str = ""
+    total: str = ""
+    resume: Callable[[Call, str], Call] | None = None
 
     def first(self, size: int) -> Place:
         return {"size": size}
 
     def ask(self, call: Call, place: Place) -> Call:
-        return self.restrict(call, place.get("above"), place["size"])
+        asked = self.restrict(call, place.get("above"), place["size"])
+        if self.resume is None or "token" not in place:
+            return asked
+        return self.resume(asked, place["token"])
 
     def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
-        full = dig(reply.json(), self.more) if self.more else len(rows) >= place["size"]
-        if not rows or not full:
+        token = dig(reply.json(), self.more) if self.more else None
+        total = dig(reply.json(), self.total) if self.total else None
+        # A token means rows before this page, which its total counts as well.
+        short = isinstance(total, int) and "token" not in place and total > len(rows)
+        if not (token or short or (not self.more and len(rows) >= place["size"])):
             return None
         # A record without a key cannot say where to go on; the last one that has it can.
-        keys = [key for row in rows if isinstance(key := dig(row, self.key), str | int)]
-        if not keys:
-            raise BadReplyError(f"a page has no record with {self.key!r}, and more were to come")
-        return {"size": place["size"], "above": str(keys[-1])}
+        keys = [key for row in rows if (key := key_of(row, self.key)) is not None]
+        if keys:
+            return {"size": place["size"], "above": keys[-1]}
+        if token and self.resume is not None:
+            return {**place, "token": str(token)}
+        raise NoPlaceError(f"{total} in all" if short and not token else f"{self.more or 'rows'!r}")
 
 
 @dataclass(frozen=True, slots=True)

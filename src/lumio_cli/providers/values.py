@@ -25,6 +25,47 @@ _DIGITS = 15
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+_LONG = b"0" * 20
+"""Digits of an integer that may not fit into 64 bits."""
+_DIGITS_ONLY = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
+
+
+def read_json(body: bytes) -> Any:
+    """Read JSON without losing a page to one value, and without changing any.
+
+    Numbers that JSON or a double cannot hold (NaN, Infinity, 1e400, integers of more than 64 bits)
+    become texts of what was written; half a surrogate stays, with which a record cannot be stored
+    and becomes a dead letter; a byte order mark is passed over, and control characters are taken
+    as they are. Raises ValueError, also for bytes that are no UTF-8: those were cut or garbled.
+    """
+    import orjson
+
+    try:
+        # orjson would make a double of a long integer, with other digits.
+        if _LONG not in body.translate(_DIGITS_ONLY):
+            return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    text = body.removeprefix(b"\xef\xbb\xbf").decode()
+    try:
+        return json.loads(
+            text, strict=False, parse_constant=str, parse_float=_finite, parse_int=_whole
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _finite(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _whole(text: str) -> int | str:
+    # As many digits as 64 bits have, and a sign; Python refuses to read some thousands.
+    number = int(text) if len(text) <= 20 else None
+    return text if number is None or not -(1 << 63) <= number < 1 << 64 else number
+
+
 def as_text(kind: str, value: Any) -> str | None:
     """A view's value as `writing.Change` has it; None is nothing. What does not fit the kind stays
     as it is: the provider says what is wrong with it.

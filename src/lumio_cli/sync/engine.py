@@ -19,12 +19,13 @@ from lumio_cli.hub import changes, outbox, runs
 from lumio_cli.hub.db import Hub
 from lumio_cli.progress import Progress
 from lumio_cli.stop import Stop
+from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Job, Mode, Options, ResourceResult, RunResult
 from lumio_cli.sync.preview import PreviewStore
 from lumio_cli.sync.pull import Pull
 from lumio_cli.sync.push import Push, push_all
 from lumio_cli.sync.store import Store
-from lumio_cli.sync.walk import Engine, understood
+from lumio_cli.sync.walk import Engine
 from lumio_cli.sync.writer import Writer
 
 PATIENCE = 10.0

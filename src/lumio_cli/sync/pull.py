@@ -26,9 +26,10 @@ from lumio_cli.progress import NoProgress
 from lumio_cli.providers.base import Call, Kind, Property, Reply, Resource, Walk, Window
 from lumio_cli.sync.cursors import SEQ, later, order, time_of
 from lumio_cli.sync.fields import abilities_of, as_known, as_property, columns_of
+from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Job, Link, ResourceResult
 from lumio_cli.sync.store import Store
-from lumio_cli.sync.walk import Engine, Walker, understood
+from lumio_cli.sync.walk import Engine, Walker
 
 T = TypeVar("T")
 

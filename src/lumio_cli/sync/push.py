@@ -22,12 +22,13 @@ from lumio_cli.hub.outbox import Action, Edit
 from lumio_cli.providers.base import Call, Reply, Resource
 from lumio_cli.providers.writing import Change, Receipt, Writing
 from lumio_cli.sync import pending
+from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Job, Link, ResourceResult
 from lumio_cli.sync.outgoing import WRITE, Outgoing
 from lumio_cli.sync.preview import PreviewStore
 from lumio_cli.sync.pull import Pull
 from lumio_cli.sync.settling import Settled, Settling
-from lumio_cli.sync.walk import Engine, understood
+from lumio_cli.sync.walk import Engine
 
 T = TypeVar("T")
 FIRST: tuple[Action, ...] = ("create", "update")

@@ -5,19 +5,27 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 from lumio_cli.clock import Clock, format_time
-from lumio_cli.errors import BadReplyError, GoneError, PagingError
+from lumio_cli.errors import GoneError, PagingError
 from lumio_cli.hub import records
 from lumio_cli.hub.state import Checkpoint
 from lumio_cli.progress import Progress
 from lumio_cli.providers.base import Call, Place, Provider, Record, Reply, Walk, dig
-from lumio_cli.providers.paging import Each, Jobs, Parents, brings_rows
+from lumio_cli.providers.paging import (
+    Each,
+    Jobs,
+    NoPlaceError,
+    Parents,
+    brings_rows,
+    without_edge,
+)
 from lumio_cli.stop import Stop
+from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Counter, Job, Options, ResourceResult
 from lumio_cli.sync.pages import Page, prepare
 from lumio_cli.sync.store import Store, Stored
@@ -26,26 +34,14 @@ from lumio_cli.sync.writer import Writer
 DEFAULT_PAGE = 100
 TURNS = 2
 """Pages that are taken apart at the same moment."""
-
-
-@contextmanager
-def understood(target: str) -> Iterator[None]:
-    """JSON that is not of the form a provider promises fails its resource, and not the run."""
-    try:
-        yield
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
-        raise BadReplyError(
-            f"{target}: an answer does not have the form that lumio knows "
-            f"({type(error).__name__}: {error})",
-            hint="`lumio debug` shows the exchange; please report it",
-        ) from error
+ASKED = 3
+"""How often a page is asked for that says that more follow, and not where."""
+PAUSE = 1.0
+"""Seconds before it is asked for again, and twice as many before the last time."""
+HOLLOW = 1000
+"""Empty pages in a row after which a listing that promises more is given up."""
+PROMISED = frozenset({"token", "url", "again"})
+"""What is in a place that the page before has named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +124,10 @@ class Walker:
         place: Place | None = dict(self.point.place) if self.point.place else None
         if place is None:
             place = self._paging.first(size)
-        guard = _LoopGuard()
+        guard = _LoopGuard(self.job.target)
         while place is not None:
             self.engine.stop.check()
-            guard.check(place, self.job.target)
+            guard.check(place, self.point.rows)
             asked = self._with_keys(place)
             if asked is None:
                 # Where it ended says which parents it has asked for, and whether all answered.
@@ -142,12 +138,25 @@ class Walker:
             self._drain(self.engine.options.prefetch)
 
     def _page(self, asked: Place) -> Place | None:
-        """Fetch and store the page at `asked`; returns the next place."""
+        """Fetch and store the page at `asked`; returns the next place.
+
+        One that says that more follow and not where may have been answered by half: it is asked
+        for again. Raises `NoPlaceError` where it goes on saying so: nothing of it is stored.
+        """
+        for times in range(1, ASKED):
+            try:
+                return self._fetch(asked, times)
+            except NoPlaceError:
+                self.engine.stop.check()
+        return self._fetch(asked, ASKED)
+
+    def _fetch(self, asked: Place, times: int = 1) -> Place | None:
         # Whoever asks for everything gets it from the provider; otherwise owners and the like may
         # come from the cache for as long as they say.
-        fresh = self.engine.options.mode == "full"
+        fresh = self.engine.options.mode == "full" or times > 1
         walk = self._window_of(asked)
         call = self._paging.ask(self._provider.call(walk), asked)
+        call = replace(call, delay=call.delay + PAUSE * (times - 1))
         try:
             reply = self.job.link.session.send(call, tally=self.tally, fresh=fresh)
         except GoneError as error:
@@ -171,6 +180,7 @@ class Walker:
                 return self._page(asked)
         with understood(self.job.target):
             following = self._paging.next(asked, reply, found)
+            found = without_edge(asked, found, walk.resource.key)
             filled = self._provider.fill(walk, found, self._send)
             total = None
             if self._total is None and brings_rows(asked):
@@ -188,11 +198,11 @@ class Walker:
         """The next parent's place: the provider has this one no longer, and the hub has yet to
         find that out. Its records stay until a walk proves that they are gone.
         """
-        if not isinstance(self._paging, Each):
+        if not isinstance(self._paging, Each) or "last" not in asked:
             raise error
         self.refused = self.refused or error.message
-        following = {"size": 1, "page": asked["page"], "after": asked["last"]}
-        following["refused"] = self.refused
+        following = {k: v for k, v in asked.items() if k not in ("keys", "last", "again")}
+        following |= {"after": asked["last"], "refused": self.refused}
         self._store([], [], following, [])
         return following
 
@@ -333,21 +343,30 @@ class Walker:
 
 
 class _LoopGuard:
-    """Finds out that a walk goes in circles, of any length, without keeping every place.
+    """Finds out that a walk goes in circles, of any length, without keeping every place; and that
+    it meets nothing but empty pages.
 
     Brent's way: remember one place, and another one after twice as many steps.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, target: str) -> None:
+        self._target = target
         self._kept: Place | None = None
         self._steps = 0
         self._limit = 1
+        self._rows = 0
+        self._hollow = 0
 
-    def check(self, place: Place, target: str) -> None:
-        """Raises `PagingError` if this place was met before."""
-        if place == self._kept:
+    def check(self, place: Place, rows: int) -> None:
+        """Raises `PagingError` if this place was met before, or for long no row has come with it;
+        `rows` are all that have come."""
+        # Parents without records of theirs are no empty pages of one listing.
+        promised = rows == self._rows and not PROMISED.isdisjoint(place)
+        self._hollow = self._hollow + 1 if promised else 0
+        self._rows = rows
+        if place == self._kept or self._hollow > HOLLOW:
             raise PagingError(
-                f"{target}: the provider's paging does not move on; stopped instead of going "
+                f"{self._target}: the provider's paging does not move on; stopped instead of going "
                 "in circles",
                 hint="`lumio debug` shows the exchange; report it to the provider",
             )

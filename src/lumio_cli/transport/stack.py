@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 
 import httpx
 
+from lumio_cli.clock import utc
 from lumio_cli.providers.base import Call, Outcome, Reply
 from lumio_cli.transport.faults import WireError
 from lumio_cli.transport.verdict import outcome_of
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from lumio_cli.transport.quotas import Priority
 
 MAX_REDIRECTS = 3
+CLOCKS_DIFFER = 60.0
+"""Seconds by which two clocks may differ that are right."""
 
 
 class BreakerTransport(httpx.BaseTransport):
@@ -121,6 +124,7 @@ class Sender:
         self._wire = wire
         self._limiter = limiter
         self._observer = observer
+        self._clock = clock
         limited = LimiterTransport(
             limiter, wire, clock=clock, stop=stop, max_wait=max_wait, priority=priority
         )
@@ -165,6 +169,7 @@ class Sender:
         try:
             response = self._stack.handle_request(request)
             reply = self._wire.reply(response, exchange, request.url)
+            _date(reply, self._clock.time())
             allowances = self._provider.remaining(call, reply)
             if allowances:
                 self._limiter.observe(call, allowances)
@@ -192,6 +197,21 @@ class Sender:
                     allowances=allowances,
                 )
         return reply
+
+
+def _date(reply: Reply, ours: float) -> None:
+    """Give a reply the provider's time as far as it can be believed, in UTC.
+
+    Another's clock is evidence, not truth: where it differs from ours by more than a minute, the
+    earlier of the two counts, so that no window ends in the future. Without a Date header it is
+    our own, less that minute.
+    """
+    if reply.date is None:
+        reply.date = utc(ours - CLOCKS_DIFFER)
+        return
+    reply.skew = reply.date.timestamp() - ours
+    if reply.skew > CLOCKS_DIFFER:
+        reply.date = utc(ours)
 
 
 def _redirect(call: Call, reply: Reply) -> str | None:
