@@ -248,6 +248,7 @@ class TestViews:
     def test_a_hub_of_an_older_lumio_gets_new_views(self, hub: Hub, tmp_path: Path) -> None:
         self.columns(hub, ViewColumn("name", "name", "text"))
         hub.connection.execute("DROP TRIGGER lumio_acme_people_delete")
+        hub.connection.execute("DROP TABLE lumio_misfits")
         hub.connection.execute("DROP TABLE lumio_named")
         hub.connection.execute("DROP INDEX lumio_outbox_refers")
         hub.connection.execute("PRAGMA user_version = 4")

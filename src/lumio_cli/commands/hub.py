@@ -27,7 +27,7 @@ def path(ctx: typer.Context) -> None:
 
 @app.command()
 def check(ctx: typer.Context, repair_counts: Repair = False) -> None:
-    """Check the file's structure, its references, its views, and the counts of records."""
+    """Check the file's structure, its references, its views, and what it counts."""
     from lumio_cli.services.hubcare import check as check_hub
 
     output = runtime_of(ctx).output
@@ -36,7 +36,8 @@ def check(ctx: typer.Context, repair_counts: Repair = False) -> None:
     columns = [Col("provider", kind="id"), Col("resource", kind="id")]
     columns += [Col("recorded", kind="number"), Col("counted", kind="number")]
     counts = Table(columns, document["counts"], empty="nothing was synced yet")
-    output.result(document, *document["integrity"], *document["foreign_keys"], counts)
+    bad_values = (str(bad) for bad in found.bad_values if bad.counted)
+    output.result(document, *document["integrity"], *document["foreign_keys"], counts, *bad_values)
     if (problem := found.problem()) is not None:
         raise problem
     output.note("the counts are repaired" if found.repaired else "the hub is in order")

@@ -137,6 +137,15 @@ def _m005_names(db: sqlite3.Connection) -> None:
             WHERE instr(edits, '"new-')""",
     ):
         db.execute(statement)
+
+
+def _m006_misfits(db: sqlite3.Connection) -> None:
+    db.execute(
+        """CREATE TABLE lumio_misfits (
+            provider TEXT NOT NULL, resource TEXT NOT NULL, column_name TEXT NOT NULL,
+            misfits INTEGER NOT NULL,
+            PRIMARY KEY (provider, resource, column_name)) STRICT, WITHOUT ROWID"""
+    )
     # What their triggers do is part of what a hub is. A step that changes it makes them anew.
     views.make_all(db)
 
@@ -147,6 +156,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m003_sends,
     _m004_two_ways,
     _m005_names,
+    _m006_misfits,
 )
 LATEST = len(MIGRATIONS)
 
