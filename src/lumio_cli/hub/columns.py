@@ -97,11 +97,16 @@ def expression(column: ViewColumn, payload: str = "payload") -> str:
         case "boolean":
             return f"{boolean(value)} END"
         case "datetime":
-            return _of(value, _DATETIME)
+            return moment(value)
         case "date":
             return _of(value, _DATE)
         case _:
             return value
+
+
+def moment(value: str) -> str:
+    """SQL that reads an expression as a moment, RFC 3339 in UTC; NULL where it is none."""
+    return _of(value, _DATETIME)
 
 
 def misfit(column: ViewColumn, payload: str = "payload") -> str:

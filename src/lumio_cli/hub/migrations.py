@@ -8,6 +8,8 @@ from pathlib import Path
 
 from lumio_cli.errors import HubError
 from lumio_cli.hub import views
+from lumio_cli.hub.columns import moment
+from lumio_cli.hub.records import has_table, raw_table
 from lumio_cli.paths import make_private_dir
 
 APPLICATION_ID = 0x6C756D69  # "lumi": tells a hub from any other SQLite file
@@ -139,6 +141,21 @@ def _m005_names(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def _show_when_in_utc(db: sqlite3.Connection) -> None:
+    """Write the times of last changes in one form: they were kept in each provider's own."""
+    seconds = "updated_at NOT GLOB '*[^0-9.]*' AND CAST(updated_at AS REAL) < 1e11"
+    read = "strftime('%Y-%m-%dT%H:%M:%fZ', CAST(updated_at AS REAL), 'unixepoch')"
+    for provider, resource in db.execute(
+        "SELECT provider, resource FROM lumio_resources"
+    ).fetchall():
+        if has_table(db, provider, resource):
+            db.execute(
+                f"UPDATE {raw_table(provider, resource)} SET updated_at ="
+                f" CASE WHEN {seconds} THEN {read} ELSE {moment('updated_at')} END"
+                " WHERE updated_at NOT GLOB '????-??-??T??:??:??*Z'"
+            )
+
+
 def _m006_misfits(db: sqlite3.Connection) -> None:
     db.execute(
         """CREATE TABLE lumio_misfits (
@@ -146,6 +163,7 @@ def _m006_misfits(db: sqlite3.Connection) -> None:
             misfits INTEGER NOT NULL,
             PRIMARY KEY (provider, resource, column_name)) STRICT, WITHOUT ROWID"""
     )
+    _show_when_in_utc(db)
     # What their triggers do is part of what a hub is. A step that changes it makes them anew.
     views.make_all(db)
 

@@ -19,6 +19,7 @@ _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 """What the hub's views take for a number, blanks around it apart."""
 _MOMENTS = ("datetime", "date", "epoch", "epoch_ms")
+_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 _TRUE, _FALSE = ("1", "1.0", "true", "t", "yes"), ("0", "0.0", "false", "f", "no")
 _DIGITS = 15
 """Digits of a number that every program on its way keeps."""
@@ -106,6 +107,26 @@ def shown(kind: str, value: Any) -> Any:
     if kind == "json":
         return _decoded(text)
     return text
+
+
+def moment(kind: str, value: Any) -> str | None:
+    """The moment that a provider's value says, as RFC 3339 in UTC with `Z`; None where it is none.
+
+    `kind` tells seconds (epoch) and milliseconds (epoch_ms) since 1970 from all else.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    if kind in ("epoch", "epoch_ms"):
+        number = _number(str(value))
+        try:
+            seconds = number / 1000 if kind == "epoch_ms" else float(number)
+            return format_time(_EPOCH + timedelta(seconds=seconds)) if number else None
+        except (TypeError, ValueError, OverflowError):
+            return None
+    found = _moment(str(value))
+    if found is None:
+        return None
+    return str(value) if _UTC.fullmatch(str(value)) else format_time(found)
 
 
 def meaning(kind: str, same: str, value: Any) -> Any:
