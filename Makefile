@@ -7,6 +7,8 @@ STAMP  := $(VENV)/.installed
 DEMO   := .demo
 
 export LC_ALL ?= C.UTF-8
+# Every process that the tests start would compile everything anew where this is set.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: help setup demo test lint bench histories completions config-example pins clean
 

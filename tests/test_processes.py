@@ -19,6 +19,15 @@ from support.lab import OBJECTS, Lab, differences
 
 LIMITS = {"LUMIO_PROVIDERS__HUBSPOT__LIMITS": '{"burst": 1000000, "search": 100000}'}
 
+IMPATIENT = (
+    "-c",
+    "from lumio_cli.sync import engine\n"
+    "from lumio_cli.app import main\n"
+    "engine.PATIENCE = 1.0\n"
+    "main()",
+)
+"""lumio, but that it waits for one second for requests that hang, where others wait for ten."""
+
 
 @pytest.fixture
 def make_lab(tmp_path: Path) -> Iterator[Callable[..., Lab]]:
@@ -38,6 +47,16 @@ def wait_for_requests(lab: Lab, count: int, limit: float = 20.0) -> None:
     deadline = time.monotonic() + limit
     while lab.sandbox.stats()["requests"] < goal and time.monotonic() < deadline:
         time.sleep(0.002)
+
+
+def wait_for_faults(lab: Lab, limit: float = 20.0) -> None:
+    """Wait until a fault of the sandbox has struck."""
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        if any(fault["struck"] for fault in lab.sandbox.faults.report()):
+            return
+        time.sleep(0.002)
+    pytest.fail("no fault has struck")
 
 
 def finish(lab: Lab, *argv: str) -> dict[str, Any]:
@@ -227,9 +246,8 @@ def test_the_hub_equals_the_provider_for_a_plain_sqlite_client(
 def test_a_request_that_hangs_keeps_no_run_from_ending(make_lab: Callable[..., Lab]) -> None:
     """The provider takes a request and says nothing; SIGTERM ends the run all the same."""
     lab = make_lab(250, faults=["latency:60000:path=/crm/v3/objects/contacts:after=1"])
-    process = lab.spawn("sync", "hubspot/contacts", "-o", "json")
-    wait_for_requests(lab, 6)
-    time.sleep(0.3)
+    process = lab.spawn("sync", "hubspot/contacts", "-o", "json", program=IMPATIENT)
+    wait_for_faults(lab)
     process.send_signal(signal.SIGTERM)
     begin = time.monotonic()
     out, err = process.communicate(timeout=40)

@@ -20,6 +20,7 @@ from lumio_cli.sandbox import Sandbox
 from lumio_cli.services.sandbox import describe, sandboxed
 from lumio_cli.stop import Stop
 from support.lab import Lab, Outcome
+from support.trials import brisk  # noqa: F401
 
 TARGETS = (
     "hubspot/owners", "whatsapp/phone_numbers", "shopify/locations", "salesforce/leads",
@@ -133,6 +134,7 @@ def test_while_one_hangs_the_others_are_pulled_to_their_ends(
     assert {t for t, status in by_target(done).items() if status == "succeeded"} == set(OTHERS)
 
 
+@pytest.mark.usefixtures("brisk")
 def test_one_that_is_down_holds_no_other_back(lab: EightLab) -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = nobody.getsockname()[1]

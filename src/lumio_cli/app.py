@@ -14,9 +14,10 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import IO, Any, NoReturn
 
 import typer
@@ -51,20 +52,13 @@ class Root(Group):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of all commands."""
-        return [name for name in COMMANDS if find_spec(f"lumio_cli.commands.{name}")]
+        return [name for name in COMMANDS if _is_there(name)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name, imported now; None if there is none."""
-        if cmd_name not in self.list_commands(ctx):
+        if not _is_there(cmd_name):
             return None
-        module = import_module(f"lumio_cli.commands.{cmd_name}")
-        app = getattr(module, "app", None)
-        if app is None:
-            app = App(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-            app.command(cmd_name)(getattr(module, cmd_name))
-        command = typer.main.get_command(app)
-        command.name = cmd_name
-        return command
+        return _build(import_module(f"lumio_cli.commands.{cmd_name}"), cmd_name)
 
     def summary(self, ctx: Any, name: str) -> str:
         """The one-line help of a command, which is not imported for it."""
@@ -78,6 +72,22 @@ class Root(Group):
             if rows:
                 with formatter.section(section):
                     formatter.write_dl(rows)
+
+
+def _is_there(name: str) -> bool:
+    return name in COMMANDS and find_spec(f"lumio_cli.commands.{name}") is not None
+
+
+@cache
+def _build(module: ModuleType, name: str) -> Any:
+    """The command that lives in the module; its parameters are read from its signature, once."""
+    app = getattr(module, "app", None)
+    if app is None:
+        app = App(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+        app.command(name)(getattr(module, name))
+    command = typer.main.get_command(app)
+    command.name = name
+    return command
 
 
 def build_root() -> Any:

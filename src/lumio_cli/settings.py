@@ -291,6 +291,21 @@ class _Layer(PydanticBaseSettingsSource):
         return self._values
 
 
+class _Bound(Settings):
+    """The settings, from the layers that it is made with and from nowhere else."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: Any,
+        **__: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """A source a layer, the strongest first."""
+        return tuple(_Layer(settings_cls, values) for values in init_settings()["layers"])
+
+
 class _Environment(EnvSettingsSource):
     """`LUMIO_SECTION__KEY`, from the environment that is handed in.
 
@@ -328,15 +343,6 @@ def load_settings(
     variables = _Environment(Settings, set_variables)()
     layers = {"flag": flagged, "environment": variables, "file": file.values}
 
-    class Bound(Settings):
-        """The settings, with these sources and no others."""
-
-        @classmethod
-        def settings_customise_sources(
-            cls, settings_cls: type[BaseSettings], *_: Any, **__: Any
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return tuple(_Layer(settings_cls, values) for values in layers.values())
-
     origins = {
         ".".join(key): origin
         for source in ("file", "environment", "flag")
@@ -352,9 +358,10 @@ def load_settings(
         return origin.detail
 
     problems: list[Problem] = []
+    sources: dict[str, Any] = {"layers": tuple(layers.values())}
     own = check_providers(layers.values(), ProviderSettings, where, problems)
     try:
-        settings = Bound()
+        settings = _Bound(**sources)
     except ValidationError as error:
         problems = [*explain(error, layers, Settings, where), *problems]
     if problems:

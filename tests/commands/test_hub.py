@@ -91,7 +91,7 @@ def test_wrong_counts_are_reported_and_repaired(home: Path) -> None:
     found = answer(home, "check", code=1)
     assert found["ok"] is False
     assert found["error"]["code"] == "hub_counts_wrong"
-    assert found["error"]["hint"] == "lumio hub check --repair-counts"
+    assert found["error"]["hint"] == "lumio hub check --repair"
     repaired = answer(home, "check", "--repair-counts")
     assert (repaired["ok"], repaired["repaired"]) == (True, True)
     assert answer(home, "check")["ok"] is True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,16 @@ class TestOpening:
             assert stat.S_IMODE(hub.path.stat().st_mode) == 0o600
             assert stat.S_IMODE(hub.path.parent.stat().st_mode) == 0o700
             assert hub.connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
+
+    def test_several_may_make_the_same_hub_at_once(self, tmp_path: Path) -> None:
+        def make(path: Path) -> int:
+            with Hub.open(path) as hub:
+                return int(hub.connection.execute("PRAGMA user_version").fetchone()[0])
+
+        with ThreadPoolExecutor(4) as pool:
+            for number in range(10):
+                versions = list(pool.map(make, [tmp_path / f"{number}.db"] * 4))
+                assert versions == [migrations.LATEST] * 4
 
     def test_a_reader_of_nothing_is_nothing(self, tmp_path: Path) -> None:
         assert Hub.open_reader(tmp_path / "lumio.db") is None
@@ -251,6 +262,8 @@ class TestViews:
         hub.connection.execute("DROP TABLE lumio_misfits")
         hub.connection.execute("DROP TABLE lumio_named")
         hub.connection.execute("DROP INDEX lumio_outbox_refers")
+        for column in ("hides", "hidden", "mended"):
+            hub.connection.execute(f"ALTER TABLE lumio_resources DROP COLUMN {column}")
         hub.connection.execute("PRAGMA user_version = 4")
         with Hub.open(hub.path) as newer:
             assert views.is_whole(newer.connection, "acme", "people")

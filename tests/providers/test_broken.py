@@ -15,8 +15,9 @@ GOOD = SUBJECTS[0]
 
 @pytest.mark.parametrize("broken", [pytest.param(b, id=f"{b.case}-{b.mistake}") for b in ALL])
 def test_a_broken_adapter_is_rejected(broken: Broken, tmp_path: Path) -> None:
-    with broken.spoil(GOOD), pytest.raises(AssertionError, match=broken.says):
-        CASES[broken.case].check(GOOD, tmp_path)
+    subject = next((s for s in SUBJECTS if s.target == broken.on), GOOD)
+    with broken.spoil(subject), pytest.raises(AssertionError, match=broken.says):
+        CASES[broken.case].check(subject, tmp_path)
 
 
 def test_every_case_has_a_broken_adapter() -> None:

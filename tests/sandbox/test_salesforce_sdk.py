@@ -87,7 +87,7 @@ def test_it_writes_and_deletes_a_record(sandbox: Sandbox) -> None:
 
 def test_it_reads_and_writes_in_bulk(sandbox: Sandbox) -> None:
     bulk = cast(Any, connect(sandbox).bulk2)
-    pages = list(bulk.Lead.query("SELECT Id, Name FROM Lead", max_records=200))
+    pages = list(bulk.Lead.query("SELECT Id, Name FROM Lead", max_records=200, wait=0))
     assert [page.count("\n") for page in pages] == [201, 201, 51]
     rows = [{"LastName": f"B{n}", "Company": "C", "Status": "New"} for n in range(3)]
     rows.append({"LastName": "", "Company": "C", "Status": "New"})

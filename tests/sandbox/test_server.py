@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -282,3 +283,13 @@ def test_it_shares_no_code_with_what_it_tests() -> None:
     ours = {name for name in loaded if name.startswith("lumio_cli.")}
     assert all(name.startswith("lumio_cli.sandbox") for name in ours)
     assert not {"typer", "rich", "httpx", "pydantic"} & loaded
+
+
+def test_serving_ends_when_it_is_to_and_not_at_the_next_look() -> None:
+    with Sandbox(records=1, providers=["hubspot"]) as sandbox:
+        server = sandbox._server
+        again = threading.Thread(target=server.serve_forever, args=(3600,), daemon=True)
+        again.start()
+        server.shutdown()
+        again.join(30)
+        assert not again.is_alive()

@@ -39,11 +39,12 @@ from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.stop import Stop
+from lumio_cli.sync import walk
 from lumio_cli.sync.walk import Walker
 from lumio_cli.transport import retry
 from lumio_cli.transport.wire import Wire
 from support import two_way
-from support.lab import VAULT_KEY, Lab, Outcome
+from support.lab import VAULT_KEY, Lab, Outcome, place_hub
 from support.trials import Hands
 from support.two_way import Sample
 
@@ -70,6 +71,8 @@ class Subject:
     environ  what else the provider needs to be told (a shop, chosen channels)
     idle     requests that a sync may cost where nothing has changed
     sample   how it is written by a push; None: it is not
+    hide     so that its age hides it, and it is not gone (`Resource.horizon`)
+    cannot   cases that cannot come about with this provider, each with the reason
     """
 
     provider: str
@@ -88,6 +91,8 @@ class Subject:
     environ: Mapping[str, str] = field(default_factory=dict)
     idle: int = 2
     sample: Sample | None = None
+    hide: Callable[[Sandbox, str], None] | None = None
+    cannot: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def target(self) -> str:
@@ -117,6 +122,8 @@ class Subject:
             found.add("edits" if self.declared.cursor.edits else "new only")
         if self.grant is not None:
             found.add("oauth")
+        if self.hide is not None:
+            found.add("hides")
         if self.declared.page_size.get("full"):
             found.add("pages")
         writes = self.declared.writes
@@ -265,9 +272,11 @@ def rig(
         sandbox,
         patch.object(retry.Retry, "_draw", lambda *_: 0.001),
         patch.object(retry, "default_hold", lambda _: 0.02),
+        patch.object(walk, "PAUSE", 0.0),
         altered(subject.declared, page_size=_smaller(subject.declared.page_size)),
     ):
         lab = Rig(Path(mkdtemp(dir=home)), sandbox, subject=subject, clock=hands)
+        place_hub(lab.hub_path)
         if quota == "none":
             lab.lift_quotas()
         for parent in subject.declared.parents:
@@ -327,8 +336,10 @@ def case(*needs: str, wide: bool = False) -> Callable[[Check], Check]:
 def cases_of(subject: Subject, first: bool) -> list[Case]:
     """The cases that a subject runs; `first` of its provider runs the wide ones, too."""
     return [
-        c for c in CASES.values() if (first or not c.wide) and c.needs <= subject.abilities
-    ]  # fmt: skip
+        c
+        for c in CASES.values()
+        if (first or not c.wide) and c.needs <= subject.abilities and c.name not in subject.cannot
+    ]
 
 
 # --- what is declared -----------------------------------------------------------------------

@@ -9,12 +9,15 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from lumio_cli.app import run
+from lumio_cli.hub.db import Hub
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.stop import Stop
 
@@ -84,11 +87,14 @@ class Lab:
         return {name: value for name, value in merged.items() if value is not None}
 
     def spawn(
-        self, *argv: str, environ: Mapping[str, str | None] | None = None
+        self,
+        *argv: str,
+        environ: Mapping[str, str | None] | None = None,
+        program: Sequence[str] = ("-m", "lumio_cli"),
     ) -> subprocess.Popen[str]:
-        """Start a command line as a process of its own."""
+        """Start a command line as a process of its own. `program` is what Python is told."""
         return subprocess.Popen(
-            [sys.executable, "-m", "lumio_cli", *argv],
+            [sys.executable, *program, *argv],
             env=self._with(environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -105,6 +111,8 @@ class Lab:
         """Ask the hub with a plain SQLite connection, as operators do."""
         connection = sqlite3.connect(self.hub_path)
         try:
+            # A test has no power cut to fear, and need not wait for the disk.
+            connection.execute("PRAGMA synchronous = OFF")
             with connection:
                 return connection.execute(statement, values).fetchall()
         finally:
@@ -113,6 +121,21 @@ class Lab:
     def differences(self, kind: str) -> list[str]:
         """How the hub's records of a type differ from the sandbox's; empty: not at all."""
         return differences(self.hub_path, self.sandbox, kind)
+
+
+@cache
+def _empty_hub() -> bytes:
+    """A hub that nothing was pulled into."""
+    with TemporaryDirectory() as directory:
+        path = Path(directory, "lumio.db")
+        Hub.open(path).close()
+        return path.read_bytes()
+
+
+def place_hub(path: Path) -> None:
+    """An empty hub at the path, which has not to be made step by step: it is copied."""
+    path.touch(mode=0o600)
+    path.write_bytes(_empty_hub())
 
 
 def copy_home(template: Path, home: Path) -> Path:

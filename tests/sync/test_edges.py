@@ -37,7 +37,7 @@ def test_a_resumed_walk_remembers_that_a_record_failed_before_it_was_interrupted
     lab = make_lab(250)
     assert lab.lumio("sync", "hubspot/contacts").code == 0
     lab.sandbox.faults.set([f"noid:path={LIST}:times=1", f"500:path={LIST}:after=1"])
-    assert lab.lumio("sync", "hubspot/contacts", "--mode", "full").code == 3
+    assert lab.lumio("sync", "hubspot/contacts", "--mode", "full").code == 5
     lab.sandbox.faults.clear()
     for path in lab.home.glob("runtime.db*"):
         path.unlink()

@@ -13,7 +13,12 @@ from lumio_cli.units import format_size
 
 app = new_app("Look into the hub, back it up, check it.")
 
-Repair = Annotated[bool, typer.Option("--repair-counts", help="Set wrong counts right.")]
+Repair = Annotated[
+    bool,
+    typer.Option(
+        "--repair", "--repair-counts", help="Set counts, cursors and hidden records right."
+    ),
+]
 NewFile = Annotated[Path | None, typer.Argument(metavar="FILE", help="A new file, or a directory.")]
 
 
@@ -26,21 +31,23 @@ def path(ctx: typer.Context) -> None:
 
 
 @app.command()
-def check(ctx: typer.Context, repair_counts: Repair = False) -> None:
-    """Check the file's structure, its references, its views, and what it counts."""
+def check(ctx: typer.Context, repair: Repair = False) -> None:
+    """Check the file's structure, references and views, what it counts, and cursors."""
     from lumio_cli.services.hubcare import check as check_hub
 
     output = runtime_of(ctx).output
-    found = check_hub(runtime_of(ctx), repair_counts=repair_counts)
+    found = check_hub(runtime_of(ctx), repair=repair)
     document = found.as_json()
     columns = [Col("provider", kind="id"), Col("resource", kind="id")]
     columns += [Col("recorded", kind="number"), Col("counted", kind="number")]
     counts = Table(columns, document["counts"], empty="nothing was synced yet")
-    bad_values = (str(bad) for bad in found.bad_values if bad.counted)
-    output.result(document, *document["integrity"], *document["foreign_keys"], counts, *bad_values)
+    astray = [f"{a.provider}/{a.resource}: {a.what}: {a.detail}" for a in found.astray]
+    bad_values = [str(bad) for bad in found.bad_values if bad.counted]
+    said = (*document["integrity"], *document["foreign_keys"], *astray, *bad_values)
+    output.result(document, *said, counts)
     if (problem := found.problem()) is not None:
         raise problem
-    output.note("the counts are repaired" if found.repaired else "the hub is in order")
+    output.note("what was wrong is repaired" if found.repaired else "the hub is in order")
 
 
 @app.command()

@@ -231,6 +231,7 @@ def status_tables(document: dict[str, Any]) -> list[Table | str]:
         [
             Col("target", kind="id"),
             Col("records", kind="number"),
+            Col("hidden", kind="number", rare=True),
             Col("last_run", kind="status"),
             Col("progress", rare=True),
             Col("last_success", kind="time"),

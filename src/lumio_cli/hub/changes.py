@@ -17,7 +17,7 @@ class Changed:
     """One change of one record.
 
     origin      pull: the provider's; push: ours, as the provider took it; merge: an edit of ours
-                that was given up for the provider's value
+                that was given up for the provider's value; repair: a mistake was put right
     edited_at   when the hand made it, of a push
     fields      of a record that was made anew after its deletion, `id` is among them: the old one
                 and the new one
@@ -28,7 +28,7 @@ class Changed:
     record: str
     at: str
     run_id: str
-    origin: Literal["pull", "push", "merge"]
+    origin: Literal["pull", "push", "merge", "repair"]
     action: Literal["create", "update", "delete"]
     fields: Fields = field(default_factory=dict)
     edited_at: str | None = None

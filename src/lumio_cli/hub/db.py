@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,7 +111,7 @@ class Hub:
                 if not existed:
                     path.chmod(0o600)
                 migrate(hub.connection, path)
-                connection.execute("PRAGMA journal_mode = WAL")
+                _keep_log(connection, busy_timeout)
                 connection.execute("PRAGMA synchronous = NORMAL")
                 # A checkpoint waits for the disk twice: 64 MiB of log between two of them.
                 connection.execute("PRAGMA wal_autocheckpoint = 16000")
@@ -197,6 +198,22 @@ def _connect(uri: str, busy_timeout: float) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     connection.text_factory = _text
     return connection
+
+
+def _keep_log(connection: sqlite3.Connection, busy_timeout: float) -> None:
+    """Keep a write-ahead log. Waits for others, up to `busy_timeout` seconds: SQLite does not where
+    the kind of journal changes, as it does in a hub that several make at once.
+    """
+    deadline = time.monotonic() + busy_timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return
 
 
 def _text(raw: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The hub's schema, as its history. Each step is one transaction, after a backup."""
+"""The hub's schema, as its history. What a hub lacks of it is one transaction, after a backup."""
 
 from __future__ import annotations
 
@@ -141,6 +141,11 @@ def _m005_names(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def _m006_horizons(db: sqlite3.Connection) -> None:
+    for column in ("hides", "hidden", "mended"):
+        db.execute(f"ALTER TABLE lumio_resources ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+
+
 def _show_when_in_utc(db: sqlite3.Connection) -> None:
     """Write the times of last changes in one form: they were kept in each provider's own."""
     seconds = "updated_at NOT GLOB '*[^0-9.]*' AND CAST(updated_at AS REAL) < 1e11"
@@ -156,7 +161,7 @@ def _show_when_in_utc(db: sqlite3.Connection) -> None:
             )
 
 
-def _m006_misfits(db: sqlite3.Connection) -> None:
+def _m007_misfits(db: sqlite3.Connection) -> None:
     db.execute(
         """CREATE TABLE lumio_misfits (
             provider TEXT NOT NULL, resource TEXT NOT NULL, column_name TEXT NOT NULL,
@@ -174,7 +179,8 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m003_sends,
     _m004_two_ways,
     _m005_names,
-    _m006_misfits,
+    _m006_horizons,
+    _m007_misfits,
 )
 LATEST = len(MIGRATIONS)
 
@@ -185,7 +191,13 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
     Raises `HubError` for a hub that a newer lumio wrote and for a file that is not a hub; neither
     is touched.
     """
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    db.execute("BEGIN")
+    try:
+        # As it was at one moment: another process may be making it.
+        version, application = _number(db, "user_version"), _number(db, "application_id")
+        tables = int(db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    finally:
+        _roll_back(db)
     if version > LATEST:
         raise HubError(
             f"the hub {path} was written by a newer lumio (its schema is {version}, "
@@ -196,8 +208,6 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
         )
     if version == LATEST:
         return
-    application = int(db.execute("PRAGMA application_id").fetchone()[0])
-    tables = int(db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
     if tables and application != APPLICATION_ID:
         raise HubError(
             f"{path} is an SQLite database, but not a lumio hub",
@@ -206,18 +216,28 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
         )
     if version:
         back_up(db, path.parent / "backups" / f"lumio-schema-{version}.db")
-    for step in MIGRATIONS[version:]:
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            # Another process may have migrated while this one waited for the lock.
-            if int(db.execute("PRAGMA user_version").fetchone()[0]) == MIGRATIONS.index(step):
-                step(db)
-                db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                db.execute(f"PRAGMA user_version = {MIGRATIONS.index(step) + 1}")
-            db.execute("COMMIT")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
+    # One transaction for all steps, which waits for the disk once.
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have migrated while this one waited for the lock.
+        for step in MIGRATIONS[_number(db, "user_version") :]:
+            step(db)
+        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version = {LATEST}")
+        db.execute("COMMIT")
+    except BaseException:
+        _roll_back(db)
+        raise
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    """End the transaction, unless SQLite has done so: it does where the disk is full or fails."""
+    if db.in_transaction:
+        db.execute("ROLLBACK")
+
+
+def _number(db: sqlite3.Connection, pragma: str) -> int:
+    return int(db.execute(f"PRAGMA {pragma}").fetchone()[0])
 
 
 def back_up(db: sqlite3.Connection, target: Path) -> Path:

@@ -164,6 +164,15 @@ def mark_deleted(db: sqlite3.Connection, table: str, ids: Sequence[str], seq: in
     return count
 
 
+def revive(db: sqlite3.Connection, table: str, ids: Sequence[str], seq: int) -> None:
+    """Take back that records are deleted."""
+    for part in _chunks(ids, VARIABLES - 1):
+        db.execute(
+            f"UPDATE {table} SET deleted_at = NULL, seq = ? WHERE id IN ({_marks(len(part))})",
+            [seq, *part],
+        )
+
+
 def mark_seen(db: sqlite3.Connection, provider: str, resource: str, ids: Sequence[str]) -> None:
     """Remember that a full walk has met these unchanged records."""
     db.executemany(

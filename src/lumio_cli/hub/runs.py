@@ -98,6 +98,20 @@ def start_resource(
     )
 
 
+def cursors_before(db: sqlite3.Connection, provider: str, resource: str) -> list[tuple[str, float]]:
+    """The cursors that runs have left, newest first, each with when its run took the resource up,
+    in seconds since 1970."""
+    return [
+        (str(row[0]), float(row[1]))
+        for row in db.execute(
+            "SELECT cursor, (julianday(started_at) - 2440587.5) * 86400.0 FROM lumio_run_resources"
+            " WHERE provider = ? AND resource = ? AND direction = 'pull' AND cursor IS NOT NULL"
+            " ORDER BY started_at DESC, rowid DESC",
+            [provider, resource],
+        )
+    ]
+
+
 def update_resource(
     db: sqlite3.Connection,
     run_id: str,

@@ -72,12 +72,13 @@ class Entry(NamedTuple):
 @contextmanager
 def durable(hub: Hub) -> Iterator[sqlite3.Connection]:
     """A transaction that a power cut cannot undo once it is over: it waits for the disk."""
+    usual = int(hub.connection.execute("PRAGMA synchronous").fetchone()[0])
     hub.connection.execute("PRAGMA synchronous = FULL")
     try:
         with hub.transaction() as db:
             yield db
     finally:
-        hub.connection.execute("PRAGMA synchronous = NORMAL")
+        hub.connection.execute(f"PRAGMA synchronous = {usual}")
 
 
 def salted(db: sqlite3.Connection, data: bytes) -> bytes:

@@ -24,6 +24,12 @@ class ResourceState:
     slices: str | None = None
     """JSON object: the slices that the cursor is true of, each with the hub's number of the last
     parent that it had read (0: it has none). None: of all there were."""
+    hides: int = 0
+    """1: a page of the last full walk said that older records are hidden."""
+    hidden: int = 0
+    """Live records that the last full walk did not list since they lie behind the horizon."""
+    mended: int = 0
+    """1: what an older lumio took for deleted since it was hidden has been brought back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ def read_state(db: sqlite3.Connection, provider: str, resource: str) -> Resource
     """The state of a resource; all empty where it was never synced."""
     row = db.execute(
         "SELECT records, cursor, synced_at, full_at, tombstones_at, tombstone_pages, warning,"
-        " slices FROM lumio_resources WHERE provider = ? AND resource = ?",
+        " slices, hides, hidden, mended FROM lumio_resources WHERE provider = ? AND resource = ?",
         [provider, resource],
     ).fetchone()
     return ResourceState(*row) if row else ResourceState()

@@ -299,6 +299,31 @@ class Cursor:
 
 
 @dataclass(frozen=True, slots=True)
+class Horizon:
+    """The moment before which a provider hides records that it still has: they are absent from
+    every listing, and not deleted.
+
+    path    where a record carries the time that the provider goes by; with `parent`, where that
+            resource's records do
+    why     what hides them, for people: "Shopify lists the orders of the last 60 days"
+    kind    how the time is written
+    days    how far back the listing reaches; None: as far as its pages say (`Provider.hides`)
+    unless  scopes of which one lifts it
+    parent  the resource whose records' age counts instead (by `Resource.group`)
+    within  where pages say how far they reach: a path to what each of them is about (a channel);
+            the oldest record that was listed of each is how far
+    """
+
+    path: str
+    why: str
+    kind: Literal["datetime", "epoch", "epoch_ms"] = "datetime"
+    days: float | None = None
+    unless: tuple[str, ...] = ()
+    parent: str = ""
+    within: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """The span of modification times that an incremental walk covers; None is open."""
 
@@ -344,6 +369,9 @@ class Resource:
     metadata   small tables (owners, pipelines) that only explain the others: a missing scope
                skips them without making the run partial
     ignore     paths that change without meaning: left out of the digest
+    horizon    what is hidden of it by its age: kept, though no listing has it
+    rough_count  its `count` is an estimate, or blind to what the credential may not see: good for
+               watching, and no proof that a listing is short
     """
 
     name: str
@@ -363,6 +391,8 @@ class Resource:
     group: str = ""
     metadata: bool = False
     ignore: tuple[str, ...] = ()
+    horizon: Horizon | None = None
+    rough_count: bool = False
     writes: Writes | None = None
     note: str = ""
 
@@ -523,8 +553,16 @@ class Provider:
         return None
 
     def count(self, resource: Resource, send: Send) -> int | None:
-        """How many records a full walk will meet, for the progress bar; None: cannot tell."""
+        """How many records a full walk will meet, at least; None: cannot tell.
+
+        For the progress bar, and where it is no rough one (`Resource.rough_count`) a listing that
+        ends with clearly fewer is not believed.
+        """
         return None
+
+    def hides(self, walk: Walk, reply: Reply) -> bool:
+        """Whether a page says that older records are hidden, and not gone (see `Horizon`)."""
+        return False
 
     def group_of(self, walk: Walk, parent_id: str) -> str:
         """What `Resource.group` holds in the records that belong to a parent."""

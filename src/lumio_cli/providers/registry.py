@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lumio_cli.errors import UsageError
 from lumio_cli.providers.base import Provider, suggest
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 OURS = {
     "hubspot": "lumio_cli.providers.hubspot:HubSpot",
@@ -24,27 +29,40 @@ GROUP = "lumio.providers"
 
 def provider_names() -> list[str]:
     """The names of all providers, ours first. Imports none of them."""
-    from importlib.metadata import entry_points
-
-    return [*OURS, *sorted(set(entry_points(group=GROUP).names) - set(OURS))]
+    return [*OURS, *sorted(_others().keys() - set(OURS))]
 
 
 def provider_class(name: str) -> type[Provider]:
     """The class of the provider. Raises `UsageError`, with the nearest name."""
     target = OURS.get(name)
     if target is None:
-        from importlib.metadata import entry_points
-
-        found = entry_points(group=GROUP, name=name)
-        if not found:
+        found = _others().get(name)
+        if found is None:
             raise UsageError(
                 f"there is no provider {name!r}", hint=suggest(name, provider_names(), "providers")
             )
-        cls: type[Provider] = next(iter(found)).load()
+        cls: type[Provider] = found.load()
         return cls
     module, _, attribute = target.partition(":")
     loaded: type[Provider] = getattr(import_module(module), attribute)
     return loaded
+
+
+def _others() -> dict[str, EntryPoint]:
+    """The entry points of other packages, by name."""
+    return _scan(tuple(sys.path))
+
+
+@lru_cache(maxsize=1)
+def _scan(_path: tuple[str, ...]) -> dict[str, EntryPoint]:
+    """The entry points of what is installed on this `sys.path`, the first of each name.
+
+    Reads the metadata of every package there, which takes longer than most commands: once.
+    """
+    from importlib.metadata import entry_points
+
+    found = entry_points(group=GROUP)
+    return {entry.name: entry for entry in reversed(tuple(found))}
 
 
 def load_provider(name: str, options: Mapping[str, Any]) -> Provider:

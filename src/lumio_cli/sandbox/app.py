@@ -121,7 +121,7 @@ class Sandbox:
     def start(self) -> Sandbox:
         """Serves in a thread of its own."""
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), name="sandbox", daemon=True
+            target=self._server.serve_forever, name="sandbox", daemon=True
         )
         self._thread.start()
         return self

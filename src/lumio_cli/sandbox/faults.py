@@ -34,7 +34,7 @@ prefix) and `method`, leaves the first `after` of them alone, then strikes every
   answer begins with a `bom` | which (nan) |
 | foreign | 302 to another host | the URL (https://attacker.invalid/) |
 | slow | the body drips | seconds for the whole of it (2) |
-| skew | the Date header is off | seconds, negative for the past (3600) |
+| skew | the Date header is off | seconds, negative for the past, or `none`: it is empty (3600) |
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import selectors
 import socket
 import socketserver
 import struct
@@ -93,6 +94,8 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
+    # A client that went away before it was taken is not waited for.
+    timeout = 0
 
     def __init__(
         self,
@@ -112,12 +115,31 @@ class Server(ThreadingHTTPServer):
         self.gzip_answers = gzip_answers
         self.clock = clock
         self.stats = Stats()
+        self._wake, self._ended = socket.socketpair()
         super().__init__(("127.0.0.1", port), cast(Any, _Handler))
 
     def server_bind(self) -> None:
         """Binds, without the look-up of the host's name that http.server would do."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+
+    def serve_forever(self, poll_interval: float = 0.5) -> None:
+        """Serves until `shutdown`, which wakes it: nothing is polled, whatever the interval."""
+        with selectors.DefaultSelector() as ready:
+            ready.register(self._ended, selectors.EVENT_READ)
+            ready.register(self, selectors.EVENT_READ)
+            while all(key.fileobj is self for key, _ in ready.select()):
+                self.handle_request()
+
+    def shutdown(self) -> None:
+        """Ends `serve_forever`, after the connection that it is taking; does not wait for it."""
+        self._wake.send(b"!")
+
+    def server_close(self) -> None:
+        """Closes the sockets. May be called twice."""
+        super().server_close()
+        self._wake.close()
+        self._ended.close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is no news; anything else is a fault of ours."""
@@ -246,8 +268,11 @@ class _Handler(socketserver.StreamRequestHandler):
         if instead is None and len(target) > _TARGET_MAX:
             instead = provider.failure(414, None)
         response = instead or _after(struck, provider, request, provider.handle(request))
-        skew = float(struck["skew"].argument or 3600) if "skew" in struck else 0.0
-        response.headers["Date"] = formatdate(provider.now() + skew, usegmt=True)
+        skew = (struck["skew"].argument or "3600") if "skew" in struck else "0"
+        # An empty one is as good as none.
+        response.headers["Date"] = (
+            "" if skew == "none" else formatdate(provider.now() + float(skew), usegmt=True)
+        )
         return self._send(response, struck, keep, head=method == "HEAD")
 
     def _send(

@@ -16,6 +16,7 @@ from lumio_cli.hub import migrations, misfits, records, runs, state, views
 from lumio_cli.hub.columns import view_name
 from lumio_cli.hub.db import Hub, explained
 from lumio_cli.paths import expand
+from lumio_cli.services.hubrepair import Astray, find_astray, repair_astray
 from lumio_cli.services.runlocks import run_lock
 from lumio_cli.units import format_size
 
@@ -61,8 +62,8 @@ class BadValues:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a check found. `views` are those that are not as lumio makes them; `repaired`: the
-    wrong counts were set right."""
+    """What a check found. `views` are those that are not as lumio makes them; `astray` is what an
+    older lumio has led astray; `repaired`: wrong counts and what was astray were set right."""
 
     path: Path
     integrity: tuple[str, ...]
@@ -70,6 +71,7 @@ class Check:
     counts: tuple[Count, ...]
     views: tuple[str, ...] = ()
     bad_values: tuple[BadValues, ...] = ()
+    astray: tuple[Astray, ...] = ()
     repaired: bool = False
 
     @property
@@ -90,7 +92,15 @@ class Check:
             return HubError(
                 f"the hub's counts of {len(resources)} resources are wrong; the records are whole",
                 code="hub_counts_wrong",
-                hint="lumio hub check --repair-counts",
+                hint="lumio hub check --repair",
+            )
+        if self.astray and not self.repaired:
+            one = self.astray[0]
+            return HubError(
+                f"{one.provider}/{one.resource}: {one.detail}"
+                + (f" (and {len(self.astray) - 1} more)" if len(self.astray) > 1 else ""),
+                code="hub_astray",
+                hint="the next `lumio sync` puts it right, or `lumio hub check --repair` now",
             )
         if self.views:
             return HubError(
@@ -129,11 +139,12 @@ class Check:
                 }
                 for b in self.bad_values
             ],
+            "astray": [a.as_json() for a in self.astray],
             "repaired": self.repaired,
         }
 
 
-def check(runtime: Runtime, *, repair_counts: bool = False) -> Check:
+def check(runtime: Runtime, *, repair: bool = False) -> Check:
     """Check the file's structure, its references, and the counts of records and of bad values.
 
     What is wrong is in the result. Raises `HubError`: hub_missing, hub_corrupt for a file that
@@ -155,6 +166,7 @@ def check(runtime: Runtime, *, repair_counts: bool = False) -> Check:
                 for c in counts
                 if not views.is_whole(db, c.provider, c.resource)
             )
+            astray = find_astray(runtime, db) if integrity == ("ok",) else ()
             db.execute("COMMIT")
     except HubError as error:
         if error.code == "hub_corrupt":
@@ -167,8 +179,9 @@ def check(runtime: Runtime, *, repair_counts: bool = False) -> Check:
         counts,
         damaged,
         bad_values,
+        astray,
     )
-    if repair_counts and found.wrong and not found.integrity:
+    if repair and (found.wrong or found.astray) and not found.integrity:
         return _repair(runtime, found)
     return found
 
@@ -203,6 +216,7 @@ def _bad_values(db: sqlite3.Connection, provider: str, resource: str) -> Iterato
 
 def _repair(runtime: Runtime, found: Check) -> Check:
     with runtime.hub.transaction() as db:
+        repair_astray(runtime, db)
         for count in _counts(db):
             name = count.provider, count.resource
             state.update_state(db, *name, records=count.counted)

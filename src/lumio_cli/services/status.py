@@ -115,6 +115,7 @@ def _resource(runtime: Runtime, row: sqlite3.Row) -> dict[str, Any]:
     return {
         "resource": resource,
         "records": row["records"],
+        "hidden": row["hidden"],
         "last_success": row["synced_at"],
         "last_run": None
         if last is None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from lumio_cli.clock import parse_time
+from lumio_cli.clock import format_timestamp, parse_time
 
 SEQ = "seq:"
 """Marks a cursor that is a number of the hub's change counter and not a time."""
@@ -13,6 +14,40 @@ SEQ = "seq:"
 def time_of(text: str | None) -> datetime | None:
     """The moment that a cursor stands for; None where it is none."""
     return parse_time(text) if text and not text.startswith(SEQ) else None
+
+
+AHEAD = 60.0
+"""Seconds by which a cursor may lie ahead of this machine's clock: the provider's may be right."""
+
+
+def is_good(cursor: str, *, driven: bool, now: float, seq: int) -> bool:
+    """Whether a stored cursor can be gone on from: of the kind that the resource has (`driven`: a
+    number of the hub's change counter, at most `seq`), and not in the future of `now`, in
+    seconds since 1970."""
+    if driven or cursor.startswith(SEQ):
+        number = cursor.removeprefix(SEQ)
+        return driven and cursor != number and number.isdecimal() and int(number) <= seq
+    return not_after(cursor, now + AHEAD) == cursor
+
+
+def last_good(
+    left: Iterable[tuple[str, float]], *, driven: bool, now: float, seq: int
+) -> str | None:
+    """The first good one of the cursors that runs have left, newest first, each with when its run
+    began: one that lay ahead of its own run is no better for lying behind us now."""
+    return next(
+        (c for c, begun in left if is_good(c, driven=driven, now=min(now, begun), seq=seq)), None
+    )
+
+
+def not_after(cursor: str, latest: float) -> str | None:
+    """The time `cursor`, or the moment `latest` (seconds since 1970) where that is earlier; None
+    where it is no time."""
+    try:
+        found = parse_time(cursor).timestamp()
+    except ValueError:
+        return None
+    return cursor if found <= latest else format_timestamp(latest)
 
 
 def order(cursor: str) -> float:

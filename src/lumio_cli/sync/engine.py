@@ -19,7 +19,7 @@ from lumio_cli.hub import changes, outbox, runs
 from lumio_cli.hub.db import Hub
 from lumio_cli.progress import Progress
 from lumio_cli.stop import Stop
-from lumio_cli.sync.mishaps import understood
+from lumio_cli.sync.mishaps import understood, unexpected
 from lumio_cli.sync.model import Job, Mode, Options, ResourceResult, RunResult
 from lumio_cli.sync.preview import PreviewStore
 from lumio_cli.sync.pull import Pull
@@ -183,8 +183,20 @@ def _conduct_provider(
             _pull_all(chosen, concurrency, crashed)
             if not crashed:
                 push_all(busy)
-    except BaseException as error:  # noqa: BLE001 a thread: it is raised where the run ends
+    except Exception as error:  # noqa: BLE001 it costs this provider, and no other
+        try:
+            _fail_all([*pulls, *pushes], error)
+        except BaseException as worse:  # noqa: BLE001 a thread: it is raised where the run ends
+            crashed.append(worse)
+    except BaseException as error:  # noqa: BLE001 see above
         crashed.append(error)
+
+
+def _fail_all(pieces: Sequence[Pull | Push], error: Exception) -> None:
+    """Close the books of what a mistake has left open."""
+    for piece in pieces:
+        if not piece.done:
+            piece.fail(unexpected(piece.job.target, error))
 
 
 def _worth_pulling(pulls: Sequence[Pull], pushes: Sequence[Push]) -> list[Pull]:
@@ -286,7 +298,7 @@ def exit_code_of(result: ResourceResult) -> int:
     """The exit code that a resource alone would end with."""
     if result.status == "succeeded" or (result.status == "skipped" and result.error is None):
         return 0
-    if result.status == "partial" or result.error is None:
+    if result.error is None or (result.status == "partial" and not result.cut_off):
         return 3
     return result.error.exit_code
 

@@ -25,6 +25,7 @@ class Counter(Protocol):
 
     requests: int
     retries: int
+    cached: int
     waited: float
 
 
@@ -74,6 +75,12 @@ class Job:
         return f"{self.link.provider.name}/{self.resource.name}"
 
 
+def is_driven(resource: Resource) -> bool:
+    """Whether parents drive the listing, and nothing but they say that it has changed: its cursor
+    is a number of the hub's change counter and no time."""
+    return bool(resource.parents) and resource.cursor is None
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to run.
@@ -117,8 +124,12 @@ COUNTED = {
 
 @dataclass(slots=True)
 class ResourceResult:
-    """What a run did to one resource, one way. `hidden`: only a look before a push, of which
-    nobody asked to be told."""
+    """What a run did to one resource, one way.
+
+    hidden    only a look before a push, of which nobody asked to be told
+    cut_off   `error` ended the work before its end, rather than being about a part of it
+    cached    all of it came from the cache: the provider was not asked
+    """
 
     provider: str
     resource: str
@@ -142,6 +153,13 @@ class ResourceResult:
     drift: list[dict[str, Any]] = field(default_factory=list)
     optional: bool = False
     hidden: bool = False
+    cut_off: bool = False
+    cached: bool = False
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the hub is now as the provider is, by its own word of this run."""
+        return self.status == "succeeded" and not self.cached
 
     def as_json(self) -> dict[str, Any]:
         """The resource's entry in the document of `sync`."""
@@ -156,6 +174,7 @@ class ResourceResult:
             "retries": self.retries,
             "waited_s": round(self.waited_s, 3),
             "cursor": self.cursor,
+            "cached": self.cached,
             "error": error_json(self.error),
             "warnings": list(self.warnings),
             "drift": list(self.drift),

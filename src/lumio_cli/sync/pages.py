@@ -30,6 +30,7 @@ class Page:
     cursor   where the cursor may move with this page; None: not yet
     total    how many records the walk is expected to have
     volatile paths whose changes are not worth a line of a record's history
+    hides    whether the provider says that it hides older records
     """
 
     provider: str
@@ -44,6 +45,7 @@ class Page:
     cursor: str | None = None
     total: int | None = None
     volatile: frozenset[str] = frozenset()
+    hides: bool = False
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 from lumio_cli.clock import Clock
 from lumio_cli.hub import outbox, records, state, views
 from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn, unique_columns
+from lumio_cli.hub.horizon import Reach
 from lumio_cli.hub.outbox import Edit
 from lumio_cli.hub.records import Held, Row, raw_table
 from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
@@ -107,6 +108,12 @@ class PreviewStore(Store):
         unchanged = len(found.unchanged) + repeated
         return Stored(len(found.created), len(found.updated), unchanged, deleted)
 
+    def met(self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int) -> int:
+        found = self._seen.execute(
+            "SELECT count(*) FROM seen WHERE provider = ? AND resource = ?", [provider, resource]
+        )
+        return int(found.fetchone()[0])
+
     def missing(
         self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
     ) -> list[str]:
@@ -122,6 +129,20 @@ class PreviewStore(Store):
         self, db: sqlite3.Connection, provider: str, resource: str, ids: Sequence[str]
     ) -> int:
         return self._note_deleted(provider, resource, ids)
+
+    def note_hidden(self, db: sqlite3.Connection, provider: str, resource: str, count: int) -> None:
+        pass
+
+    def mend(self, db: sqlite3.Connection, provider: str, resource: str, reach: Reach) -> int:
+        return 0
+
+    def drop_walk(self, db: sqlite3.Connection, provider: str, resource: str, kind: str) -> None:
+        pass
+
+    def retract(
+        self, db: sqlite3.Connection, provider: str, resource: str, cursor: str | None
+    ) -> None:
+        pass
 
     def finish_walk(
         self,

@@ -8,28 +8,32 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
 from typing import TypeVar
 
-from lumio_cli.clock import format_time, format_timestamp, parse_time
+from lumio_cli.clock import format_timestamp, parse_time
 from lumio_cli.errors import (
     BadReplyError,
     DeniedError,
     GoneError,
     LumioError,
     RejectedError,
-    UnavailableError,
+    StoppedError,
 )
-from lumio_cli.hub import runs, state
+from lumio_cli.hub import state
 from lumio_cli.hub.state import Checkpoint, ResourceState
 from lumio_cli.progress import NoProgress
-from lumio_cli.providers.base import Call, Kind, Property, Reply, Resource, Walk, Window
-from lumio_cli.sync.cursors import SEQ, later, order, time_of
-from lumio_cli.sync.fields import abilities_of, as_known, as_property, columns_of
-from lumio_cli.sync.mishaps import understood
+from lumio_cli.providers.base import Call, Kind, Reply, Resource, Walk, Window
+from lumio_cli.sync.absence import Absence
+from lumio_cli.sync.bounds import Bounds, Slices
+from lumio_cli.sync.cursors import AHEAD, later, order, time_of
+from lumio_cli.sync.fields import abilities_of
+from lumio_cli.sync.mishaps import understood, unexpected
 from lumio_cli.sync.model import Job, Link, ResourceResult
+from lumio_cli.sync.schema import Schema
 from lumio_cli.sync.store import Store
 from lumio_cli.sync.walk import Engine, Walker
+from lumio_cli.transport.rules import is_known_zone
+from lumio_cli.units import format_duration
 
 T = TypeVar("T")
 
@@ -57,7 +61,6 @@ class Pull:
         self.given_up = 0
         """Edits that have given way to the provider's values."""
         self._lock = threading.Lock()
-        self._properties: tuple[Property, ...] = ()
         self._state = ResourceState()
 
     def relink(self, link: Link) -> None:
@@ -74,14 +77,14 @@ class Pull:
             self._pull()
             if result.failed and result.status == "succeeded":
                 result.status = "partial"
-        except DeniedError as error:
-            result.status, result.error = "skipped", error
         except LumioError as error:
-            partly = error.code == "interrupted" or result.read > 0
-            result.status, result.error = "partial" if partly else "failed", error
+            self._end(error)
+        except Exception as error:  # noqa: BLE001 it costs this resource, and no other
+            self._end(unexpected(self.job.target, error))
         finally:
             result.requests, result.retries = self.tally.requests, self.tally.retries
             result.waited_s = self.tally.waited
+            result.cached = result.cached or (self.tally.cached > 0 and not self.tally.requests)
         if not result.hidden:
             self.engine.progress.finish(self.job.target, result.as_json())
         self._call(lambda db, store: store.finish_resource(db, result))
@@ -90,25 +93,41 @@ class Pull:
     def fail(self, error: LumioError) -> None:
         """Do not pull at all: what this resource hangs on has failed with `error`."""
         result = self.result
-        result.status, result.error = "failed", error
+        self._end(error)
         self._call(lambda db, store: store.start_resource(db, result))
         self._call(lambda db, store: store.finish_resource(db, result))
         self.done = True
 
+    def _end(self, error: LumioError) -> None:
+        """Say in the result that `error` has ended the work."""
+        result = self.result
+        partly = error.code == "interrupted" or result.read > 0
+        result.status = "partial" if partly else "failed"
+        if isinstance(error, DeniedError):
+            result.status = "skipped"
+        result.error, result.cut_off = error, True
+
     # -- the order of things
 
     def _pull(self) -> None:
-        fields = self._read(state.read_fields)
-        self._properties = tuple(as_property(f) for f in fields)
-        columns = columns_of(self.provider, self.resource, self._properties)
+        known = self._read(state.read_fields)
+        self._schema = Schema(
+            self.engine, self.job, self.result, known, send=self._send_fresh, warn=self._warn
+        )
+        columns = self._schema.columns
         able = abilities_of(self.provider, self.resource)
         self._state = self._call(lambda db, store: store.prepare(db, *self._name, columns, able))
+        if (good := self._bounds.good_cursor(self._state.cursor)) != self._state.cursor:
+            bad, self._state = str(self._state.cursor), replace(self._state, cursor=good)
+            back = f"it goes back to {good}" if good is not None else "everything is read anew"
+            self._warn(f"the cursor {bad[:40]!r} lies in the future or cannot be read: {back}")
         self.result.cursor = self._state.cursor
         if not self.resource.paging:
             # It comes by webhook: there is nothing to ask for, but its view is there to be read.
             return
         before = self._call(lambda db, store: store.sequence(db))
         self._read_all()
+        self._absence.mend()
         if any(able):
             self._reconcile(before)
 
@@ -132,42 +151,51 @@ class Pull:
             unfinished = []
         if self.result.mode == "full" or unfinished or self.result.cursor is None:
             self.result.mode = "full"
-            self._describe()
-            self._full(unfinished)
-            if unfinished and self.resource.cursor is not None:
+            self._schema.describe()
+            complete = self._full(unfinished)
+            if complete and unfinished and self.resource.cursor is not None:
                 # The walk began in an earlier run: what changed since its beginning comes now.
                 self._changes()
         elif self._changes():
             self._changes()
 
-    def _full(self, unfinished: list[Checkpoint]) -> None:
+    def _full(self, unfinished: list[Checkpoint]) -> bool:
+        """Whether the walk was complete: it proves nothing otherwise, and moves no cursor."""
         count = self._expected() if not unfinished else None
         self.engine.progress.start(self.job.target, count, detail="full")
         walkers = self._walk("full", unfinished, total=count)
         if any(w.stale for w in walkers):
             self.result.warnings.append("served from the cache, since the provider is down")
+            self.result.cached = True
+        elif self.result.error is None and self._absence.is_short(walkers, count, self._expected):
+            self._call(lambda db, store: store.drop_walk(db, *self._name, "full"))
+            return False
         else:
             if "tombstones" in self.resource.deletes and self._state.records:
                 self._tombstones()
             # A part that was refused does not prove that its records are gone.
             if "sweep" in self.resource.deletes and self.result.error is None:
-                self._sweep(walkers)
+                self._absence.sweep(walkers)
         now = format_timestamp(self.engine.clock.time())
         self._finish("full", walkers, full_at=now)
+        return True
 
     def _expected(self) -> int | None:
-        """How many records there will be, for those who watch; nothing else hangs on it."""
+        """How many records there are, by the provider's count. What is only asked in order to help
+        must not hurt: whatever becomes of the question, the walk goes on."""
         try:
             with understood(self.job.target):
                 return self.provider.count(self.resource, self._send)
-        except (UnavailableError, RejectedError):
+        except StoppedError:
+            raise
+        except LumioError:
             return None
 
     def _changes(self) -> bool:
         """Whether the walk had been interrupted: its window ended when it began, and what has
         changed since is yet to come."""
         self.engine.progress.start(self.job.target, None, detail="changes")
-        describe = self._refresh_properties if self.resource.cursor else None
+        describe = self._schema.refresh if self.resource.cursor else None
         unfinished = self._unfinished("changes")
         walkers = self._walk("changes", unfinished, on_first_rows=describe)
         self._finish("changes", walkers)
@@ -192,40 +220,6 @@ class Pull:
             return True
         age = self.engine.clock.time() - parse_time(known.tombstones_at).timestamp()
         return age >= float(self.provider.options.get("deletes_every", DELETES_EVERY))
-
-    def _sweep(self, walkers: Sequence[Walker]) -> None:
-        if not walkers:
-            return
-        read = sum(w.point.rows for w in walkers)
-        since = min(w.point.since_seq for w in walkers)
-        if read == 0:
-            held = self._read(state.read_state).records
-            if held:
-                self._warn(
-                    f"the listing was empty, though the hub holds {held:,} records: nothing "
-                    "was deleted"
-                )
-            return
-        # A walk that was interrupted goes on, but not with the counts of the run that began it.
-        begun = min(w.point.started_at for w in walkers)
-        if self.result.failed or self._read(lambda db, p, r: runs.failed_since(db, p, r, begun)):
-            self._warn("some records failed, so that nothing was deleted for being absent")
-            return
-        limit = self.engine.options.max_delete
-        swept = self._call(lambda db, store: store.sweep(db, *self._name, since, limit))
-        self.result.deleted += swept.deleted
-        if swept.refused:
-            self._warn(
-                f"{swept.refused:,} records are gone from {self.job.provider}, more than "
-                f"--max-delete {limit:g} % allows ({swept.allowed:,}): none was deleted"
-            )
-            self.result.error = LumioError(
-                self.result.warnings[-1],
-                code="too_many_deletions",
-                exit_code=3,
-                hint=f"if that is right: lumio sync {self.job.target} --mode full --max-delete 100",
-            )
-            self.result.status = "partial"
 
     # -- walks
 
@@ -269,7 +263,8 @@ class Pull:
         on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
     ) -> list[Walker]:
         """A walker a slice: at its checkpoint, or at the beginning."""
-        names = tuple(p.name for p in self._properties)
+        names = self._schema.names
+        points = unfinished or self._bounds.begin(kind, self._slices(kind, total), self._known)
         return [
             Walker(
                 self.engine,
@@ -289,46 +284,8 @@ class Pull:
                 total=total,
                 on_first_rows=on_first_rows,
             )
-            for point in unfinished or self._begin(kind, total)
+            for point in points
         ]
-
-    def _begin(self, kind: Kind, expected: int | None) -> list[Checkpoint]:
-        """Begin a walk: a checkpoint a slice.
-
-        A resource that parents drive and that has no modification times of its own has a window
-        of the hub's change counter, from where the last walk began to where this one begins.
-        """
-        floor, since = None, 0
-        driven = bool(self.resource.parents) and self.resource.cursor is None
-        if kind == "changes" and driven:
-            since = int(str(self.result.cursor).removeprefix(SEQ))
-        elif kind == "changes" and self.resource.cursor is not None:
-            reach = timedelta(seconds=self.resource.cursor.lookback)
-            floor = format_time(parse_time(str(self.result.cursor)) - reach)
-        known: dict[str, int] | None = None
-        if self._state.slices and kind == "changes":
-            known = json.loads(self._state.slices)
-        points = [
-            Checkpoint(
-                kind=kind,
-                slice=name,
-                options=options,
-                # A part that was not there before has no past: all of it is new.
-                floor=floor if known is None or name in known else None,
-                since_seq=since if driven else (known or {}).get(name, 0),
-                started_at=format_timestamp(self.engine.clock.time()),
-            )
-            for name, options in self.provider.slices(self.resource, kind, expected).items()
-        ]
-
-        def begin(seq: int) -> list[Checkpoint]:
-            ceiling = f"{SEQ}{seq}" if driven else None
-            return [
-                replace(p, ceiling=ceiling, since_seq=seq if kind == "full" else p.since_seq)
-                for p in points
-            ]
-
-        return self._call(lambda db, store: store.begin_walk(db, *self._name, kind, begin))
 
     def _run(self, walkers: list[Walker]) -> list[Walker]:
         """Walk the slices side by side; those that came to their ends. The first error counts,
@@ -362,9 +319,21 @@ class Pull:
         if refused and self.result.error is None:
             self.result.status, self.result.error = "partial", GoneError(refused[0])
 
+    @property
+    def _known(self) -> ResourceState:
+        """What the hub knows of the resource, as this run has moved it."""
+        return replace(self._state, cursor=self.result.cursor)
+
+    def _slices(self, kind: Kind, expected: int | None) -> Slices:
+        return self.provider.slices(self.resource, kind, expected)
+
+    def _unfinished(self, kind: Kind) -> list[Checkpoint]:
+        return self._bounds.unfinished(kind, self._slices(kind, None))
+
     def _finish(self, kind: Kind, walkers: Sequence[Walker], **values: str) -> None:
         """The walk is complete: the cursor moves to its ceiling, and never back."""
         cursor = self.result.cursor
+        self._tell_of_clocks(walkers)
         if not any(w.stale for w in walkers):
             self._note_seen(kind, walkers)
         ceilings = [w.point.ceiling for w in walkers if w.point.ceiling]
@@ -379,6 +348,22 @@ class Pull:
             lambda db, store: store.finish_walk(db, *self._name, kind, cursor=cursor, **values)
         )
 
+    def _tell_of_clocks(self, walkers: Sequence[Walker]) -> None:
+        skew = max((w.skew for w in walkers if w.skew is not None), key=abs, default=0.0)
+        if abs(skew) > AHEAD and self.engine.tells_first(f"{self.job.provider}'s clock"):
+            which = "ahead of" if skew > 0 else "behind"
+            self._warn(
+                f"{self.job.provider}'s clock is {format_duration(abs(skew))} {which} this "
+                "machine's: the earlier of the two counts"
+            )
+        zones = {q.zone for q in self.provider.quotas if q.kind == "daily"}
+        for zone in sorted(zone for zone in zones if not is_known_zone(zone)):
+            if self.engine.tells_first(f"{self.job.provider}'s zone"):
+                self._warn(
+                    f"this machine does not know the time zone {zone!r} of the account: its daily "
+                    "quotas count from midnight in UTC (the package tzdata has it)"
+                )
+
     def _note_seen(self, kind: Kind, walkers: Sequence[Walker]) -> None:
         self.ahead = max((w.ahead for w in walkers if w.ahead is not None), default=self.ahead)
         if kind == "full":
@@ -389,56 +374,15 @@ class Pull:
         if begun and len(begun) == len(walkers):
             self.seen_until = max(self.seen_until or 0.0, min(begun))
 
-    def _unfinished(self, kind: Kind) -> list[Checkpoint]:
-        """The checkpoints of a walk that was interrupted and is worth going on with."""
-        points = self._read(lambda db, p, r: state.read_checkpoints(db, p, r, kind))
-        if not points:
-            return []
-        age = self.engine.clock.time() - parse_time(points[0].started_at).timestamp()
-        expected = set(self.provider.slices(self.resource, kind, None))
-        if age > self.engine.options.stale_after or {p.slice for p in points} != expected:
-            return []
-        return points
-
-    # -- fields
-
-    def _describe(self) -> None:
-        """Ask the provider for the fields it has now, and let the view follow."""
-        with understood(self.job.target):
-            described = self.provider.describe(self.resource, self._send_fresh)
-        if described is None:
-            return
-        self._properties = described
-        fields = [as_known(p) for p in described]
-        columns = columns_of(self.provider, self.resource, self._properties)
-        able = abilities_of(self.provider, self.resource)
-        drift = self._call(lambda db, store: store.describe(db, *self._name, fields, columns, able))
-        for change in drift:
-            self.result.drift.append(
-                {
-                    "field": change.field,
-                    "change": change.change,
-                    "before": change.before,
-                    "after": change.after,
-                }
-            )
-            self.engine.progress.warn(
-                f"schema: {change.field} is {change.change}"
-                + (f" ({change.before} -> {change.after})" if change.change == "retyped" else ""),
-                self.job.target,
-            )
-
-    def _refresh_properties(self) -> tuple[str, ...] | None:
-        """Something has changed, so the fields may have, too: describe them again.
-
-        Returns the names to ask for if they are not the ones that were asked for, else None.
-        """
-        before = tuple(p.name for p in self._properties)
-        self._describe()
-        after = tuple(p.name for p in self._properties)
-        return after if set(after) != set(before) else None
-
     # -- small things
+
+    @property
+    def _absence(self) -> Absence:
+        return Absence(self.engine, self.job, self.result, self._warn)
+
+    @property
+    def _bounds(self) -> Bounds:
+        return Bounds(self.engine, self.job)
 
     @property
     def _name(self) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from lumio_cli.hub.outbox import Action, Edit
 from lumio_cli.providers.base import Call, Reply, Resource
 from lumio_cli.providers.writing import Change, Receipt, Writing
 from lumio_cli.sync import pending
-from lumio_cli.sync.mishaps import understood
+from lumio_cli.sync.mishaps import understood, unexpected
 from lumio_cli.sync.model import Job, Link, ResourceResult
 from lumio_cli.sync.outgoing import WRITE, Outgoing
 from lumio_cli.sync.preview import PreviewStore
@@ -143,6 +143,7 @@ class Push:
             result.warnings.append(pending.gives_way(given_up))
         waiting = 0 if preview else self._call(self._out.waiting)
         unknown = counts.get("unknown", 0)
+        result.cut_off = self._error is not None
         if self._error is None and self._again:
             self._error = UnavailableError(
                 f"{self.job.target}: some changes were not taken: {self._again}",
@@ -203,6 +204,8 @@ class Push:
                 self._send_batch(batch, size)
             except LumioError as error:
                 self._error = self._error or error
+            except Exception as error:  # noqa: BLE001 it costs this resource, and no other
+                self._error = self._error or unexpected(self.job.target, error)
 
     def _send_batch(self, batch: Sequence[Edit], size: int) -> None:
         provider = self.provider

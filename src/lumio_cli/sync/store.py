@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from math import ceil
 
 from lumio_cli.clock import Clock, format_timestamp
-from lumio_cli.hub import changes, outbox, records, runs, state, views
+from lumio_cli.hub import changes, horizon, outbox, records, runs, state, views
 from lumio_cli.hub.changes import Changed
 from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn
+from lumio_cli.hub.horizon import Reach
 from lumio_cli.hub.records import Sorted, raw_table
 from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
 from lumio_cli.sync import pending
@@ -39,11 +40,13 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep came to. `refused` records look deleted, but were too many to believe it."""
+    """What a sweep came to. `refused` records look deleted, but were too many to believe it;
+    `listed` are those that the walk has met."""
 
     deleted: int = 0
     refused: int = 0
     allowed: int = 0
+    listed: int = 0
 
 
 class Store:
@@ -116,6 +119,7 @@ class Store:
         state.drop_checkpoints(db, provider, resource, kind)
         if kind == "full":
             records.forget_seen(db, provider, resource)
+            state.update_state(db, provider, resource, hides=0)
         for point in points:
             state.save_checkpoint(db, provider, resource, point, self.now())
         return points
@@ -148,6 +152,8 @@ class Store:
         state.save_checkpoint(db, provider, resource, page.checkpoint, now)
         if page.cursor is not None:
             state.update_state(db, provider, resource, cursor=page.cursor)
+        if page.hides:
+            state.update_state(db, provider, resource, hides=1)
         stored = Stored(len(found.created), len(found.updated), len(found.unchanged), deleted)
         self._progress(db, page, result, stored, now)
         return stored
@@ -227,15 +233,40 @@ class Store:
         resource: str,
         since_seq: int,
         max_delete: float,
+        reach: Reach | None = None,
     ) -> Swept:
-        """Delete what a complete full walk has not met, unless it is more than can be believed."""
+        """Delete what a complete full walk has not met, unless it is more than can be believed.
+
+        What lies beyond `reach` is hidden and not deleted, and counts on neither side.
+        """
         missing = self.missing(db, provider, resource, since_seq)
-        allowed = self._allowed(db, provider, resource, max_delete)
-        if not missing:
-            return Swept(0, 0, allowed)
-        if len(missing) > allowed:
-            return Swept(0, len(missing), allowed)
-        return Swept(self.delete(db, provider, resource, missing), 0, allowed)
+        live = state.read_state(db, provider, resource).records
+        hidden: set[str] = set()
+        if reach is not None:
+            if missing:
+                hidden = horizon.behind(db, provider, resource, missing, reach, self.now())
+            self.note_hidden(db, provider, resource, len(hidden))
+        gone = [record_id for record_id in missing if record_id not in hidden]
+        listed = live - len(missing)
+        allowed = ceil((live - len(hidden)) * max_delete / 100)
+        if len(gone) > allowed:
+            return Swept(0, len(gone), allowed, listed)
+        deleted = self.delete(db, provider, resource, gone) if gone else 0
+        return Swept(deleted, 0, allowed, listed)
+
+    def met(self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int) -> int:
+        """How many live records a full walk has met."""
+        live = state.read_state(db, provider, resource).records
+        return live - len(self.missing(db, provider, resource, since_seq))
+
+    def note_hidden(self, db: sqlite3.Connection, provider: str, resource: str, count: int) -> None:
+        """Store how many live records the provider hides."""
+        state.update_state(db, provider, resource, hidden=count)
+
+    def mend(self, db: sqlite3.Connection, provider: str, resource: str, reach: Reach) -> int:
+        """Bring back what was hidden and taken for deleted; returns how many."""
+        state.update_state(db, provider, resource, mended=1)
+        return horizon.restore(db, provider, resource, reach, self.now(), self.run_id)
 
     def missing(
         self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
@@ -254,11 +285,6 @@ class Store:
         records.add_records(db, provider, resource, -deleted)
         return deleted
 
-    @staticmethod
-    def _allowed(db: sqlite3.Connection, provider: str, resource: str, max_delete: float) -> int:
-        live = state.read_state(db, provider, resource).records
-        return ceil(live * max_delete / 100)
-
     def finish_walk(
         self,
         db: sqlite3.Connection,
@@ -275,6 +301,17 @@ class Store:
             records.forget_seen(db, provider, resource)
         if values:
             state.update_state(db, provider, resource, **values)
+
+    def drop_walk(self, db: sqlite3.Connection, provider: str, resource: str, kind: str) -> None:
+        """Let the next walk begin anew."""
+        state.drop_checkpoints(db, provider, resource, kind)
+
+    def retract(
+        self, db: sqlite3.Connection, provider: str, resource: str, cursor: str | None
+    ) -> None:
+        """Put the cursor back to one that can be believed, and forget windows made of the other."""
+        state.update_state(db, provider, resource, cursor=cursor)
+        state.drop_checkpoints(db, provider, resource, "changes")
 
     # -- what is to be sent
 
@@ -346,5 +383,5 @@ class Store:
                 result.provider,
                 result.resource,
                 warning="; ".join(result.warnings) or None,
-                **({"synced_at": self.now()} if result.status == "succeeded" else {}),
+                **({"synced_at": self.now()} if result.is_fresh else {}),
             )

@@ -25,6 +25,7 @@ from lumio_cli.providers.paging import (
     without_edge,
 )
 from lumio_cli.stop import Stop
+from lumio_cli.sync.cursors import not_after
 from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Counter, Job, Options, ResourceResult
 from lumio_cli.sync.pages import Page, prepare
@@ -59,6 +60,13 @@ class Engine:
     turns: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(TURNS)
     )
+    told: set[str] = field(default_factory=set)
+
+    def tells_first(self, what: str) -> bool:
+        """Whether this run has not yet told `what` to the operator; from now on it has."""
+        known = what in self.told
+        self.told.add(what)
+        return not known
 
 
 class Walker:
@@ -89,8 +97,13 @@ class Walker:
         self.walk = walk
         self.point = point
         self.stale = False
+        self.stated: int | None = None
+        """How many records the pages of the listing say that it has; the least, if they differ."""
+        self.skew: float | None = None
+        """Seconds that the provider's clock was ahead of ours when it answered first."""
+        self._hides = False
         self.ahead: float | None = None
-        """Seconds that the provider's clock is ahead of ours, once it has answered."""
+        """Seconds that the provider's clock is ahead of ours, as far as it is believed."""
         place = point.place or {}
         self.parent = max(point.since_seq if walk.kind == "changes" else 0, place.get("after", 0))
         """The hub's number of the last parent whose listing was asked for."""
@@ -182,12 +195,13 @@ class Walker:
             following = self._paging.next(asked, reply, found)
             found = without_edge(asked, found, walk.resource.key)
             filled = self._provider.fill(walk, found, self._send)
-            total = None
-            if self._total is None and brings_rows(asked):
-                total = self._provider.total(walk, reply)
+            total = self._provider.total(walk, reply) if brings_rows(asked) else None
+            self._hides = self._provider.hides(walk, reply)
         if following is not None and self.refused:
             following = {**following, "refused": self.refused}
         if total is not None:
+            self.stated = total if self.stated is None else min(total, self.stated)
+        if total is not None and self._total is None:
             self._total = total
             self.engine.progress.start(self.job.target, total, detail=self.walk.kind)
         groups = self._complete_groups(asked, following)
@@ -240,9 +254,10 @@ class Walker:
         return [self._provider.group_of(self.walk, k) for k in asked["keys"] if k not in again]
 
     def _note_ceiling(self, reply: Reply) -> None:
-        """The walk's end is the provider's own time at its first answer, never ours."""
+        """The walk's end is the provider's time at its first answer, as far as it is believed."""
         if self.ahead is None and reply.date is not None:
             self.ahead = reply.date.timestamp() - self.engine.clock.time()
+            self.skew = reply.skew
         cursor = self.walk.resource.cursor
         if cursor is None or self.point.ceiling is not None or reply.date is None:
             return
@@ -294,6 +309,7 @@ class Walker:
             cursor=self._sorted_cursor(filled),
             total=self._total,
             volatile=resource.volatile,
+            hides=self._hides,
         )
         result = self.result
         with self._lock:
@@ -335,8 +351,9 @@ class Walker:
         if self.walk.slice or isinstance(self._paging, Each):
             # One part's order says nothing of the others, which may lie behind.
             return None
-        value = dig(found[-1], cursor.path)
-        return str(value) if value is not None else None
+        ceiling = self.walk.window.ceiling
+        value = str(dig(found[-1], cursor.path))
+        return None if ceiling is None else not_after(value, ceiling.timestamp())
 
     def _send(self, call: Call) -> Reply:
         return self.job.link.session.send(call, tally=self.tally)

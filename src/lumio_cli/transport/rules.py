@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from lumio_cli.errors import ConfigError
 from lumio_cli.transport.quotas import GUARD, Priority, Rule, State, cap
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from lumio_cli.providers.base import Quota
 
 SLOTS = 100
@@ -357,10 +355,8 @@ class Concurrency:
 
 
 def day(now: float, zone: str) -> tuple[float, float]:
-    """When the calendar day that holds `now` begins and ends in `zone`.
-
-    Raises `ConfigError` for a zone that this machine does not know.
-    """
+    """When the calendar day that holds `now` begins and ends in `zone`; in UTC where this machine
+    does not know the zone."""
     where = _zone(zone)
     midnight = datetime.fromtimestamp(now, where).replace(hour=0, minute=0, second=0, microsecond=0)
     # Both midnights are read off the calendar: a day may have 23 or 25 hours.
@@ -368,16 +364,20 @@ def day(now: float, zone: str) -> tuple[float, float]:
     return midnight.replace(fold=0).timestamp(), after.timestamp()
 
 
-def _zone(name: str) -> ZoneInfo:
+def _zone(name: str) -> tzinfo:
+    """The zone of that name. The account's may be one that this machine does not know, as minimal
+    systems lack the package tzdata: a day that begins at another hour locks nobody out."""
     from zoneinfo import ZoneInfo
 
     try:
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ConfigError(
-            f"{name!r} is no time zone that this machine knows",
-            hint="use a name like Europe/Berlin or UTC; minimal systems lack the package tzdata",
-        ) from error
+    except (KeyError, ValueError, OSError):
+        return UTC
+
+
+def is_known_zone(name: str) -> bool:
+    """Whether this machine knows the time zone."""
+    return name == "UTC" or _zone(name) is not UTC
 
 
 def midnight_after(now: float, zone: str) -> datetime:

@@ -360,8 +360,8 @@ class RuntimeStore:
             self.path, timeout=BUSY_LIMIT, isolation_level=None, check_same_thread=False
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = OFF")
+            connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA journal_size_limit = 4194304")
             _check_version(connection)
         except BaseException:

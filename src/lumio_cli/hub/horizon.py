@@ -1,0 +1,113 @@
+"""What a provider hides: records that no listing has any longer, and that are not deleted."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lumio_cli.hub import records
+from lumio_cli.hub.changes import Changed, add
+from lumio_cli.hub.columns import ViewColumn, expression
+from lumio_cli.hub.records import raw_table
+
+MARGIN = 1.0
+"""Days before its horizon from which on a record is no longer expected to be listed: whose day it
+is, and when it begins, nobody says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far back the listings of a resource reach.
+
+    time    where a record carries the time that counts, and how it is written
+    days    how many days they reach back
+    parent  the resource whose records' time counts; empty: their own
+    within  a path: they reach as far as the oldest record that was listed, for each of its values
+            by itself; `days` are then only what is usual
+    """
+
+    time: ViewColumn
+    days: float | None = None
+    parent: str = ""
+    within: str = ""
+
+    def _when(self) -> str:
+        """SQL: the day number of the time that counts for `r`."""
+        return f"julianday({expression(self.time, 'p.payload' if self.parent else 'r.payload')})"
+
+    def _join(self, provider: str) -> str:
+        """SQL: the parent's row `p`, where that is the one whose time counts."""
+        return f" JOIN {raw_table(provider, self.parent)} AS p ON p.id = r.parent" * bool(
+            self.parent
+        )
+
+
+def behind(
+    db: sqlite3.Connection,
+    provider: str,
+    resource: str,
+    missing: Sequence[str],
+    reach: Reach,
+    now: str,
+) -> set[str]:
+    """Return those of `missing`, live records that a full walk has not met, that lie behind the
+    horizon at `now` (RFC 3339)."""
+    if reach.parent and not records.has_table(db, provider, reach.parent):
+        return set()
+    table, ids = raw_table(provider, resource), json.dumps(list(missing))
+    if not reach.within:
+        found = db.execute(
+            f"SELECT r.id FROM json_each(?) AS m JOIN {table} AS r ON r.id = m.value"
+            f"{reach._join(provider)} WHERE {reach._when()} < julianday(?) - ?",
+            [ids, now, (reach.days or 0) - MARGIN],
+        )
+    else:
+        group = expression(ViewColumn("", reach.within, "text"), "r.payload")
+        found = db.execute(
+            "WITH missing AS MATERIALIZED (SELECT value AS id FROM json_each(?)),"
+            f" listed AS (SELECT {group} AS about, min({reach._when()}) AS oldest"
+            f"  FROM {table} AS r WHERE deleted_at IS NULL AND id NOT IN (SELECT id FROM missing)"
+            "  GROUP BY 1)"
+            f" SELECT r.id FROM missing AS m JOIN {table} AS r ON r.id = m.id"
+            f" LEFT JOIN listed AS l ON l.about IS {group}"
+            f" WHERE l.oldest IS NULL OR {reach._when()} < l.oldest",
+            [ids],
+        )
+    return {str(row[0]) for row in found}
+
+
+def taken_for_deleted(
+    db: sqlite3.Connection, provider: str, resource: str, reach: Reach
+) -> list[str]:
+    """Return the records that a sweep has taken for deleted though they only lay behind the
+    horizon then. What lumio has deleted at the provider itself is none of them.
+
+    For resources whose deletions are found by absence alone.
+    """
+    if reach.days is None or (reach.parent and not records.has_table(db, provider, reach.parent)):
+        return []
+    return [
+        str(row[0])
+        for row in db.execute(
+            f"SELECT r.id FROM {raw_table(provider, resource)} AS r{reach._join(provider)}"
+            f" WHERE r.deleted_at IS NOT NULL AND {reach._when()} < julianday(r.deleted_at) - ?"
+            " AND NOT EXISTS (SELECT 1 FROM lumio_history AS h WHERE h.provider = ?"
+            "  AND h.resource = ? AND h.record = r.id AND h.origin = 'push'"
+            "  AND h.action = 'delete')",
+            [reach.days - MARGIN, provider, resource],
+        )
+    ]
+
+
+def restore(
+    db: sqlite3.Connection, provider: str, resource: str, reach: Reach, now: str, run_id: str
+) -> int:
+    """Bring back what was `taken_for_deleted`; returns how many. Belongs into a transaction."""
+    ids = taken_for_deleted(db, provider, resource, reach)
+    if ids:
+        records.revive(db, raw_table(provider, resource), ids, records.next_seq(db))
+        records.add_records(db, provider, resource, len(ids))
+        add(db, (Changed(provider, resource, i, now, run_id, "repair", "create") for i in ids))
+    return len(ids)

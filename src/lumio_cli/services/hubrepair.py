@@ -1,0 +1,104 @@
+"""What an older lumio may have led astray in a hub, and how it is put right."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from lumio_cli.clock import format_timestamp
+from lumio_cli.hub import horizon, records, runs, state
+from lumio_cli.sync.absence import reach_of
+from lumio_cli.sync.cursors import is_good, last_good
+from lumio_cli.sync.model import is_driven
+
+if TYPE_CHECKING:
+    from lumio_cli.hub.horizon import Reach
+    from lumio_cli.providers.base import Resource
+    from lumio_cli.runtime import Runtime
+
+RUN = "hub-check"
+"""Stands for the run in the history of a record that a repair has brought back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Astray:
+    """Something that is not as it should be in one resource.
+
+    what    cursor: it lies in the future or cannot be read, and changes are not seen; hidden:
+            records were taken for deleted that the provider only hides
+    detail  for people, with counts and times
+    """
+
+    provider: str
+    resource: str
+    what: str
+    detail: str
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--output json`."""
+        return asdict(self)
+
+
+def find_astray(runtime: Runtime, db: sqlite3.Connection) -> tuple[Astray, ...]:
+    """Find what was led astray; changes nothing."""
+    found: list[Astray] = []
+    for name, resource in _resources(runtime, db):
+        cursor = state.read_state(db, name, resource.name).cursor
+        good = _good_cursor(runtime, db, name, resource, cursor)
+        if good != cursor:
+            back = f"the last good one is {good}" if good else "there is no good one"
+            found.append(Astray(name, resource.name, "cursor", f"{str(cursor)[:40]}: {back}"))
+        reach = _reach(db, name, resource)
+        count = len(horizon.taken_for_deleted(db, name, resource.name, reach)) if reach else 0
+        if count:
+            found.append(
+                Astray(name, resource.name, "hidden", f"{count:,} records are hidden, not deleted")
+            )
+    return tuple(found)
+
+
+def repair_astray(runtime: Runtime, db: sqlite3.Connection) -> None:
+    """Put right what `find_astray` finds. Belongs into a transaction."""
+    now = format_timestamp(runtime.clock.time())
+    for name, resource in _resources(runtime, db):
+        cursor = state.read_state(db, name, resource.name).cursor
+        good = _good_cursor(runtime, db, name, resource, cursor)
+        if good != cursor:
+            state.update_state(db, name, resource.name, cursor=good)
+            state.drop_checkpoints(db, name, resource.name, "changes")
+        if (reach := _reach(db, name, resource)) is not None:
+            horizon.restore(db, name, resource.name, reach, now, RUN)
+
+
+def _resources(runtime: Runtime, db: sqlite3.Connection) -> Iterator[tuple[str, Resource]]:
+    """The resources that the hub holds and this lumio knows."""
+    from lumio_cli.providers.registry import provider_names
+
+    known = provider_names()
+    for row in db.execute(
+        "SELECT provider, resource FROM lumio_resources ORDER BY 1, 2"
+    ).fetchall():
+        if row[0] not in known:
+            continue
+        for resource in runtime.provider(row[0]).resources:
+            if resource.name == row[1] and records.has_table(db, *row):
+                yield str(row[0]), resource
+
+
+def _good_cursor(
+    runtime: Runtime, db: sqlite3.Connection, name: str, resource: Resource, cursor: str | None
+) -> str | None:
+    now, seq, driven = runtime.clock.time(), records.current_seq(db), is_driven(resource)
+    if cursor is None or is_good(cursor, driven=driven, now=now, seq=seq):
+        return cursor
+    left = runs.cursors_before(db, name, resource.name)
+    return last_good(left, driven=driven, now=now, seq=seq)
+
+
+def _reach(db: sqlite3.Connection, name: str, resource: Resource) -> Reach | None:
+    if resource.deletes != ("sweep",):
+        return None
+    known = state.read_state(db, name, resource.name)
+    return reach_of(resource, state.read_account(db, name), known)

@@ -1,0 +1,119 @@
+"""Where the walks of a resource begin: cursors that can be gone on from, windows, checkpoints."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from lumio_cli.clock import format_time, format_timestamp, parse_time
+from lumio_cli.hub import runs, state
+from lumio_cli.hub.state import Checkpoint, ResourceState
+from lumio_cli.providers.base import Kind
+from lumio_cli.sync.cursors import AHEAD, SEQ, is_good, last_good, not_after
+from lumio_cli.sync.model import Job, is_driven
+from lumio_cli.sync.store import Store
+from lumio_cli.sync.walk import Engine
+
+T = TypeVar("T")
+Slices = Mapping[str, Mapping[str, Any]]
+"""The parts of a walk by name, each with the options that make it."""
+
+
+class Bounds:
+    """Finds where the walks of one resource begin."""
+
+    def __init__(self, engine: Engine, job: Job) -> None:
+        self._engine = engine
+        self._job = job
+        self._driven = is_driven(job.resource)
+
+    @property
+    def _name(self) -> tuple[str, str]:
+        return self._job.provider, self._job.resource.name
+
+    def _call(self, work: Callable[[sqlite3.Connection, Store], T]) -> T:
+        store = self._engine.store
+        return self._engine.writer.call(lambda db: work(db, store))
+
+    def good_cursor(self, cursor: str | None) -> str | None:
+        """Return `cursor`, or the last good one where it lies in the future or cannot be read:
+        from there on changes may have been missed. None: there is none to go on from."""
+        now, driven = self._engine.clock.time(), self._driven
+        seq = self._call(lambda db, store: store.sequence(db))
+        if cursor is None or is_good(cursor, driven=driven, now=now, seq=seq):
+            return cursor
+        left = self._call(lambda db, _: runs.cursors_before(db, *self._name))
+        last = last_good(left, driven=driven, now=now, seq=seq)
+        self._call(lambda db, store: store.retract(db, *self._name, last))
+        return last
+
+    def begin(self, kind: Kind, slices: Slices, known: ResourceState) -> list[Checkpoint]:
+        """Begin a walk: a checkpoint a slice.
+
+        A resource that parents drive and that has no modification times of its own has a window
+        of the hub's change counter, from where the last walk began to where this one begins.
+        """
+        floor, since, driven = None, 0, self._driven
+        declared = self._job.resource.cursor
+        if kind == "changes" and driven:
+            since = int(str(known.cursor).removeprefix(SEQ))
+        elif kind == "changes" and declared is not None:
+            floor = format_time(
+                parse_time(str(known.cursor)) - timedelta(seconds=declared.lookback)
+            )
+        past = _parts(known.slices) if kind == "changes" else None
+        points = [
+            Checkpoint(
+                kind=kind,
+                slice=name,
+                options=options,
+                # A part that was not there before has no past: all of it is new.
+                floor=floor if past is None or name in past else None,
+                since_seq=since if driven else (past or {}).get(name, 0),
+                started_at=format_timestamp(self._engine.clock.time()),
+            )
+            for name, options in slices.items()
+        ]
+
+        def make(seq: int) -> list[Checkpoint]:
+            ceiling = f"{SEQ}{seq}" if driven else None
+            return [
+                replace(p, ceiling=ceiling, since_seq=seq if kind == "full" else p.since_seq)
+                for p in points
+            ]
+
+        return self._call(lambda db, store: store.begin_walk(db, *self._name, kind, make))
+
+    def unfinished(self, kind: Kind, slices: Iterable[str]) -> list[Checkpoint]:
+        """Return the checkpoints of a walk that was interrupted and is worth going on with: one of
+        the same slices, not too old, and whose windows can be believed."""
+        try:
+            points = self._call(lambda db, _: state.read_checkpoints(db, *self._name, kind))
+        except ValueError:
+            return []
+        latest = self._engine.clock.time() + AHEAD
+        if not points or not all(_is_readable(point, latest) for point in points):
+            return []
+        age = self._engine.clock.time() - parse_time(points[0].started_at).timestamp()
+        if age > self._engine.options.stale_after or {p.slice for p in points} != set(slices):
+            return []
+        return points
+
+
+def _is_readable(point: Checkpoint, latest: float) -> bool:
+    """Whether its times are such, and none lies behind `latest`, in seconds since 1970."""
+    ends = [c for c in (point.ceiling, point.floor) if c and not c.startswith(SEQ)]
+    return all(not_after(time, latest) == time for time in (point.started_at, *ends))
+
+
+def _parts(text: str | None) -> dict[str, int] | None:
+    """The slices that a cursor is true of; None: of all there were, or it cannot be read."""
+    try:
+        found = json.loads(text) if text else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,82 @@
+"""What the cases about walks, clocks and bad values must find out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from typing import Any
+from unittest.mock import patch
+
+import orjson
+
+from lumio_cli.errors import LumioError
+from lumio_cli.providers.paging import Token
+from lumio_cli.sync.bounds import Bounds
+from lumio_cli.sync.pull import Pull
+from providers.mistakes import Broken, resource, rows
+from support.conformance import Subject
+
+
+def _code(name: str, instead: Any) -> Any:
+    """Another piece of lumio's own, wherever it is called by that name."""
+
+    def spoil(subject: Subject) -> AbstractContextManager[Any]:
+        return patch(f"lumio_cli.{name}", instead)
+
+    return spoil
+
+
+@contextmanager
+def _ends_with_an_empty_page(subject: Subject) -> Iterator[None]:
+    good = Token.next
+    with patch.object(Token, "next", lambda *a: good(*a) if a[3] else None):
+        yield
+
+
+@contextmanager
+def _counts_at_any_price(subject: Subject) -> Iterator[None]:
+    with patch.object(Pull, "_expected", lambda p: p.provider.count(p.resource, p._send)):
+        yield
+
+
+@contextmanager
+def _says_it_in_python(subject: Subject) -> Iterator[None]:
+    with ExitStack() as stack:
+        stack.enter_context(patch("lumio_cli.sync.walk.understood", lambda _: nullcontext()))
+        stack.enter_context(
+            patch("lumio_cli.sync.pull.unexpected", lambda _, error: LumioError(repr(error)))
+        )
+        yield
+
+
+_believes = _code("transport.stack._date", lambda reply, ours: None)
+_any_cursor = patch.object(Bounds, "good_cursor", lambda self, cursor: cursor)
+
+WALKS = (
+    Broken("hollow_page", "an empty page is the end", _ends_with_an_empty_page, "are missing"),
+    Broken(
+        "more_without_place",
+        "no place is the end",
+        resource(paging={"full": Token("paging.next.after", "after", "limit")}),
+        "loses its place",
+    ),
+    Broken("lost_paging", "counts roughly", resource(rough_count=True), "half of a listing"),
+    Broken("clock_ahead", "believes every clock", _believes, " > "),
+    Broken("clock_far_ahead", "believes every clock", _believes, " > "),
+    Broken(
+        "cursor_in_the_future",
+        "believes every cursor",
+        lambda _: _any_cursor,
+        "differs|exit code",
+    ),
+    Broken(
+        "null_row",
+        "passes over it",
+        rows(lambda found, _: [row for row in found if row is not None]),
+        "dropped in silence",
+    ),
+    Broken("bad_value", "strict", _code("providers.values.read_json", orjson.loads), "exit code"),
+    Broken("refused_count", "must count", _counts_at_any_price, "exit code"),
+    Broken("cut_off", "says 3", _code("sync.engine.exit_code_of", lambda _: 3), "exit code 3"),
+    Broken("mistake_of_ours", "says it in Python", _says_it_in_python, "names Python"),
+)

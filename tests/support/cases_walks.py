@@ -1,0 +1,225 @@
+"""A walk's end, what it proves, and what one bad value costs: conformance to the reading laws."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from unittest.mock import patch
+
+from lumio_cli.clock import format_timestamp, parse_time
+from lumio_cli.errors import DeniedError
+from lumio_cli.sandbox.faults import RAW
+from support.conformance import Rig, Subject, case, rig
+
+FUTURE = "9999-12-31T23:59:59Z"
+
+
+# --- the end of a walk ----------------------------------------------------------------------
+
+
+@case("pages")
+def check_hollow_page(subject: Subject, home: Path) -> None:
+    """A page without rows that says that more follow is no end, be it the first or a later one."""
+    for after in (0, 1):
+        with rig(subject, home, subject.page() + 2) as lab:
+            lab.sandbox.faults.set([f"hollow:path={subject.listing}:times=1:after={after}"])
+            lab.sync()
+            lab.must_be_equal()
+
+
+@case("pages")
+def check_more_without_place(subject: Subject, home: Path) -> None:
+    """'More' without a place to go on: asked again; else an error, with the cursor where it was
+    and no deletion. The next good run is whole."""
+    with rig(subject, home, subject.page() + 2) as lab:
+        lab.sandbox.faults.set([f"nowhere:path={subject.listing}:times=1"])
+        lab.sync()
+        lab.must_be_equal()
+        cursor = _cursor(lab)
+        lab.sandbox.faults.set([f"nowhere:path={subject.listing}"])
+        done = lab.lumio("sync", subject.target, "--mode", "full", "--max-delete", "100")
+        entry = done.resource(subject.resource)
+        assert entry["error"], f"a listing that loses its place is no error: {entry}"
+        assert (entry["deleted"], _cursor(lab)) == (0, cursor), "it has proven something"
+        lab.sandbox.faults.clear()
+        lab.clock.forward(3600)
+        lab.sync()
+        lab.must_be_equal()
+
+
+@case("pages")
+def check_lost_paging(subject: Subject, home: Path) -> None:
+    """A listing that says it has ended long before the provider's own count is not believed."""
+    with rig(subject, home, 2 * subject.page()) as lab:
+        lab.sandbox.faults.set([f"last:path={subject.listing}:times=1"])
+        first = lab.lumio("sync", subject.target)
+        if lab.payloads.keys() != set(lab.ids):
+            assert first.code == 3, f"exit code {first.code} for half of a listing"
+            assert first.resource(subject.resource)["cursor"] is None, "the cursor has moved"
+        lab.sync()
+        lab.must_be_equal()
+        lab.sandbox.faults.set([f"last:path={subject.listing}:times=1"])
+        again = lab.lumio("sync", subject.target, "--mode", "full", "--max-delete", "100")
+        assert again.resource(subject.resource)["deleted"] == 0, "rows were swept"
+        lab.must_be_equal()
+
+
+@case("hides")
+def check_hidden_is_kept(subject: Subject, home: Path) -> None:
+    """What the provider hides for its age stays, is told by `status`, and counts for nothing."""
+    assert subject.hide is not None
+    with rig(subject, home, 4) as lab:
+        lab.sync()
+        hidden = lab.ids[:2]
+        for record_id in hidden:
+            subject.hide(lab.sandbox, record_id)
+        lab.clock.forward(3600)
+        lab.sync("--mode", "full", "--max-delete", "0")
+        assert set(hidden) <= lab.payloads.keys(), "what is hidden was taken for deleted"
+        (state,) = (
+            r
+            for p in lab.lumio("status", subject.target).document["providers"]
+            for r in p["resources"]
+            if r["resource"] == subject.resource
+        )
+        assert state["hidden"] == len(hidden), f"status says that {state['hidden']} are hidden"
+
+
+# --- clocks and cursors ---------------------------------------------------------------------
+
+
+@case("cursor")
+def check_clock_ahead(subject: Subject, home: Path) -> None:
+    """A provider's clock that is ahead of ours moves no cursor into the future."""
+    _clock_is_wrong(subject, home, "3600")
+
+
+@case("cursor", wide=True)
+def check_clock_far_ahead(subject: Subject, home: Path) -> None:
+    """The same in the year 9999, and where there is no Date at all."""
+    _clock_is_wrong(subject, home, str(int(parse_time(FUTURE).timestamp() - time.time()) - 60))
+    _clock_is_wrong(subject, home, "none")
+
+
+def _clock_is_wrong(subject: Subject, home: Path, skew: str) -> None:
+    with rig(subject, home, clock=time.time) as lab:
+        lab.sandbox.faults.set([f"skew:{skew}"])
+        lab.sync()
+        _must_be_past(lab)
+        entry = lab.sync()
+        assert entry["mode"] == "incremental", "everything is read anew"
+        lab.sandbox.faults.clear()
+        _change_is_seen(lab)
+
+
+@case("cursor")
+def check_cursor_in_the_future(subject: Subject, home: Path) -> None:
+    """A hub whose cursor an older lumio has moved into the future, or that cannot be read, goes
+    back to the last good one."""
+    for bad in (FUTURE, "yesterday"):
+        with rig(subject, home, clock=time.time) as lab:
+            lab.sync()
+            good = _cursor(lab)
+            _set_cursor(lab, bad)
+            lab.sandbox.faults.clear()
+            _change_is_seen(lab)
+            _must_be_past(lab)
+            assert good is not None
+
+
+def _change_is_seen(lab: Rig) -> None:
+    """A record that is made, or changed, now is read by the next run."""
+    subject = lab.subject
+    if "edits" in subject.abilities:
+        subject.update(lab.sandbox, lab.ids[0], "changed now")
+    else:
+        subject.create(lab.sandbox, "made now")
+    lab.sync()
+    lab.must_be_equal()
+
+
+def _cursor(lab: Rig) -> str | None:
+    name = lab.subject.provider, lab.subject.resource
+    rows = lab.sql("SELECT cursor FROM lumio_resources WHERE provider = ? AND resource = ?", *name)
+    return rows[0][0] if rows else None
+
+
+def _set_cursor(lab: Rig, cursor: str) -> None:
+    connection = sqlite3.connect(lab.hub_path)
+    with connection:
+        connection.execute(
+            "UPDATE lumio_resources SET cursor = ? WHERE provider = ? AND resource = ?",
+            [cursor, lab.subject.provider, lab.subject.resource],
+        )
+    connection.close()
+
+
+def _must_be_past(lab: Rig) -> None:
+    cursor = str(_cursor(lab))
+    if not cursor.startswith("seq:"):
+        now = time.time() + 60
+        assert parse_time(cursor).timestamp() <= now, f"{cursor} > {format_timestamp(now)}"
+
+
+# --- one bad value --------------------------------------------------------------------------
+
+
+@case()
+def check_null_row(subject: Subject, home: Path) -> None:
+    """A null among the rows is told and kept aside; the others are stored."""
+    with rig(subject, home, 4) as lab:
+        lab.sandbox.faults.set([f"nullrow:path={subject.listing}:times=1"])
+        entry = lab.lumio("sync", subject.target).resource(subject.resource)
+        assert (entry["failed"], entry["status"]) == (1, "partial"), f"dropped in silence: {entry}"
+        assert len(lab.payloads) == 3, f"{len(lab.payloads)} of 3 good records are there"
+
+
+@case(wide=True)
+def check_bad_value(subject: Subject, home: Path) -> None:
+    """Text that strict JSON does not know costs its record at most, and no other."""
+    for kind in [*(name for name in RAW if name), "bom"]:
+        with rig(subject, home, 4) as lab:
+            lab.sandbox.faults.set([f"raw:{kind}:path={subject.listing}"])
+            outcome = lab.lumio("sync", subject.target)
+            assert outcome.code in (0, 3), f"{kind}: exit code {outcome.code}: {outcome.out}"
+            entry = outcome.resource(subject.resource)
+            assert entry["error"] is None, f"{kind} made the page unreadable: {entry}"
+            assert len(lab.payloads) + entry["failed"] == 4, f"{kind} cost more than its record"
+            assert len(lab.payloads) >= 3, f"{kind} cost more than its record"
+
+
+# --- what helps must not hurt, and how it ended ---------------------------------------------
+
+
+@case()
+def check_refused_count(subject: Subject, home: Path) -> None:
+    """A count that is refused ends no pull."""
+    with rig(subject, home) as lab:
+        error = DeniedError("counting is not permitted")
+        with patch.object(subject.cls, "count", side_effect=error, autospec=True):
+            lab.sync()
+        lab.must_be_equal()
+
+
+@case("pages")
+def check_cut_off(subject: Subject, home: Path) -> None:
+    """A single target that is cut off on its way ends with the code of its error, in the process
+    and in the document."""
+    with rig(subject, home, subject.page() + 1) as lab:
+        lab.sandbox.faults.set([f"503:path={subject.listing}:after=1"])
+        entry = lab.sync(code=5)
+        assert entry["error"]["exit_code"] == 5, entry
+        assert entry["cursor"] is None, "the cursor has moved"
+
+
+@case(wide=True)
+def check_mistake_of_ours(subject: Subject, home: Path) -> None:
+    """A mistake inside of one resource costs that one; what is told of it names no Python."""
+    with rig(subject, home) as lab:
+        with patch.object(subject.cls, "fill", side_effect=KeyError("page"), autospec=True):
+            outcome = lab.lumio("sync", subject.target)
+        entry = outcome.resource(subject.resource)
+        assert entry["status"] == "failed", entry
+        assert "KeyError" not in outcome.out + outcome.err, "it names Python"
+        assert "page'" not in outcome.out + outcome.err, "it names Python"

@@ -1,0 +1,129 @@
+"""What is absent from a listing: hidden by its age, or lost, and not deleted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from unittest.mock import patch
+
+import pytest
+
+from lumio_cli.providers.base import Horizon, Resource
+from lumio_cli.providers.hubspot import HubSpot
+from support.conformance import altered
+from support.lab import Lab
+
+WHY = "HubSpot lists what was made in the last ten years"
+OLD = "2000-01-01T00:00:00.000Z"
+
+
+def contacts() -> Resource:
+    return next(r for r in HubSpot.resources if r.name == "contacts")
+
+
+@pytest.fixture
+def hidden(make_lab: Callable[..., Lab]) -> Iterator[Lab]:
+    """A hub of 20 contacts, of which HubSpot hides four for their age, and has deleted one."""
+    lab = make_lab(20)
+    # As a resource without tombstones: what is gone is only absent.
+    with altered(contacts(), horizon=None, deletes=("sweep",)):
+        assert lab.lumio("sync", "hubspot/contacts").code == 0
+        ids = [row[0] for row in lab.sql("SELECT id FROM hubspot_contacts ORDER BY id LIMIT 5")]
+        for record_id in ids[:4]:
+            lab.sql(
+                "UPDATE lumio_raw_hubspot_contacts SET payload ="
+                " json_set(payload, '$.createdAt', ?) WHERE id = ?",
+                OLD,
+                record_id,
+            )
+        for record_id in ids:
+            lab.sandbox.hubspot.purge("contacts", record_id)
+        yield lab
+
+
+def horizon(**values: object) -> Horizon:
+    return Horizon("createdAt", WHY, **{"days": 3650.0, **values})  # type: ignore[arg-type]
+
+
+def live(lab: Lab) -> int:
+    return lab.sql("SELECT count(*) FROM hubspot_contacts")[0][0]
+
+
+def full(lab: Lab, *words: str) -> dict[str, object]:
+    return lab.lumio("sync", "hubspot/contacts", "--mode", "full", *words).resource("contacts")
+
+
+def shown(lab: Lab) -> int:
+    (provider,) = lab.lumio("status", "hubspot/contacts").document["providers"]
+    return provider["resources"][0]["hidden"]
+
+
+def test_hidden_records_stay_and_count_for_nothing(hidden: Lab) -> None:
+    with altered(contacts(), horizon=horizon()):
+        # One in sixteen that are not hidden: 7 % would be enough for one, and 5 % are, too.
+        entry = full(hidden, "--max-delete", "5")
+    assert (entry["deleted"], entry["status"], live(hidden), shown(hidden)) == (
+        1, "succeeded", 19, 4,
+    )  # fmt: skip
+
+
+def test_a_scope_lifts_the_horizon(hidden: Lab) -> None:
+    scope = json.loads(hidden.sql("SELECT scopes FROM lumio_accounts")[0][0])[0]
+    with altered(contacts(), horizon=horizon(unless=(scope,))):
+        entry = full(hidden, "--max-delete", "100")
+    assert (entry["deleted"], live(hidden)) == (5, 15)
+
+
+def test_no_hint_advises_to_delete_what_is_hidden(hidden: Lab) -> None:
+    for row in hidden.sql("SELECT id FROM hubspot_contacts ORDER BY id DESC LIMIT 3"):
+        hidden.sandbox.hubspot.purge("contacts", row[0])
+    with altered(contacts(), horizon=horizon()):
+        error = full(hidden)["error"]
+        assert isinstance(error, dict)
+        assert error["code"] == "too_many_deletions"
+        percent = error["hint"].rpartition(" ")[2]
+        assert int(percent) < 50, "the hint would allow anything"
+        assert full(hidden, "--max-delete", percent)["deleted"] == 4
+        assert live(hidden) == 16
+
+
+def test_pages_say_how_far_they_reach(hidden: Lab) -> None:
+    by_page = horizon(within="properties.lifecyclestage")
+    with altered(contacts(), horizon=by_page):
+        with patch.object(HubSpot, "hides", lambda *_: True):
+            assert full(hidden)["deleted"] in (0, 1)
+        assert live(hidden) >= 19
+        assert full(hidden, "--max-delete", "100")["deleted"] >= 4, "no page says so any longer"
+
+
+def test_what_an_older_lumio_took_for_deleted_comes_back_once(hidden: Lab) -> None:
+    assert full(hidden, "--max-delete", "100")["deleted"] == 5
+    with altered(contacts(), horizon=horizon()):
+        entry = hidden.lumio("sync", "hubspot/contacts").resource("contacts")
+        assert any("4 records are back" in str(w) and WHY in str(w) for w in entry["warnings"])
+        assert live(hidden) == 19
+        history = hidden.sql("SELECT action FROM lumio_history WHERE origin = 'repair'")
+        assert history == [("create",)] * 4
+        hidden.sql("UPDATE lumio_raw_hubspot_contacts SET deleted_at = '2026-01-01T00:00:00Z'")
+        hidden.lumio("sync", "hubspot/contacts")
+        assert live(hidden) == 0, "they come back again and again"
+
+
+def test_a_check_finds_it_and_repairs_it(hidden: Lab) -> None:
+    full(hidden, "--max-delete", "100")
+    with altered(contacts(), horizon=horizon()):
+        found = hidden.lumio("hub", "check")
+        assert found.code == 1
+        assert found.document["error"]["code"] == "hub_astray"
+        assert found.document["astray"][0]["detail"] == "4 records are hidden, not deleted"
+        repaired = hidden.lumio("hub", "check", "--repair")
+        assert (repaired.code, live(hidden)) == (0, 19), repaired.out
+        assert hidden.lumio("hub", "check").code == 0
+
+
+def test_what_lumio_deleted_at_the_provider_stays_deleted(hidden: Lab) -> None:
+    full(hidden, "--max-delete", "100")
+    hidden.sql("UPDATE lumio_history SET origin = 'push' WHERE action = 'delete'")
+    with altered(contacts(), horizon=horizon()):
+        hidden.lumio("sync", "hubspot/contacts")
+    assert live(hidden) == 15
