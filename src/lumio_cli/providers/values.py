@@ -155,6 +155,18 @@ def meaning(kind: str, same: str, value: Any) -> Any:
     return text.casefold() if same == "folded" else text
 
 
+def alike(kind: str, same: str, one: Any, other: Any) -> bool:
+    """Whether two of a view's values mean the same to the provider.
+
+    A whole number of more digits than a real one has comes back as a real number from a provider
+    that knows no others: then only the digits that both have are compared.
+    """
+    first, second = meaning(kind, same, one), meaning(kind, same, other)
+    if {type(first), type(second)} == {int, float}:
+        return f"{first:.{_DIGITS}g}" == f"{second:.{_DIGITS}g}"
+    return bool(first == second)
+
+
 def put(record: dict[str, Any], path: str, value: Any) -> None:
     """Set what lies at a dotted `path` of a record, making objects on the way."""
     *parents, last = path.split(".")

@@ -334,8 +334,11 @@ class Salesforce(Provider):
         yield from apply(self._data(), resource.path, changes, known, send)
 
     def shown(self, column: Column, value: Json) -> Json:
-        """As JSON has it, moments in Salesforce's own form, of which it keeps whole seconds."""
+        """As JSON has it: moments in Salesforce's own form and in whole seconds, of which it keeps
+        no parts, and numbers that need not be whole as doubles."""
         found = super().shown(column, value)
+        if column.kind == "number" and isinstance(found, int):
+            return float(found)
         if column.kind != "datetime" or not isinstance(found, str):
             return found
         try:
