@@ -46,13 +46,24 @@ def test_a_provider_that_was_never_reached_is_5_too(lab: Lab, nobody: str) -> No
     assert outcome.document["status"] == "failed"
 
 
-def test_an_open_circuit_is_5_without_a_request(lab: Lab, nobody: str) -> None:
-    assert lab.lumio("sync", "hubspot/contacts", environ={BASE_URL: nobody}).code == 5
+def test_an_open_circuit_is_5_without_a_request(lab: Lab) -> None:
+    lab.sandbox.faults.set(["503"])
+    assert lab.lumio("sync", "hubspot/contacts").code == 5
+    lab.sandbox.faults.clear()
+    asked = len(lab.sandbox.requests)
     # Five failures in a row have opened it; the provider, back again, is left alone for a while.
     outcome = lab.lumio("sync", "hubspot/contacts")
     assert outcome.code == 5
     assert told(outcome)["code"] == "circuit_open"
-    assert not lab.sandbox.requests
+    assert "`lumio limits show hubspot`" in told(outcome)["hint"]
+    assert len(lab.sandbox.requests) == asked
+
+
+def test_an_open_circuit_is_that_of_one_address(lab: Lab, nobody: str) -> None:
+    for code in ("provider_unavailable", "circuit_open"):
+        outcome = lab.lumio("sync", "hubspot/contacts", environ={BASE_URL: nobody})
+        assert told(outcome)["code"] == code
+    assert lab.lumio("sync", "hubspot/contacts").code == 0
 
 
 def test_a_name_that_does_not_resolve_is_5_and_names_it(
@@ -166,7 +177,7 @@ def test_an_answer_that_is_none_is_5_after_few_retries_and_costs_no_record(
     lab.sandbox.faults.set([f"{fault}:path={LIST}:after=2"])
     outcome = lab.lumio("sync", "hubspot/contacts")
     error = told(outcome)
-    assert outcome.code == 3, "two pages of three were stored"
+    assert outcome.code == 5, "two pages of three were stored, and the third is what failed"
     assert (error["code"], error["exit_code"]) == ("bad_reply", 5)
     assert says in error["message"]
     assert asked(lab) == 2 + 5, "five attempts at the bad page, and no more"

@@ -24,6 +24,7 @@ from lumio_cli.providers.base import (
     Walk,
     dig,
 )
+from providers.broken_holds import HOLDS
 from providers.broken_values import VALUES
 from providers.broken_walks import WALKS
 from providers.mistakes import (
@@ -120,6 +121,7 @@ def _own_redirects(subject: Subject) -> AbstractContextManager[Any]:
 TOKEN = Field("token", "A token", secret=False)
 KNOWN = {"id", "properties", "createdAt", "updatedAt"}
 ALL: tuple[Broken, ...] = (
+    *HOLDS,
     *VALUES,
     *WALKS,
     Broken("names", "a resource with a hyphen", resource(name="the-contacts"), "identifier"),

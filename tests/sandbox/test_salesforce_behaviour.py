@@ -3,56 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
 
-from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.lookalike import CLIENT_ID
-from lumio_cli.sandbox.salesforce import Salesforce
 from lumio_cli.sandbox.salesforce.ids import make_id, normal_id
 
-DATA = "/services/data/v67.0"
-
-
-class Client:
-    """Short ways to ask one org."""
-
-    def __init__(self, sandbox: Sandbox, token: str = "full") -> None:
-        self.org = cast(Salesforce, sandbox.providers["salesforce"])
-        headers = {"Authorization": f"Bearer {sandbox.token('salesforce', token)}"}
-        url = sandbox.base_url("salesforce")
-        self.http = httpx.Client(base_url=url, headers=headers, trust_env=False)
-
-    def query(self, soql: str, what: str = "query") -> list[dict[str, Any]]:
-        answer = self.http.get(f"{DATA}/{what}", params={"q": soql})
-        assert answer.status_code == 200, answer.text
-        found: list[dict[str, Any]] = answer.json()["records"]
-        return found
-
-    def ids(self, soql: str, what: str = "query") -> list[str]:
-        return [row["Id"] for row in self.query(soql, what)]
-
-    def error(self, path: str, method: str = "GET", **more: Any) -> tuple[int, str]:
-        answer = self.http.request(method, path, **more)
-        return answer.status_code, answer.json()[0]["errorCode"]
+from .salesforce_client import DATA, Client, clients
 
 
 @pytest.fixture
 def make() -> Iterator[Callable[..., Client]]:
-    opened: list[Any] = []
-
-    def build(token: str = "full", **options: Any) -> Client:
-        options = {"records": 60, "seed": 7, "providers": ("salesforce",), **options}
-        sandbox = Sandbox(**options).start()
-        client = Client(sandbox, token)
-        opened.extend((client.http, sandbox))
-        return client
-
-    yield build
-    for item in opened:
-        item.close()
+    with clients() as build:
+        yield build
 
 
 @pytest.fixture

@@ -7,11 +7,19 @@ from typing import Any, cast
 
 import pytest
 import requests
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 from requests.adapters import HTTPAdapter
 from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import (
     SalesforceAuthenticationFailed,
     SalesforceExpiredSession,
+    SalesforceGeneralError,
     SalesforceMalformedRequest,
     SalesforceRefusedRequest,
     SalesforceResourceNotFound,
@@ -19,6 +27,8 @@ from simple_salesforce.exceptions import (
 
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
+from lumio_cli.sandbox.salesforce import Salesforce as Org
+from lumio_cli.sandbox.salesforce.access import USERNAME
 
 HOST = "sandbox.my.salesforce.com"
 
@@ -171,3 +181,53 @@ def test_a_wrong_secret_is_refused(sandbox: Sandbox) -> None:
             domain="sandbox.my",
             session=session(sandbox),
         )
+
+
+def test_it_logs_in_with_a_certificate_at_the_orgs_own_address(
+    sandbox: Sandbox,
+) -> None:
+    key = generate_private_key(65537, 2048)
+    org = cast(Org, sandbox.providers["salesforce"])
+    org.certificate = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    # The client itself means an assertion for login or test, whatever the org is.
+    who = {"username": USERNAME, "consumer_key": CLIENT_ID, "privatekey": pem}
+    client = Salesforce(**who, domain="login", session=session(sandbox))
+    assert client.session_id.startswith("salesforce-access-")
+    with pytest.raises(SalesforceAuthenticationFailed, match="not installed in this org"):
+        Salesforce(**who, domain="test", session=session(sandbox))
+
+
+def test_it_meets_an_edge_that_speaks_no_json_and_a_session_that_is_a_jwt(
+    sandbox: Sandbox,
+) -> None:
+    client = connect(sandbox)
+    for status in (406, 420):
+        sandbox.faults.set([f"{status}:times=1"])
+        with pytest.raises(SalesforceGeneralError):
+            client.query("SELECT Id FROM Lead LIMIT 1")
+    cast(Org, sandbox.providers["salesforce"]).refusal = "INVALID_AUTH_HEADER"
+    with pytest.raises(SalesforceExpiredSession, match="INVALID_JWT_FORMAT"):
+        connect(sandbox, "expired").query("SELECT Id FROM Lead LIMIT 1")
+
+
+def test_it_finds_archived_activities_where_it_includes_what_was_deleted(sandbox: Sandbox) -> None:
+    client = connect(sandbox)
+    org = cast(Org, sandbox.providers["salesforce"])
+    org.tables.archived.add(org.tables["Task"].ids()[0])
+    assert client.query_all("SELECT Id FROM Task")["totalSize"] == 449
+    alive = "SELECT Id FROM Task WHERE IsDeleted = false"
+    assert client.query_all(alive, include_deleted=True)["totalSize"] == 450
+
+
+def test_it_follows_a_page_without_records(sandbox: Sandbox) -> None:
+    sandbox.faults.set(["hollow:times=1"])
+    found = connect(sandbox).query_all("SELECT Id FROM Lead")
+    assert len({row["Id"] for row in found["records"]}) == 450
+
+
+def test_a_type_that_bulk_api_does_not_know_is_refused(sandbox: Sandbox) -> None:
+    cast(Org, sandbox.providers["salesforce"]).unbulkable = {"Lead"}
+    bulk = cast(Any, connect(sandbox).bulk2)
+    with pytest.raises(SalesforceMalformedRequest, match="not supported by the Bulk API"):
+        list(bulk.Lead.query("SELECT Id FROM Lead"))

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,20 @@ def test_retry_after_may_be_a_date_or_absent(make: Make) -> None:
     assert 29 <= wait.total_seconds() <= 31
     sandbox.faults.set(["429"])
     assert "Retry-After" not in client.get(CONTACTS).headers
+
+
+def test_retry_after_in_other_spellings(make: Make) -> None:
+    sandbox, client = make()
+
+    def said(form: str) -> str:
+        sandbox.faults.set([f"429={form}"])
+        return client.get(CONTACTS).headers["Retry-After"]
+
+    assert [said(form) for form in ("30000", "soon", "1e400")] == ["30000", "soon", "1e400"]
+    now = sandbox.hubspot.now()
+    assert int(said("now+30")) == pytest.approx(now + 30, abs=5)
+    assert int(said("ms+30")) / 1000 == pytest.approx(now + 30, abs=5)
+    assert datetime.fromisoformat(said("iso+30")).timestamp() == pytest.approx(now + 30, abs=5)
 
 
 def test_rates_are_deterministic() -> None:

@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.clock import SystemClock
 from lumio_cli.errors import HubError, StoppedError
 from lumio_cli.hub.db import Hub
 from lumio_cli.options import Globals
@@ -21,8 +20,9 @@ from lumio_cli.redact import Redactor
 from lumio_cli.runtime import Runtime
 from lumio_cli.services.diagnose import diagnose
 from lumio_cli.services.diagnosis.checks import Check, Finding, Rules, limited, run_all
+from lumio_cli.services.diagnosis.scene import Scene
+from lumio_cli.services.diagnosis.subject import find_subject
 from lumio_cli.stop import Stop
-from lumio_cli.transport.store import RuntimeStore
 
 TOKEN = "pat-na1-11111111-2222-4333-8444-555555555555"
 
@@ -187,12 +187,10 @@ def test_no_credential_is_a_finding_and_the_rest_goes_on(tmp_path: Path) -> None
 
 
 def test_an_open_circuit_is_found(tmp_path: Path) -> None:
-    from lumio_cli.transport.breaker import Breaker
-
-    breaker = Breaker(RuntimeStore(tmp_path / "runtime.db"), "hubspot", SystemClock())
-    for _ in range(5):
-        breaker.failure("HTTP 503")
     with runtime_at(tmp_path, LUMIO_HUBSPOT_TOKEN=TOKEN) as runtime:
+        breaker = find_subject(Scene(runtime), "hubspot").breaker()
+        for _ in range(5):
+            breaker.failure("HTTP 503")
         document = diagnose(runtime, ["hubspot"], offline=True).as_json()
     checks = {c["name"]: c for c in document["providers"][0]["checks"]}
     assert checks["circuit"]["status"] == "fail"

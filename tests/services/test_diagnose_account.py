@@ -16,7 +16,6 @@ from lumio_cli.runtime import Runtime
 from lumio_cli.services.diagnosis import account
 from lumio_cli.services.diagnosis.scene import Scene
 from lumio_cli.services.diagnosis.subject import Subject, find_subject
-from lumio_cli.transport.breaker import Breaker
 from services.test_diagnose import runtime_at
 from support.clock import FakeClock
 
@@ -62,7 +61,7 @@ def test_a_quota_that_is_held_back_or_low_is_a_warning(runtime: Runtime) -> None
     low = account.quota(subject)
     assert (low.status, "daily 5 000 of 1 000 000" in low.detail) == ("warn", True)
     assert "quota_share" in (low.hint or "")
-    subject.limiter().hold(call, "burst", 60)
+    subject.limiter().hold(call, "burst", 60, "429 with Retry-After 60")
     held = account.quota(subject)
     assert (held.status, "burst is held back" in held.detail) == ("warn", True)
     assert held.facts["levels"][0]["held_until"].endswith("Z")
@@ -71,7 +70,7 @@ def test_a_quota_that_is_held_back_or_low_is_a_warning(runtime: Runtime) -> None
 def test_a_circuit_opens_and_is_tried_again(runtime: Runtime) -> None:
     subject, clock = subject_of(runtime), runtime.clock
     assert account.circuit(subject).status == "pass"
-    breaker = Breaker(runtime.quota_store, "hubspot", clock)
+    breaker = subject.breaker()
     for _ in range(5):
         breaker.failure("HTTP 503")
     assert account.circuit(subject).status == "fail"

@@ -133,7 +133,8 @@ def asked(lab: Lab, path: str = LIST, method: str = "GET") -> int:
 
 
 class Hands:
-    """The provider's clock, moved by hand: it stands still until `forward`."""
+    """The provider's clock, moved by hand: it stands still until `forward`. It begins in the past,
+    since one that is ahead of ours is not believed."""
 
     def __init__(self, now: float = 1_795_000_000.0) -> None:
         self.now = now

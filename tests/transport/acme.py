@@ -95,6 +95,8 @@ class FakeLimiter:
         self.held: list[tuple[str, float]] = []
         self.exhausted: list[tuple[str, datetime | None]] = []
         self.observed: list[Sequence[Allowance]] = []
+        self.reasons: list[str] = []
+        self.most = 86_400.0
         self.active = 0
 
     def acquire(self, call: Call, **options: Any) -> Any:
@@ -104,11 +106,16 @@ class FakeLimiter:
     def observe(self, call: Call, allowances: Sequence[Allowance]) -> None:
         self.observed.append(allowances)
 
-    def hold(self, call: Call, quota: str, seconds: float) -> None:
-        self.held.append((quota, seconds))
+    def longest(self, call: Call, verdict: Verdict) -> float:
+        return self.most
 
-    def exhaust(self, call: Call, quota: str, retry_at: datetime | None) -> None:
+    def hold(self, call: Call, quota: str, seconds: float, reason: str) -> None:
+        self.held.append((quota, seconds))
+        self.reasons.append(reason)
+
+    def exhaust(self, call: Call, quota: str, retry_at: datetime | None, reason: str) -> None:
         self.exhausted.append((quota, retry_at))
+        self.reasons.append(reason)
 
 
 class FakeBreaker:
@@ -223,6 +230,7 @@ class Rig:
             self.auth,
             self.observer,
             Retry(
+                "acme",
                 clock=self.clock,
                 stop=self.stop,
                 max_wait=self.max_wait,

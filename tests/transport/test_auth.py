@@ -187,6 +187,44 @@ def test_invalid_grant_ends_the_login_and_deletes_nothing(tmp_path: Path) -> Non
     assert len(rig.posted) == 1, "it is permanent: no second try"
 
 
+def test_a_credential_that_is_only_tried_is_not_said_to_come_from_nowhere(tmp_path: Path) -> None:
+    refused = Reply(400, {}, b'{"error": "invalid_client"}')
+    rig = Rig(tmp_path, oauth(left=0), refused, source="")
+    with pytest.raises(CredentialError) as caught:
+        rig.auth.current()
+    assert caught.value.message.endswith("(the credential given)")
+    assert caught.value.hint == "check what was given: client_id, client_secret"
+
+
+def test_a_provider_may_know_what_to_do_about_a_refused_login(tmp_path: Path) -> None:
+    class Knows(Acme):
+        def tokens(self, reply: Reply, **more: Any) -> Credential:
+            raise CredentialError("no such app", hint="make the app")
+
+    rig = Rig(tmp_path, oauth(left=0), Reply(400, {}, b"{}"))
+    rig.auth._provider = Knows({})
+    with pytest.raises(CredentialError, match="from the vault") as caught:
+        rig.auth.current()
+    assert caught.value.hint == "make the app"
+
+
+@pytest.mark.parametrize("seconds", ["soon", -5, 0, [], True, None, "1e400", 10**400, 1e300])
+def test_a_life_that_cannot_be_read_ends_no_login(tmp_path: Path, seconds: Any) -> None:
+    rig = Rig(tmp_path, oauth(left=0), tokens(expires_in=seconds, scope=7))
+    assert rig.auth.current().token == "new-access-token-1"
+    (saved,) = rig.vault.saved
+    assert saved.expires_at is None or saved.expires_at > utc(rig.clock.time() + 86_400 * 3000)
+    assert saved.scopes is None
+
+
+@pytest.mark.parametrize("token", [None, "", 7, {"value": "x"}])
+def test_a_token_that_is_none_is_no_answer(tmp_path: Path, token: Any) -> None:
+    rig = Rig(tmp_path, oauth(left=0), tokens(access_token=token))
+    with pytest.raises(UnavailableError, match="without a token"):
+        rig.auth.current()
+    assert rig.vault.saved == []
+
+
 @pytest.mark.parametrize(
     "first", [LOST, Reply(503, {}, b""), Reply(429, {"retry-after": "7"}, b"")]
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.clock import SystemClock, utc
+from lumio_cli.clock import Clock, SystemClock, utc
 from lumio_cli.errors import CircuitOpenError
 from lumio_cli.transport.breaker import Breaker
 from lumio_cli.transport.store import RuntimeStore
@@ -27,6 +27,13 @@ def store(tmp_path: Path, clock: FakeClock) -> RuntimeStore:
     return RuntimeStore(tmp_path / "runtime.db", clock=clock)
 
 
+KEY = "hubspot:a1@https://api.hubapi.com:443"
+
+
+def circuit(store: RuntimeStore, clock: Clock) -> Breaker:
+    return Breaker(store, KEY, clock, name="hubspot")
+
+
 def fail(breaker: Breaker, times: int) -> None:
     for _ in range(times):
         breaker.before()
@@ -40,7 +47,7 @@ def refused(breaker: Breaker) -> CircuitOpenError:
 
 
 def test_opens_after_failures_in_a_row(store: RuntimeStore, clock: FakeClock) -> None:
-    breaker = Breaker(store, "hubspot", clock)
+    breaker = circuit(store, clock)
     fail(breaker, 4)
     assert breaker.state() == "closed"
     assert breaker.retry_at() is None
@@ -55,7 +62,7 @@ def test_opens_after_failures_in_a_row(store: RuntimeStore, clock: FakeClock) ->
 
 
 def test_a_success_in_between_begins_anew(store: RuntimeStore, clock: FakeClock) -> None:
-    breaker = Breaker(store, "hubspot", clock)
+    breaker = circuit(store, clock)
     fail(breaker, 4)
     breaker.before()
     breaker.success()
@@ -64,16 +71,16 @@ def test_a_success_in_between_begins_anew(store: RuntimeStore, clock: FakeClock)
 
 
 def test_failures_of_all_processes_count_together(store: RuntimeStore, clock: FakeClock) -> None:
-    one, two = Breaker(store, "hubspot", clock), Breaker(store, "hubspot", clock)
+    one, two = circuit(store, clock), circuit(store, clock)
     fail(one, 3)
     fail(two, 2)
     refused(one)
     refused(two)
-    Breaker(store, "slack", clock).before()
+    Breaker(store, "slack", clock, name="slack").before()
 
 
 def test_success_of_another_process_resets(store: RuntimeStore, clock: FakeClock) -> None:
-    one, two = Breaker(store, "hubspot", clock), Breaker(store, "hubspot", clock)
+    one, two = circuit(store, clock), circuit(store, clock)
     two.success()
     fail(one, 4)
     clock.advance(1)
@@ -83,7 +90,7 @@ def test_success_of_another_process_resets(store: RuntimeStore, clock: FakeClock
 
 
 def test_one_probe_only_and_its_success_closes(store: RuntimeStore, clock: FakeClock) -> None:
-    one, two = Breaker(store, "hubspot", clock), Breaker(store, "hubspot", clock)
+    one, two = circuit(store, clock), circuit(store, clock)
     fail(one, 5)
     clock.advance(30)
     assert one.state() == "half_open"
@@ -100,7 +107,7 @@ def test_one_probe_only_and_its_success_closes(store: RuntimeStore, clock: FakeC
 
 
 def test_cooldown_doubles_up_to_a_limit(store: RuntimeStore, clock: FakeClock) -> None:
-    breaker = Breaker(store, "hubspot", clock)
+    breaker = circuit(store, clock)
     fail(breaker, 5)
     pauses = []
     for _ in range(8):
@@ -113,7 +120,7 @@ def test_cooldown_doubles_up_to_a_limit(store: RuntimeStore, clock: FakeClock) -
 
 
 def test_cooldown_is_short_again_after_a_success(store: RuntimeStore, clock: FakeClock) -> None:
-    breaker = Breaker(store, "hubspot", clock)
+    breaker = circuit(store, clock)
     fail(breaker, 5)
     clock.advance(30)
     fail(breaker, 1)
@@ -125,7 +132,7 @@ def test_cooldown_is_short_again_after_a_success(store: RuntimeStore, clock: Fak
 
 
 def test_a_probe_that_died_frees_itself(store: RuntimeStore, clock: FakeClock) -> None:
-    one, two = Breaker(store, "hubspot", clock), Breaker(store, "hubspot", clock)
+    one, two = circuit(store, clock), circuit(store, clock)
     fail(one, 5)
     clock.advance(30)
     one.before()
@@ -138,7 +145,7 @@ def test_a_probe_that_died_frees_itself(store: RuntimeStore, clock: FakeClock) -
 
 
 def test_an_abandoned_probe_lets_the_next_one_try(store: RuntimeStore, clock: FakeClock) -> None:
-    one, two = Breaker(store, "hubspot", clock), Breaker(store, "hubspot", clock)
+    one, two = circuit(store, clock), circuit(store, clock)
     fail(one, 5)
     clock.advance(30)
     one.before()
@@ -147,7 +154,7 @@ def test_an_abandoned_probe_lets_the_next_one_try(store: RuntimeStore, clock: Fa
 
 
 def test_a_clock_set_back_does_not_keep_it_open(store: RuntimeStore, clock: FakeClock) -> None:
-    breaker = Breaker(store, "hubspot", clock)
+    breaker = circuit(store, clock)
     fail(breaker, 5)
     clock.jump(-100_000)
     at = breaker.retry_at()
@@ -158,7 +165,7 @@ def test_a_clock_set_back_does_not_keep_it_open(store: RuntimeStore, clock: Fake
 def test_success_on_a_clean_circuit_touches_nothing(
     store: RuntimeStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    breaker = Breaker(store, "hubspot", clock)
+    breaker = circuit(store, clock)
     breaker.before()
     monkeypatch.setattr(store, "run", pytest.fail)
     monkeypatch.setattr(store, "query", pytest.fail)
@@ -168,7 +175,7 @@ def test_success_on_a_clean_circuit_touches_nothing(
 
 
 def _probe(path: Path, go: multiprocessing.synchronize.Event, passed: Path) -> None:
-    breaker = Breaker(RuntimeStore(path), "hubspot", SystemClock())
+    breaker = circuit(RuntimeStore(path), SystemClock())
     go.wait(20)
     for _ in range(20):
         try:
@@ -182,7 +189,7 @@ def _probe(path: Path, go: multiprocessing.synchronize.Event, passed: Path) -> N
 def test_one_probe_of_all_processes(tmp_path: Path) -> None:
     path = tmp_path / "runtime.db"
     past = FakeClock(SystemClock().time() - 60)
-    fail(Breaker(RuntimeStore(path), "hubspot", past), 5)
+    fail(circuit(RuntimeStore(path), past), 5)
     context = multiprocessing.get_context("spawn")
     go = context.Event()
     passed = tmp_path / "passed"
@@ -197,7 +204,7 @@ def test_one_probe_of_all_processes(tmp_path: Path) -> None:
 
 
 def test_other_threads_do_not_end_the_probe(store: RuntimeStore, clock: FakeClock) -> None:
-    breaker = Breaker(store, "hubspot", clock)
+    breaker = circuit(store, clock)
     fail(breaker, 5)
     clock.advance(30)
     breaker.before()
@@ -211,14 +218,15 @@ def test_other_threads_do_not_end_the_probe(store: RuntimeStore, clock: FakeCloc
 
 def test_other_processes_see_it(tmp_path: Path) -> None:
     path = tmp_path / "runtime.db"
-    fail(Breaker(RuntimeStore(path), "hubspot", SystemClock()), 5)
+    fail(circuit(RuntimeStore(path), SystemClock()), 5)
     code = (
         "import sys; from pathlib import Path; from lumio_cli.clock import SystemClock;"
         "from lumio_cli.transport.breaker import Breaker;"
         "from lumio_cli.transport.store import RuntimeStore;"
-        "print(Breaker(RuntimeStore(Path(sys.argv[1])), 'hubspot', SystemClock()).state())"
+        "store, key = RuntimeStore(Path(sys.argv[1])), sys.argv[2];"
+        "print(Breaker(store, key, SystemClock(), name='hubspot').state())"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(path), KEY], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "open"

@@ -129,20 +129,20 @@ def test_most_answers_write_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatc
 def test_a_hold_is_seen_by_all(bench: Bench) -> None:
     quotas = (WINDOW, Quota("s", 5, 1.0, routes=("*/search",)))
     one, two = bench.limiter(*quotas), bench.limiter(*quotas)
-    one.hold(SEARCH, "s", 20)
+    one.hold(SEARCH, "s", 20, "429")
     assert level(two, "s").held_until == utc(bench.clock.time() + 20)
     assert go(two).waited == 0
     assert go(two, SEARCH).waited == pytest.approx(20)
-    one.hold(SEARCH, "", 20)
-    one.hold(SEARCH, "unknown", 5)
+    one.hold(SEARCH, "", 20, "429")
+    one.hold(SEARCH, "unknown", 5, "429")
     assert go(two).waited == pytest.approx(20)
 
 
 def test_a_shorter_or_senseless_hold_changes_nothing(bench: Bench) -> None:
     limiter = bench.limiter(WINDOW)
-    limiter.hold(CALL, "w", 20)
+    limiter.hold(CALL, "w", 20, "429")
     for seconds in (5, 0, -1, math.inf, math.nan):
-        limiter.hold(CALL, "w", seconds)
+        limiter.hold(CALL, "w", seconds, "429")
     assert go(limiter).waited == pytest.approx(20)
 
 
@@ -154,7 +154,7 @@ def test_a_hold_moves_those_who_sleep_already(bench: Bench) -> None:
 
     def hold_once(seconds: float, name: str) -> None:
         if not told:
-            limiter.hold(CALL, "w", 40)
+            limiter.hold(CALL, "w", 40, "429")
         told.append(seconds)
 
     lease = limiter.acquire(
@@ -171,7 +171,7 @@ def test_a_hold_moves_those_who_sleep_already(bench: Bench) -> None:
 
 def test_a_hold_longer_than_the_wait_is_an_error(bench: Bench) -> None:
     limiter = bench.limiter(WINDOW)
-    limiter.hold(CALL, "w", 60)
+    limiter.hold(CALL, "w", 60, "429")
     with pytest.raises(QuotaError) as caught:
         go(limiter, max_wait=30)
     assert caught.value.retry_at == utc(bench.clock.time() + 60)
@@ -179,14 +179,16 @@ def test_a_hold_longer_than_the_wait_is_an_error(bench: Bench) -> None:
 
 def test_exhausted_until_midnight_or_as_told(bench: Bench) -> None:
     limiter = bench.limiter(WINDOW, Quota("d", 100, kind="daily"))
-    limiter.exhaust(CALL, "")
+    limiter.exhaust(CALL, "", None, "used up")
     assert level(limiter, "w").held_until is None
     assert level(limiter, "d").remaining == 0
     with pytest.raises(QuotaError) as caught:
         go(limiter)
     assert caught.value.retry_at == level(limiter, "d").reset_at
+    bench.clock.advance(2 * 3_600)
+    go(limiter)
     later = utc(bench.clock.time()) + timedelta(hours=5)
-    limiter.exhaust(CALL, "d", later)
+    assert limiter.exhaust(CALL, "d", later, "used up") == later
     with pytest.raises(QuotaError) as caught:
         go(limiter)
     assert caught.value.retry_at == later
@@ -203,6 +205,6 @@ def test_exhaustion_ends_a_sleep(bench: Bench) -> None:
             priority=Priority.BACKFILL,
             stop=Stop(),
             max_wait=100,
-            on_wait=lambda seconds, name: limiter.exhaust(CALL, "d"),
+            on_wait=lambda seconds, name: limiter.exhaust(CALL, "d", None, "used up"),
         )
     assert [item.used for item in limiter.levels()] == [0, 1]

@@ -102,7 +102,7 @@ def test_concurrency_is_never_exceeded(tmp_path: Path) -> None:
 def hold_for_ever(number: int, barrier: Any, answers: Any, path: Path) -> None:
     limits = limiter(path, LEASES, DAILY)
     taken = [take(limits), take(limits)]
-    limits.hold(Call("GET", "/other"), "d", 0.5)
+    limits.hold(Call("GET", "/other"), "d", 0.5, "429")
     answers.put((os.getpid(), len(taken)))
     time.sleep(60)
 

@@ -49,7 +49,7 @@ def build(clock: FakeClock | None = None, **options: object) -> tuple[Retry, Fak
         "rng": random.Random(7),
         **options,
     }
-    return Retry(**values), clock  # type: ignore[arg-type]
+    return Retry("acme", **values), clock  # type: ignore[arg-type]
 
 
 def test_a_good_reply_costs_no_wait() -> None:

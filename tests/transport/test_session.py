@@ -244,6 +244,7 @@ def test_a_429_holds_every_process_and_is_repeated(httpx_mock: HTTPXMock, rig: R
     httpx_mock.add_response(json={})
     rig.send(POST)
     assert rig.limiter.held == [("", 7.0), ("", 30.0), ("", 4.0)]
+    assert rig.limiter.reasons[0] == "429 with Retry-After 7"
     assert rig.clock.sleeps == [7.0, 30.0, 4.0]
     assert rig.breaker.events == ["success"] * 4
     assert rig.tally.waited == 41.0
@@ -257,6 +258,7 @@ def test_a_429_that_asks_for_more_than_we_may_wait(httpx_mock: HTTPXMock, tmp_pa
     assert caught.value.retry_at == utc(START + 61)
     assert rig.clock.sleeps == []
     assert rig.limiter.held == [("", 61.0)]
+    assert "`lumio limits show acme`" in (caught.value.hint or "")
 
 
 def test_a_daily_quota_that_is_used_up(httpx_mock: HTTPXMock, rig: Rig) -> None:

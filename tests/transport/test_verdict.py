@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 
 import pytest
 
@@ -19,12 +18,16 @@ from lumio_cli.errors import (
 )
 from lumio_cli.providers.base import Outcome, Reply, Verdict
 from lumio_cli.redact import Redactor
-from lumio_cli.transport.verdict import judge, outcome_of, retry_after, to_error
-from support.clock import START, FakeClock
+from lumio_cli.transport.verdict import judge, outcome_of, reason_of, to_error
+from support.clock import FakeClock
 
 from .acme import GET, TOKEN, Acme
 
 CLOCK = FakeClock()
+
+
+def an_hour(verdict: Verdict) -> float:
+    return 3600.0
 
 
 def reply(status: int, body: bytes = b"", **headers: str) -> Reply:
@@ -50,13 +53,70 @@ def test_the_default_table(statuses: tuple[int, ...], outcome: Outcome) -> None:
 
 
 def test_the_provider_is_asked_first() -> None:
-    assert judge(Acme({}), reply(200, b'{"ok":false}'), CLOCK).outcome is Outcome.DENIED
-    assert judge(Acme({}), reply(200, b"{}"), CLOCK) == Verdict(Outcome.OK)
+    assert judge(Acme({}), reply(200, b'{"ok":false}'), CLOCK, an_hour).outcome is Outcome.DENIED
+    assert judge(Acme({}), reply(200, b"{}"), CLOCK, an_hour) == Verdict(Outcome.OK)
 
 
 def test_retry_after_fills_what_the_provider_left_open() -> None:
-    assert judge(Acme({}), reply(429, retry_after="7"), CLOCK).retry_after == 7
-    assert judge(Acme({}), reply(429, b"DAILY", retry_after="7"), CLOCK).retry_after == 3600
+    assert judge(Acme({}), reply(429, retry_after="7"), CLOCK, an_hour).retry_after == 7
+    assert (
+        judge(Acme({}), reply(429, b"DAILY", retry_after="7"), CLOCK, an_hour).retry_after == 3600
+    )
+
+
+def test_no_pause_is_longer_than_it_can_be_or_no_length_at_all() -> None:
+    def minute(verdict: Verdict) -> float:
+        return 60.0 if verdict.outcome is Outcome.THROTTLED else 1800.0
+
+    assert judge(Acme({}), reply(429, retry_after="900"), CLOCK, minute).retry_after == 60
+    assert judge(Acme({}), reply(429, b"DAILY"), CLOCK, minute).retry_after == 1800
+
+    class Broken(Acme):
+        def judge(self, reply: Reply) -> Verdict | None:
+            return Verdict(Outcome.THROTTLED, retry_after=float(reply.body))
+
+    for text in (b"nan", b"inf", b"-1"):
+        assert judge(Broken({}), reply(429, text), CLOCK, minute).retry_after is None
+        assert judge(Broken({}), reply(429, text, retry_after="7"), CLOCK, minute).retry_after == 7
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "reason"),
+    [
+        (reply(429, retry_after="30"), Verdict(Outcome.THROTTLED), "429 with Retry-After 30"),
+        (reply(200), Verdict(Outcome.THROTTLED, category="T"), "200 without Retry-After (T)"),
+        (
+            reply(429),
+            Verdict(Outcome.EXHAUSTED, quota="member"),
+            "member quota used up: 429 without Retry-After",
+        ),
+        (
+            reply(429, retry_after=f"\x1b[2J {TOKEN}"),
+            Verdict(Outcome.EXHAUSTED),
+            "daily quota used up: 429 with Retry-After \\x1b[2J ***",
+        ),
+    ],
+)
+def test_why_a_quota_is_held(answer: Reply, verdict: Verdict, reason: str) -> None:
+    assert reason_of(answer, verdict, Redactor([TOKEN])) == reason
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REFUSED, Outcome.REJECTED, None])
+def test_no_provider_ends_a_credential_that_can_be_renewed(outcome: Outcome | None) -> None:
+    class Final(Acme):
+        def judge(self, reply: Reply) -> Verdict | None:
+            return Verdict(outcome, "INVALID_JWT_FORMAT") if outcome else None
+
+    assert judge(Final({}), reply(401, b"{}"), CLOCK, an_hour).outcome is Outcome.REAUTH
+    assert judge(Final({}), reply(401), CLOCK, an_hour).outcome is Outcome.REAUTH
+
+
+def test_a_401_may_be_about_a_permission() -> None:
+    class Scoped(Acme):
+        def judge(self, reply: Reply) -> Verdict | None:
+            return Verdict(Outcome.DENIED, scopes=("api",))
+
+    assert judge(Scoped({}), reply(401), CLOCK, an_hour).outcome is Outcome.DENIED
 
 
 def test_an_html_error_page_is_judged_by_its_status() -> None:
@@ -66,41 +126,15 @@ def test_an_html_error_page_is_judged_by_its_status() -> None:
             return None
 
     html = b"<html>"
-    assert judge(Reads({}), reply(503, html), CLOCK).outcome is Outcome.RETRY
+    assert judge(Reads({}), reply(503, html), CLOCK, an_hour).outcome is Outcome.RETRY
     with pytest.raises(BadReplyError):
-        judge(Reads({}), reply(200, html), CLOCK)
+        judge(Reads({}), reply(200, html), CLOCK, an_hour)
 
 
 def test_a_page_that_is_no_json_does_not_say_that_something_is_gone() -> None:
-    assert judge(Acme({}), reply(404, b'{"message": "no"}'), CLOCK).outcome is Outcome.GONE
-    assert judge(Acme({}), reply(404, b""), CLOCK).outcome is Outcome.GONE
-    assert judge(Acme({}), reply(404, b"<html>"), CLOCK).outcome is Outcome.RETRY
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("0", 0.0),
-        ("120", 120.0),
-        ("1.5", 1.5),
-        ("Tue, 14 Nov 2023 22:13:50 GMT", 30.0),
-        ("Tue, 14 Nov 2023 22:13:10 GMT", 0.0),
-        ("", None),
-        ("-5", None),
-        ("soon", None),
-        ("nan", None),
-        ("99999999999999999999", 366 * 86400.0),
-    ],
-)
-def test_retry_after_in_seconds_or_as_a_date(text: str, seconds: float | None) -> None:
-    assert retry_after(reply(429, retry_after=text), FakeClock(START)) == seconds
-
-
-def test_a_date_is_read_against_the_providers_own_clock() -> None:
-    answer = reply(503, retry_after="Tue, 14 Nov 2023 22:14:00 GMT")
-    answer.date = datetime(2023, 11, 14, 22, 13, 0, tzinfo=UTC)
-    wrong = FakeClock(START + 86_400)
-    assert retry_after(answer, wrong) == 60.0
+    assert judge(Acme({}), reply(404, b'{"message": "no"}'), CLOCK, an_hour).outcome is Outcome.GONE
+    assert judge(Acme({}), reply(404, b""), CLOCK, an_hour).outcome is Outcome.GONE
+    assert judge(Acme({}), reply(404, b"<html>"), CLOCK, an_hour).outcome is Outcome.RETRY
 
 
 def error(answer: Reply, verdict: Verdict | None = None, source: str = "") -> LumioError:
@@ -109,7 +143,7 @@ def error(answer: Reply, verdict: Verdict | None = None, source: str = "") -> Lu
         provider,
         GET,
         answer,
-        verdict or judge(provider, answer, CLOCK),
+        verdict or judge(provider, answer, CLOCK, an_hour),
         clock=CLOCK,
         redactor=Redactor([TOKEN]),
         source=source,
@@ -166,7 +200,10 @@ def test_each_outcome_has_its_error() -> None:
 
 def test_a_refused_credential_names_its_source() -> None:
     assert "from LUMIO_ACME_TOKEN" in error(reply(401), source="LUMIO_ACME_TOKEN").message
-    assert "lumio connect acme" in (error(reply(401)).hint or "")
+    given = error(reply(401))
+    assert "lumio connect acme" in (given.hint or "")
+    assert "check what was given" in (given.hint or ""), "it has no source: it is only tried"
+    assert "from" not in given.message
 
 
 def test_a_redirect_is_explained() -> None:

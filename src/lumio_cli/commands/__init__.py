@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, Entry] = {
     "providers": Entry("Show the providers, their resources, quotas and settings.", _DAILY),
     "diagnostic": Entry("Check everything, and say how to mend it.", _CARE),
     "debug": Entry("Record a provider's requests, redacted, and show them.", _CARE),
+    "limits": Entry("Show and lift what holds requests back.", _CARE),
     "conflicts": Entry("Show and resolve conflicts of two-way sync.", _CARE),
     "failures": Entry("Show, retry or drop records that could not be synced.", _CARE),
     "runs": Entry("Show earlier runs, and undo what one has pushed.", _CARE),

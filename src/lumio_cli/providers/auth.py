@@ -13,6 +13,9 @@ from urllib.parse import quote_plus
 from lumio_cli.errors import BadReplyError, CredentialError
 from lumio_cli.providers.base import Call, Field, Reply
 
+LONGEST_LIFE = 10 * 365 * 86_400.0
+"""Seconds beyond which the life of a token is as good as endless."""
+
 
 @dataclass(frozen=True, slots=True)
 class Credential:
@@ -141,8 +144,9 @@ def read_tokens(reply: Reply, *, now: datetime, old: Credential) -> Credential:
     """The credential that a token answer holds.
 
     A refresh token that is absent from the answer stays the old one (RFC 6749 section 6); an
-    absent or zero `expires_in` means that the token does not expire. Raises `CredentialError` for
-    an OAuth error, `BadReplyError` for anything that is no token answer.
+    absent or zero `expires_in`, or one that is no number, means that the token does not expire, as
+    far as anybody knows. Raises `CredentialError` for an OAuth error, `BadReplyError` for anything
+    that is no token answer.
     """
     body = reply.json()
     if not isinstance(body, dict):
@@ -154,15 +158,30 @@ def read_tokens(reply: Reply, *, now: datetime, old: Credential) -> Credential:
             f"the token endpoint refused: {text} ({word})",
             code="login_expired" if "invalid_grant" in (word, text) else "credential_refused",
         )
-    seconds = float(body.get("expires_in") or 0)
+    token, seconds = body["access_token"], _seconds(body.get("expires_in"))
+    if not isinstance(token, str) or not token:
+        raise BadReplyError("the token endpoint answered without a token")
     scopes = body.get("scopes") or body.get("scope")
     if isinstance(scopes, str):
         scopes = scopes.replace(",", " ").split()
+    if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
+        scopes = None
     return replace(
         old,
         kind="oauth" if old.kind == "token" else old.kind,
-        token=str(body["access_token"]),
+        token=token,
         refresh=str(body.get("refresh_token") or old.refresh),
         expires_at=now + timedelta(seconds=seconds) if seconds else None,
         scopes=tuple(scopes) if scopes else old.scopes,
     )
+
+
+def _seconds(value: object) -> float:
+    """How long a token lives; 0 where that is not told."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        try:
+            seconds = float(value)
+        except (OverflowError, ValueError):
+            return 0.0
+        return min(seconds, LONGEST_LIFE) if seconds > 0 else 0.0
+    return 0.0

@@ -188,6 +188,8 @@ class Quota:
     shared    what the provider counts by: all tokens of an account, one app, or one token
     keyed     one for each value of that name in `Call.keys`; calls without it are not counted
     costed    a daily quota that a call drains by its `cost`
+    most      the highest `count` that any plan has: answers that name a higher limit are believed
+              so far; None: never above `count`
     """
 
     name: str
@@ -201,12 +203,14 @@ class Quota:
     zone: str = "UTC"
     keyed: str = ""
     costed: bool = False
+    most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """What a reply says of a quota: `limit` and `remaining` in its unit, `reset_after` seconds.
-    `refund` is what a call cost less than was charged for it.
+    `limit` of a bucket is its size, and `rate` what it gives back a second (None: in proportion to
+    its size). `refund` is what a call cost less than was charged for it.
     """
 
     quota: str
@@ -214,6 +218,7 @@ class Allowance:
     remaining: float | None = None
     reset_after: float | None = None
     refund: float = 0.0
+    rate: float | None = None
 
 
 # --- settings and credentials ---------------------------------------------------------------

@@ -47,11 +47,13 @@ def read_json(body: bytes) -> Any:
             return orjson.loads(body)
     except orjson.JSONDecodeError:
         pass
-    text = body.removeprefix(b"\xef\xbb\xbf").decode()
     try:
+        text = body.removeprefix(b"\xef\xbb\xbf").decode()
         return json.loads(
             text, strict=False, parse_constant=str, parse_float=_finite, parse_int=_whole
         )
+    except UnicodeDecodeError:
+        raise ValueError("it is not valid UTF-8") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 

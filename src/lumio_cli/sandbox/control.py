@@ -14,6 +14,8 @@
 | POST /_sandbox/hubspot/associate | `{"from", "from_id", "to", "to_id"}` | types and ids |
 | POST /_sandbox/hubspot/consent | `{"consent": bool}` | what the OAuth user will answer |
 | GET /_sandbox/hubspot/TYPE/dump | | all live records, one JSON document a line |
+| POST /_sandbox/salesforce/org | `{NAME: value}` | what the org does, see its class |
+| POST /_sandbox/salesforce/TYPE/archive | `{"id"}` | puts an activity aside, as age does |
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ prefix) and `method`, leaves the first `after` of them alone, then strikes every
 | --- | --- | --- |
 | latency | the answer comes late | milliseconds (100) |
 | 429, 423, 500, 503, ... | this status in the provider's shape, nothing done | Retry-After:
-  seconds, or `date+SECONDS` for a date so far ahead (none) |
+  any text (`30`, `30000`, `soon`), or a moment so many seconds ahead: `date+SECONDS` as a date,
+  `iso+SECONDS` as ISO 8601, `now+SECONDS` and `ms+SECONDS` in (milli)seconds since 1970 (none) |
 | reset | the connection is reset before anything is read or done | |
 | cut | the body ends before its Content-Length | bytes sent (half of them) |
 | html | 200 with a page of HTML, nothing done | |
@@ -42,6 +43,8 @@ from __future__ import annotations
 import random
 import threading
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import formatdate
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -104,6 +107,25 @@ def written_raw(body: bytes, argument: str | None) -> bytes:
     if argument == "bom":
         return b"\xef\xbb\xbf" + body
     return body.replace(b'"' + MARK.encode() + b'"', RAW[argument], 1)
+
+
+_MOMENTS = {
+    "date": lambda at: formatdate(at, usegmt=True),
+    "iso": lambda at: datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds"),
+    "now": lambda at: f"{at:.0f}",
+    "ms": lambda at: f"{at * 1000:.0f}",
+}
+
+
+def retry_after(argument: str | None, now: float) -> str | None:
+    """The Retry-After that a status fault asks for; None: none. `now` is the provider's clock.
+
+    Raises ValueError for seconds ahead that are no number.
+    """
+    word, plus, seconds = (argument or "").partition("+")
+    if plus and word in _MOMENTS:
+        return _MOMENTS[word](now + float(seconds))
+    return argument
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-from .faults import CONTENT, Fault, Faults, written_raw
+from .faults import CONTENT, Fault, Faults, retry_after, written_raw
 from .http import Provider, Request, Response
 
 _HEADERS_MAX = 100
@@ -352,11 +352,7 @@ def _before(struck: dict[str, Fault], provider: Provider, request: Request) -> R
         raise Disconnect(reset=True)
     for kind, fault in struck.items():
         if kind.isdigit():
-            retry_after = fault.argument
-            if retry_after and retry_after.startswith("date+"):
-                seconds = float(retry_after.removeprefix("date+"))
-                retry_after = formatdate(provider.now() + seconds, usegmt=True)
-            return provider.failure(int(kind), retry_after)
+            return provider.failure(int(kind), retry_after(fault.argument, provider.now()))
     if "html" in struck:
         return Response(200, _HTML, {"Content-Type": "text/html; charset=utf-8"})
     if "foreign" in struck:

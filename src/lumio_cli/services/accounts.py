@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import urlsplit
 
 from lumio_cli.clock import format_time, format_timestamp
 from lumio_cli.errors import ConfigError, LumioError
@@ -122,26 +121,27 @@ def account_key(
     *,
     fallback: Credential | None = None,
 ) -> str:
-    """By what quotas and cache tell accounts apart: the account where it is known, else a digest
-    of the credential, which is random enough to give nothing away. A look-alike on this machine
-    counts anew each time it is started, at another port. `fallback` is the stored credential,
-    where the caller has it: then nothing is asked for it.
+    """By what quotas and cache tell the accounts of one origin apart (`transport.whose` adds it):
+    the account where it is known, else a digest of the credential, which is random enough to give
+    nothing away. `fallback` is the stored credential, where the caller has it: then nothing is
+    asked for it.
     """
-    base = urlsplit(runtime.settings.provider(name).base_url)
-    suffix = f"@{base.port}" if base.scheme == "http" else ""
-    return f"{_account_of(runtime, name, credential, fallback)}{suffix}"
-
-
-def _account_of(
-    runtime: Runtime, name: str, credential: Credential | None, fallback: Credential | None
-) -> str:
     if credential is None:
-        reader = runtime.hub_reader
-        account = None if reader is None else state.read_account(reader.connection, name)
-        if account is not None:
-            return account.account_id
+        known = known_account(runtime, name)
+        if known is not None:
+            return known
         try:
             credential = fallback or runtime.credentials.load(name).credential
         except LumioError:
             return runtime.paths.profile
     return sha256(credential.root.encode()).hexdigest()[:16]
+
+
+def known_account(runtime: Runtime, name: str) -> str | None:
+    """The id of the account whose data the hub holds; None: it holds none. Asks for no credential.
+
+    Raises `HubError`.
+    """
+    reader = runtime.hub_reader
+    account = None if reader is None else state.read_account(reader.connection, name)
+    return None if account is None else account.account_id

@@ -205,7 +205,7 @@ class OAuthFlow:
             credential = self._tokens(reply, now=now, old=old)
         except RejectedError as error:
             raise CredentialError(
-                f"the token endpoint refused the code: {error.message}", hint=_CAUSES
+                f"the token endpoint refused the code: {error.message}", hint=error.hint or _CAUSES
             ) from None
         except CredentialError as error:
             if error.hint is None:

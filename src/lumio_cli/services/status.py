@@ -193,18 +193,12 @@ def _transport(runtime: Runtime, name: str) -> tuple[dict[str, Any] | None, str]
     if not runtime.paths.quotas.exists():
         return None, "closed"
     from lumio_cli.services.accounts import account_key
-    from lumio_cli.transport.breaker import Breaker
-    from lumio_cli.transport.limiter import Limiter
+    from lumio_cli.transport.whose import breaker_of, limiter_of, whose
 
-    key = account_key(runtime, name)
-    limiter = Limiter(
-        runtime.quota_store,
-        name,
-        runtime.provider(name).quotas,
-        dict.fromkeys(("account", "app", "token"), key),
-        runtime.clock,
-        share=runtime.settings.configured(name).quota_share,
-    )
+    provider, chosen = runtime.provider(name), runtime.settings.configured(name)
+    owner = whose(account_key(runtime, name), chosen.base_url or provider.base_url)
+    store, clock = runtime.quota_store, runtime.clock
+    limiter = limiter_of(store, provider, owner, clock, share=chosen.quota_share)
     quotas = [
         {
             "quota": level.quota,
@@ -214,7 +208,7 @@ def _transport(runtime: Runtime, name: str) -> tuple[dict[str, Any] | None, str]
         }
         for level in limiter.levels()
     ]
-    circuit = Breaker(runtime.quota_store, name, runtime.clock).state()
+    circuit = breaker_of(store, name, owner, clock).state()
     # The quota that a provider declares first is the one that most calls live by.
     return ({**quotas[0], "quotas": quotas} if quotas else None), circuit
 

@@ -14,6 +14,7 @@ from lumio_cli.clock import format_timestamp, utc
 from lumio_cli.errors import HubError, QuotaError
 from lumio_cli.transport import leases
 from lumio_cli.transport.ledger import Ledger, Term
+from lumio_cli.transport.pauses import come_back
 from lumio_cli.transport.quotas import GUARD, Priority, State, ready
 
 POLL = 0.05
@@ -142,7 +143,7 @@ class Asking:
                 f"{self._provider}: all requests that the quota {name!r} allows at the "
                 "same time are still under way",
                 retry_at=utc(self._clock.time()),
-                hint="run it again later, or allow it a longer wait with --max-wait",
+                hint=come_back(None, self._provider, longer=True),
             )
         return Place(None, min(left, POLL), name)
 
@@ -178,7 +179,7 @@ class Asking:
             f"{self._provider}: the quota {term.quota.name!r} is used up until "
             f"{format_timestamp(math.ceil(until))}",
             retry_at=utc(until),
-            hint="nothing was lost; run the same command again after that time",
+            hint=come_back(until, self._provider),
         )
 
     def _too_long(self, name: str, at: float, wait: float) -> QuotaError:
@@ -186,5 +187,5 @@ class Asking:
             f"{self._provider}: the quota {name!r} lets no request through before "
             f"{format_timestamp(math.ceil(at))} (in {math.ceil(wait)} s)",
             retry_at=utc(at),
-            hint="run it again then, or allow it a longer wait with --max-wait",
+            hint=come_back(at, self._provider, longer=True),
         )

@@ -17,8 +17,10 @@ from lumio_cli.errors import BadReplyError, CredentialError, LumioError, Unavail
 from lumio_cli.locks import FileLock
 from lumio_cli.providers.auth import Credential
 from lumio_cli.providers.base import Call, Outcome, Reply
+from lumio_cli.transport.bounds import OUTAGE
 from lumio_cli.transport.faults import WireError
-from lumio_cli.transport.verdict import clean, outcome_of, retry_after
+from lumio_cli.transport.pauses import retry_after
+from lumio_cli.transport.verdict import clean, outcome_of
 
 if TYPE_CHECKING:
     from lumio_cli.clock import Clock
@@ -205,7 +207,7 @@ class Authenticator:
             outcome = outcome_of(reply.status)
             if outcome not in (Outcome.RETRY, Outcome.THROTTLED):
                 return self._read(reply, now.timestamp(), old)
-            pause = retry_after(reply, self._clock) or PAUSE
+            pause = retry_after(reply, self._clock, OUTAGE) or PAUSE
             if last or pause > LONGEST_PAUSE:
                 break
             self._clock.sleep(pause, self._stop)
@@ -222,10 +224,15 @@ class Authenticator:
             raise self._unavailable(error) from None
         except CredentialError as error:
             message = clean(error.message, self._redactor)
+            # What is only tried has no source but the operator, who has just given it.
+            origin = f"credential from {self.source}" if self.source else "the credential given"
+            again = f"`lumio connect {self._provider.name}`"
+            if not self.source:
+                again = f"check what was given: {', '.join(sorted(old.fields)) or 'the token'}"
             raise CredentialError(
-                f"{self._provider.title}: {message} (credential from {self.source})",
+                f"{self._provider.title}: {message} ({origin})",
                 code=error.code,
-                hint=f"`lumio connect {self._provider.name}`",
+                hint=error.hint or again,
             ) from None
 
     def _unavailable(self, error: LumioError) -> UnavailableError:

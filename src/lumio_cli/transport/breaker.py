@@ -11,13 +11,14 @@ import math
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 from lumio_cli.clock import Clock, format_time, utc
 from lumio_cli.errors import CircuitOpenError
+from lumio_cli.transport.pauses import come_back
 from lumio_cli.transport.store import RuntimeStore
 
 Circuit = Literal["closed", "open", "half_open"]
@@ -47,8 +48,9 @@ class _Record:
 
 
 class Breaker:
-    """The circuit of `key` (a provider, or one of its hosts).
+    """The circuit of `key`: a provider's, as one account at one origin meets it.
 
+    name           what errors call it
     threshold      failures in a row that open it
     cooldown       seconds of the first pause; doubles with each failed probe up to `max_cooldown`
     probe_limit    seconds after which a probe whose outcome nobody reported is given up
@@ -64,12 +66,14 @@ class Breaker:
         key: str,
         clock: Clock,
         *,
+        name: str,
         threshold: int = 5,
         cooldown: float = 30.0,
         max_cooldown: float = 900.0,
         probe_limit: float = 120.0,
     ) -> None:
         self.key = key
+        self.name = name
         self._store = store
         self._clock = clock
         self._threshold = threshold
@@ -78,7 +82,7 @@ class Breaker:
         self._probe_limit = probe_limit
         self._seen = _Record()
         self._seen_at = -math.inf
-        self._name = os.urandom(6).hex()
+        self._own = os.urandom(6).hex()
 
     def before(self) -> None:
         """Ask whether a call may go. Raises `CircuitOpenError` where the circuit is open."""
@@ -151,20 +155,20 @@ class Breaker:
         return replace(record, probe="", probe_until=0.0)
 
     def _refusal(self, record: _Record, until: float) -> CircuitOpenError:
-        at = utc(until)
+        at = utc(math.ceil(until))
         last = f", last with {record.reason}" if record.reason else ""
         return CircuitOpenError(
-            f"{self.key} failed {record.failures} times in a row{last}; "
-            f"it is left alone until {format_time(at.replace(microsecond=0))}",
-            retry_at=at,
-            hint="nothing was lost; run the same command again after that time",
+            f"{self.name} failed {record.failures} times in a row{last}; "
+            f"it is left alone until {format_time(at)}",
+            retry_at=utc(until),
+            hint=come_back(until, self.name),
         )
 
     # -- inside
 
     def _me(self) -> str:
         """This thread of this process, which is how a probe is known again."""
-        return f"{self._name}.{os.getpid()}.{threading.get_ident()}"
+        return f"{self._own}.{os.getpid()}.{threading.get_ident()}"
 
     @staticmethod
     def _until(record: _Record, now: float) -> float:
@@ -213,4 +217,32 @@ class Breaker:
         self._remember(self._store.run(work))
 
 
-_SELECT = "SELECT failures, opened, until, length, probe, probe_until, reason FROM breakers"
+def circuits(
+    store: RuntimeStore, prefix: str, clock: Clock
+) -> list[tuple[str, datetime | None, str]]:
+    """The stored circuits whose keys begin with `prefix`: key, when a call may try, and why none
+    goes; the latter are None and empty where all go.
+    """
+    rows = store.query(
+        f"SELECT key, {_COLUMNS} FROM breakers WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key",  # noqa: S608
+        (prefix,),
+    )
+    found = []
+    for key, *values in rows:
+        record, until = _Record(*values), 0.0
+        state: Circuit = "closed"
+        if record.opened:
+            until = Breaker._until(record, clock.time())
+            state = "open" if until else "half_open"
+        why = f"circuit {state.replace('_', ' ')}: {record.reason or 'it kept failing'}"
+        found.append((key, utc(until) if until else None, why if record.opened else ""))
+    return found
+
+
+def close(connection: sqlite3.Connection, keys: Iterable[str]) -> None:
+    """Close circuits, in the caller's transaction."""
+    connection.executemany("DELETE FROM breakers WHERE key = ?", [(key,) for key in keys])
+
+
+_COLUMNS = "failures, opened, until, length, probe, probe_until, reason"
+_SELECT = f"SELECT {_COLUMNS} FROM breakers"  # noqa: S608

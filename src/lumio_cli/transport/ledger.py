@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lumio_cli.clock import Clock
 from lumio_cli.providers.base import Quota
+from lumio_cli.transport.bounds import clip
 from lumio_cli.transport.quotas import GUARD, Rule, State, settle, unpack
 from lumio_cli.transport.store import RuntimeStore
 
@@ -44,21 +45,26 @@ class Ledger:
 
     def read(self, terms: Sequence[Term]) -> dict[str, State]:
         """The states by key, without a lock: good for looking."""
-        return self._settle(terms, self.store.query(_select(terms), [term.key for term in terms]))
+        return self.settle(terms, self.store.query(_select(terms), [term.key for term in terms]))
 
     def load(self, connection: sqlite3.Connection, terms: Sequence[Term]) -> dict[str, State]:
         """The states by key, inside a transaction."""
         if not terms:
             return {}
         rows = connection.execute(_select(terms), [term.key for term in terms]).fetchall()
-        return self._settle(terms, rows)
+        return self.settle(terms, rows)
+
+    def below(self, prefix: str) -> list[tuple[str, bytes, str]]:
+        """What is stored by keys that begin with `prefix`, for `settle`."""
+        sql = "SELECT key, state, reason FROM quotas WHERE substr(key, 1, length(?1)) = ?1"
+        return self.store.query(f"{sql} ORDER BY key", (prefix,))
 
     def save(self, connection: sqlite3.Connection, states: Mapping[str, State]) -> None:
         """Write states that `load` has given."""
         connection.executemany(
-            "INSERT INTO quotas VALUES (?, ?) "
-            "ON CONFLICT (key) DO UPDATE SET state = excluded.state",
-            [(key, state.pack()) for key, state in states.items()],
+            "INSERT INTO quotas VALUES (?, ?, ?) "
+            "ON CONFLICT (key) DO UPDATE SET state = excluded.state, reason = excluded.reason",
+            [(key, state.pack(), state.reason) for key, state in states.items()],
         )
 
     def change(self, terms: Sequence[Term], change: Callable[[Mapping[str, State]], bool]) -> None:
@@ -72,18 +78,24 @@ class Ledger:
         if terms:
             self.store.run(work)
 
-    def _settle(self, terms: Iterable[Term], rows: Iterable[tuple[str, bytes]]) -> dict[str, State]:
+    def settle(
+        self, terms: Iterable[Term], rows: Iterable[tuple[str, bytes, str]]
+    ) -> dict[str, State]:
+        """The states by key, of what is stored of them, as they are now."""
         # The clock is read here, after the lock was had: nobody's write is in our future.
         wall, mono = self.clock.time(), self.clock.monotonic()
-        stored = dict(rows)
+        stored = {key: (data, reason) for key, data, reason in rows}
         states = {}
         for term in terms:
-            data = stored.get(term.key)
-            state = unpack(data) if data is not None else State()
+            state = State()
+            if (found := stored.get(term.key)) is not None:
+                state = unpack(found[0])
+                state.reason = found[1]
+                clip(term.quota, state)
             settle(term.rule, state, wall, mono)
             states[term.key] = state
         return states
 
 
 def _select(terms: Sequence[Term]) -> str:
-    return f"SELECT key, state FROM quotas WHERE key IN ({','.join('?' * len(terms))})"  # noqa: S608
+    return f"SELECT key, state, reason FROM quotas WHERE key IN ({','.join('?' * len(terms))})"  # noqa: S608

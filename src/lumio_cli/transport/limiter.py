@@ -13,7 +13,6 @@ import math
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from hashlib import blake2b
@@ -21,11 +20,14 @@ from types import TracebackType
 from typing import Self
 
 from lumio_cli.clock import Clock, utc
-from lumio_cli.providers.base import Allowance, Call, Quota
+from lumio_cli.providers.base import Allowance, Call, Outcome, Quota, Verdict
 from lumio_cli.stop import Stop
 from lumio_cli.transport import leases
 from lumio_cli.transport.asking import POLL, Asking
+from lumio_cli.transport.bounds import OUTAGE, longest_hold, longest_spent
+from lumio_cli.transport.learning import learn
 from lumio_cli.transport.ledger import Ledger, Term
+from lumio_cli.transport.levels import Level, level_of
 from lumio_cli.transport.quotas import Priority, Rule, State
 from lumio_cli.transport.rules import midnight_after, rule_for
 from lumio_cli.transport.store import RuntimeStore
@@ -41,20 +43,6 @@ TRIES = 3
 """How often a late sleeper takes a new place before it goes all the same."""
 LABELS = 1_000
 """Labels whose quotas are remembered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """How a quota stands. `used` includes what is reserved; the times are None where there is
-    nothing to wait for. For concurrency it is what is in use at this moment.
-    """
-
-    quota: str
-    limit: float
-    remaining: float
-    reset_at: datetime | None
-    held_until: datetime | None
-    used: float
 
 
 class Lease:
@@ -166,10 +154,10 @@ class Limiter:
     # -- what the provider says
 
     def observe(self, call: Call, allowances: Sequence[Allowance]) -> None:
-        """Learn from an answer's headers. They can only lower what we allow ourselves.
+        """Learn from an answer's headers: see `learning.learn`.
 
-        A lower limit is in force until it has not been repeated for a while (60 s or six periods);
-        less remaining than we know of means that others use the quota too.
+        A limit is in force until it has not been repeated for a while (60 s or six periods); less
+        remaining than we know of means that others use the quota too.
         """
         by_name = {term.quota.name: term for term in (*self._all(), *self._terms(call))}
         said = [(by_name[a.quota], a) for a in allowances if a.quota in by_name]
@@ -178,51 +166,62 @@ class Limiter:
             return
         terms = [term for term, _ in said]
 
-        def learn(states: Mapping[str, State]) -> bool:
-            changed = [_learn(term, states[term.key], a) for term, a in said]
+        def adapt(states: Mapping[str, State]) -> bool:
+            changed = [learn(term, states[term.key], a) for term, a in said]
             return any(changed)
 
         # Most answers tell nothing new: then a glance without a lock is enough.
-        if learn(self._ledger.read(terms)):
-            self._ledger.change(terms, learn)
+        if adapt(self._ledger.read(terms)):
+            self._ledger.change(terms, adapt)
 
-    def hold(self, call: Call, quota_name: str, seconds: float) -> None:
+    def longest(self, call: Call, verdict: Verdict) -> float:
+        """Seconds that an answer to `call` can ask to wait: as long as a hold of the quotas that
+        it is about may last, `bounds.OUTAGE` where it is about none."""
+        now = self._clock.time()
+        if verdict.outcome is Outcome.THROTTLED:
+            spans = [longest_hold(t.quota, now) for t in self._paced(call, verdict.quota)]
+        elif verdict.outcome is Outcome.EXHAUSTED:
+            spans = [longest_spent(t.quota, now) for t in self._spent(call, verdict.quota)]
+        else:
+            spans = []
+        return max(spans, default=OUTAGE)
+
+    def hold(self, call: Call, quota_name: str, seconds: float, reason: str) -> None:
         """Let no process send anything for `seconds`: the provider answered 'too fast'.
 
-        It holds the quota named, or all that apply to the call where the name is empty or unknown.
+        It holds the quota named; else those that apply to the call, but no day's count unless
+        there are no others. No hold is longer than `bounds.longest_hold`. `reason` is for people.
         """
         if not 0 < seconds < math.inf:
             return
-        applying = self._terms(call)
-        terms = [term for term in applying if term.quota.name == quota_name] or applying
+        terms = self._paced(call, quota_name)
 
         def change(states: Mapping[str, State]) -> bool:
-            for state in states.values():
-                state.held_until = max(state.held_until, state.wall + seconds)
+            for term in terms:
+                state = states[term.key]
+                span = min(seconds, longest_hold(term.quota, state.wall))
+                state.stop(held=state.wall + span, reason=reason)
             return True
 
         self._ledger.change(terms, change)
 
     def exhaust(
-        self, call: Call, quota_name: str, retry_at: datetime | None = None
+        self, call: Call, quota_name: str, retry_at: datetime | None, reason: str
     ) -> datetime | None:
-        """Send nothing, and let nobody wait, until `retry_at` (default: the quota's midnight).
+        """Send nothing, and let nobody wait, until `retry_at` (None: the quota's midnight).
 
-        It concerns the quota named; else the daily ones that apply to the call; else all of them.
-        Returns when the last of them comes back; None where no quota applies.
+        It concerns the quota named; else the daily ones that apply to the call; else all of them;
+        none for longer than `bounds.longest_spent`. `reason` is for people. Returns when the last
+        of them comes back; None where no quota applies.
         """
-        applying = self._terms(call)
-        terms = (
-            [term for term in applying if term.quota.name == quota_name]
-            or [term for term in applying if term.quota.kind == "daily"]
-            or applying
-        )
+        terms = self._spent(call, quota_name)
 
         def change(states: Mapping[str, State]) -> bool:
             for term in terms:
                 state = states[term.key]
-                until = retry_at or midnight_after(state.wall, term.quota.zone)
-                state.spent_until = max(state.spent_until, until.timestamp())
+                until = (retry_at or midnight_after(state.wall, term.quota.zone)).timestamp()
+                last = state.wall + longest_spent(term.quota, state.wall)
+                state.stop(spent=min(until, last), reason=reason)
                 back.append(state.spent_until)
             return True
 
@@ -253,9 +252,27 @@ class Limiter:
         held = leases.count(
             self._ledger.store, [term.key for term in terms if not term.timed], self._clock.time()
         )
-        return [_level(term, states[term.key], held.get(term.key, 0)) for term in terms]
+        return [level_of(term, states[term.key], held.get(term.key, 0)) for term in terms]
 
     # -- inside
+
+    def _paced(self, call: Call, quota_name: str) -> list[Term]:
+        """The quotas that 'too fast' is about."""
+        applying = self._terms(call)
+        return (
+            [term for term in applying if term.quota.name == quota_name]
+            or [term for term in applying if term.quota.kind != "daily"]
+            or applying
+        )
+
+    def _spent(self, call: Call, quota_name: str) -> list[Term]:
+        """The quotas that 'used up' is about."""
+        applying = self._terms(call)
+        return (
+            [term for term in applying if term.quota.name == quota_name]
+            or [term for term in applying if term.quota.kind == "daily"]
+            or applying
+        )
 
     def _terms(self, call: Call) -> list[Term]:
         """The quotas that apply to a call."""
@@ -281,13 +298,12 @@ class Limiter:
         ]
 
     def _key(self, quota: Quota, value: str) -> str:
-        """Where a quota's state is kept. A window of another length counts in other slots. The
-        value of a key is about someone (a phone number): a digest of it tells them apart as well.
+        """Where a quota's state is kept: below `stem`, by whom it counts. The value of a key is
+        about someone (a phone number): a digest of it tells them apart as well.
         """
-        per = f"{quota.per:g}" if quota.kind == "window" else ""
         scope = self._scope.get(quota.shared, "")
-        about = f":{blake2b(value.encode(), digest_size=8).hexdigest()}" if value else ""
-        return f"{self.provider}:{quota.name}:{quota.kind}{per}:{scope}{about}"
+        about = f"#{blake2b(value.encode(), digest_size=8).hexdigest()}" if value else ""
+        return f"{stem(self.provider, quota)}{scope}{about}"
 
     def _me(self) -> leases.Owner:
         """This process; another one after a fork."""
@@ -297,47 +313,14 @@ class Limiter:
         return owner
 
 
+def stem(provider: str, quota: Quota) -> str:
+    """What the keys of a quota's states begin with. A window of another length counts in other
+    slots."""
+    per = f"{quota.per:g}" if quota.kind == "window" else ""
+    return f"{provider}:{quota.name}:{quota.kind}{per}:"
+
+
 def _applies(quota: Quota, label: str) -> bool:
     if any(fnmatchcase(label, pattern) for pattern in quota.exempt):
         return False
     return not quota.routes or any(fnmatchcase(label, pattern) for pattern in quota.routes)
-
-
-def _learn(term: Term, state: State, said: Allowance) -> bool:
-    """Lower a state to what the provider said; whether that changed anything."""
-    quota, now, changed = term.quota, state.wall, False
-    daily = quota.kind == "daily"
-    quiet = max(60.0, state.ends - now if daily else 6 * quota.per)
-    full = term.rule.limit(State()) if not daily else quota.count
-    if said.limit is not None and 0 < said.limit < full and said.limit <= state.limit:
-        # The time is not moved with every answer: that would be a write for each.
-        changed = said.limit < state.limit or state.limit_until - now < quiet / 2
-        if changed:
-            state.limit, state.limit_until = said.limit, now + quiet
-    if said.remaining is not None and math.isfinite(said.remaining):
-        missing = term.rule.left(state) - max(0.0, said.remaining)
-        if missing > max(2.0, 0.05 * min(full, state.limit)):
-            changed = True
-            term.rule.phantom(state, now, missing)
-            if said.remaining < 1 and said.reset_after and math.isfinite(said.reset_after):
-                if daily:
-                    state.spent_until = max(state.spent_until, now + said.reset_after)
-                else:
-                    state.held_until = max(state.held_until, now + said.reset_after)
-    return changed
-
-
-def _level(term: Term, state: State, held: int) -> Level:
-    limit = term.rule.limit(state)
-    used = term.rule.used(state) if term.timed else float(held)
-    spent = state.spent_until > state.wall
-    reset_at = term.rule.reset_at(state)
-    until = max(state.held_until, state.spent_until)
-    return Level(
-        quota=term.quota.name,
-        limit=limit,
-        remaining=0.0 if spent else max(0.0, limit - used),
-        reset_at=utc(reset_at) if reset_at is not None else None,
-        held_until=utc(until) if until > state.wall else None,
-        used=used,
-    )

@@ -45,13 +45,15 @@ class State:
     """What all processes know of one quota.
 
     wall, mono     when it was last changed, by both clocks
-    limit          a lower limit that the provider told us, in force until `limit_until`
+    limit, rate    the limit that the provider told us (infinity: none) and what it gives back a
+                   second (0: in proportion), in force until `limit_until`
     held_until     nothing goes before
     spent_until    nothing goes before, and nobody waits for it
     level, at      bucket: how full it was, and when. daily: used by us, and when the day began
     ends, others   daily: when the day ends, and what others used of it
     ahead          daily: what is reserved for the day after
     marks          what is reserved, as pairs: bucket (time, amount), window (slot, amount)
+    reason         why nothing goes, where nothing does
     """
 
     wall: float = 0.0
@@ -65,10 +67,20 @@ class State:
     ends: float = 0.0
     others: float = 0.0
     ahead: float = 0.0
+    rate: float = 0.0
     marks: list[float] = field(default_factory=list, init=False)
+    reason: str = field(default="", init=False)
+
+    def stop(self, *, held: float = 0.0, spent: float = 0.0, reason: str) -> None:
+        """Let nothing go before these times, unless it is stopped for longer already."""
+        before = max(self.held_until, self.spent_until)
+        self.held_until = max(self.held_until, held)
+        self.spent_until = max(self.spent_until, spent)
+        if max(self.held_until, self.spent_until) > before:
+            self.reason = reason
 
     def pack(self) -> bytes:
-        """As bytes for `unpack`, on this machine."""
+        """All but the reason as bytes for `unpack`, on this machine."""
         return array(
             "d",
             (
@@ -83,6 +95,7 @@ class State:
                 self.ends,
                 self.others,
                 self.ahead,
+                self.rate,
                 *self.marks,
             ),
         ).tobytes()
@@ -93,8 +106,8 @@ def unpack(data: bytes) -> State:
     numbers = array("d")
     numbers.frombytes(data)
     values = numbers.tolist()
-    state = State(*values[:11])
-    state.marks = values[11:]
+    state = State(*values[:12])
+    state.marks = values[12:]
     return state
 
 
@@ -162,7 +175,7 @@ def settle(rule: Rule, state: State, wall: float, mono: float) -> None:
             state.limit_until += drift
     state.wall, state.mono = wall, mono
     if state.limit_until <= wall:
-        state.limit = math.inf
+        state.limit, state.rate = math.inf, 0.0
     rule.catch_up(state, wall)
 
 

@@ -19,8 +19,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lumio_cli.clock import format_time, utc
+from lumio_cli.clock import utc
 from lumio_cli.errors import CircuitOpenError, LumioError, QuotaError, UnavailableError
+from lumio_cli.transport.pauses import come_back
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -78,11 +79,13 @@ def default_hold(times: int) -> float:
 class Retry:
     """Repeats calls. One object a session: its threads share the retry budget.
 
-    `max_wait` is how many seconds a call may wait for quota, all its waits together.
+    `provider` is whose; `max_wait` is how many seconds a call may wait for quota, all its waits
+    together.
     """
 
     def __init__(
         self,
+        provider: str,
         *,
         clock: Clock,
         stop: Stop,
@@ -93,6 +96,7 @@ class Retry:
         import tenacity
 
         self._tenacity = tenacity
+        self._provider = provider
         self._clock = clock
         self._stop = stop
         self._max_wait = max_wait
@@ -222,14 +226,13 @@ class _Walk:
         error = again.error
         if (not again.after and again.hold is None) or isinstance(error, CircuitOpenError):
             return error
-        seconds = again.after or default_hold(self._throttled)
-        moment = utc(round(self._retry._clock.time() + seconds))
-        hint = f"nothing was lost; run it again after {format_time(moment)}"
-        if self._too_long:
-            hint += ", or let it wait longer with --max-wait"
-        if again.hold is not None:
-            return QuotaError(error.message, retry_at=moment, hint=hint)
-        return UnavailableError(error.message, hint=hint, code=error.code)
+        retry = self._retry
+        at = retry._clock.time() + (again.after or default_hold(self._throttled))
+        if again.hold is None:
+            hint = come_back(at, longer=self._too_long)
+            return UnavailableError(error.message, hint=hint, code=error.code)
+        hint = come_back(at, retry._provider, longer=self._too_long)
+        return QuotaError(error.message, retry_at=utc(at), hint=hint)
 
 
 def _failure(state: RetryCallState) -> Again:

@@ -29,13 +29,19 @@ def rule_for(quota: Quota, share: float = 1.0) -> Rule:
             f"the quota {quota.name!r} needs a count, a period and a burst above 0",
             hint="`lumio config show` prints where the values come from",
         )
+    growth = max(1.0, (quota.most or 0.0) / quota.count)
     if quota.kind == "window":
-        return Window(quota.count, quota.per)
+        return Window(quota.count, quota.per, growth)
     if quota.kind == "daily":
-        return Daily(quota.count, share, quota.zone)
+        return Daily(quota.count, share, quota.zone, growth)
     if quota.kind == "concurrency":
         return Concurrency(quota.count)
-    return Bucket(quota.count, quota.per, quota.burst or quota.count)
+    return Bucket(quota.count, quota.per, quota.burst or quota.count, growth)
+
+
+def _in_force(own: float, growth: float, state: State) -> float:
+    """The limit that the provider told us, at most `growth` times our own; else our own."""
+    return own if state.limit == math.inf else min(state.limit, own * growth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +54,17 @@ class Bucket:
     count: float
     per: float
     burst: float
+    growth: float
 
     def limit(self, state: State) -> float:
-        return max(min(self.burst, state.limit), min(1.0, self.burst))
+        return max(_in_force(self.burst, self.growth, state), min(1.0, self.burst))
 
     def _rate(self, state: State) -> float:
-        """What drains in a second: a lower limit slows it in proportion."""
-        return self.count / self.per * self.limit(state) / self.burst
+        """What drains in a second: as told, else in proportion to the limit."""
+        own = self.count / self.per
+        if state.rate > 0:
+            return min(state.rate, own * self.growth)
+        return own * self.limit(state) / self.burst
 
     def catch_up(self, state: State, now: float) -> None:
         marks = state.marks
@@ -156,6 +166,7 @@ class Window:
 
     count: float
     per: float
+    growth: float
 
     @property
     def _slot(self) -> float:
@@ -167,7 +178,7 @@ class Window:
         return SLOTS + 1 + math.ceil(min(GUARD, self.per / 10) / self._slot)
 
     def limit(self, state: State) -> float:
-        return max(1.0, math.floor(min(self.count, state.limit)))
+        return max(1.0, math.floor(_in_force(self.count, self.growth, state)))
 
     def catch_up(self, state: State, now: float) -> None:
         marks = state.marks
@@ -258,9 +269,10 @@ class Daily:
     count: float
     share: float
     zone: str
+    growth: float
 
     def _whole(self, state: State) -> float:
-        return min(self.count, state.limit)
+        return _in_force(self.count, self.growth, state)
 
     def limit(self, state: State) -> float:
         return max(1.0, math.floor(self._whole(state) * self.share))

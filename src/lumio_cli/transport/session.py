@@ -21,15 +21,15 @@ from lumio_cli.errors import (
 )
 from lumio_cli.providers.base import Call, Outcome, Reply, Verdict
 from lumio_cli.transport.auth import Authenticator
-from lumio_cli.transport.breaker import Breaker
 from lumio_cli.transport.cache import Cache
 from lumio_cli.transport.faults import WireError
-from lumio_cli.transport.limiter import Limiter
 from lumio_cli.transport.observe import Observer, Tally
+from lumio_cli.transport.pauses import come_back
 from lumio_cli.transport.quotas import Priority
 from lumio_cli.transport.retry import Again, Retry, RetryPolicy
 from lumio_cli.transport.stack import Sender
-from lumio_cli.transport.verdict import NOT_PROCESSED, come_back, judge, to_error
+from lumio_cli.transport.verdict import NOT_PROCESSED, judge, reason_of, to_error
+from lumio_cli.transport.whose import breaker_of, limiter_of, whose
 from lumio_cli.transport.wire import MAX_BODY, Timeouts, Wire
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from lumio_cli.stop import Stop
     from lumio_cli.transport.auth import CredentialStore
     from lumio_cli.transport.cache import LastKnown
+    from lumio_cli.transport.limiter import Limiter
     from lumio_cli.transport.store import RuntimeStore
 
 CONNECTIONS = 16
@@ -54,7 +55,8 @@ class TransportOptions:
     """What an operator can set for the way to one provider. None: the provider's own value.
 
     max_wait     seconds that a call may wait for quota before the run gives up
-    account      keeps accounts apart in the cache (an account id or a profile's name, no secret)
+    account      keeps accounts apart in cache, quotas and circuit (an account id, a digest or a
+                 profile's name, no secret); together with the origin of the base URL
     quota_share  the part of daily quotas that this machine may use
     run_id       goes into the debug log
     """
@@ -180,7 +182,8 @@ class Session:
             headers = self.provider.authorize(call, credential)
             call = self._located(call, credential)
         reply = self._sender.attempt(call, headers, tally, number)
-        return reply, judge(self.provider, reply, self._clock)
+        verdict = judge(self.provider, reply, self._clock, lambda v: self._limiter.longest(call, v))
+        return reply, verdict
 
     def _located(self, call: Call, credential: Credential) -> Call:
         """The call at the account's own address, where the provider has one for each.
@@ -221,15 +224,19 @@ class Session:
             source=self._auth.source,
         )
         after = verdict.retry_after
+        reason = reason_of(reply, verdict, self._redactor)
         if verdict.outcome is Outcome.THROTTLED:
             return Again(
-                error, after=after, hold=lambda s: self._limiter.hold(call, verdict.quota, s)
+                error,
+                after=after,
+                hold=lambda s: self._limiter.hold(call, verdict.quota, s, reason),
             )
         if verdict.outcome is Outcome.EXHAUSTED:
             retry_at = utc(self._clock.time() + after) if after is not None else None
-            back = self._limiter.exhaust(call, verdict.quota, retry_at)
+            back = self._limiter.exhaust(call, verdict.quota, retry_at, reason)
             if isinstance(error, QuotaError) and back is not None:
-                return QuotaError(error.message, retry_at=back, hint=come_back(back))
+                hint = come_back(back.timestamp(), self.provider.name)
+                return QuotaError(error.message, retry_at=back, hint=hint)
         if verdict.outcome is not Outcome.RETRY:
             return error
         if call.repeatable or reply.status in NOT_PROCESSED:
@@ -272,17 +279,14 @@ def open_session(
         gzip_requests=options.gzip_requests,
         connections=options.connections,
     )
-    scope = dict.fromkeys(("account", "app", "token"), options.account)
-    shared = quota_store or store
-    limiter = Limiter(
-        shared, provider.name, provider.quotas, scope, clock, share=options.quota_share
-    )
+    owner, shared = whose(options.account, base_url), quota_store or store
+    limiter = limiter_of(shared, provider, owner, clock, share=options.quota_share)
     observer = Observer(provider.name, store, redactor, clock, run_id=options.run_id)
     sender = Sender(
         provider,
         wire,
         limiter,
-        Breaker(shared, provider.name, clock),
+        breaker_of(shared, provider.name, owner, clock),
         observer,
         clock=clock,
         stop=stop,
@@ -295,7 +299,7 @@ def open_session(
         limiter,
         Cache(
             provider.name,
-            options.account,
+            owner,
             cache_dir,
             clock=clock,
             stop=stop,
@@ -313,7 +317,14 @@ def open_session(
             post=lambda call: sender.attempt(call, {}, Tally()),
         ),
         observer,
-        Retry(clock=clock, stop=stop, max_wait=options.max_wait, rng=rng, policy=options.retries),
+        Retry(
+            provider.name,
+            clock=clock,
+            stop=stop,
+            max_wait=options.max_wait,
+            rng=rng,
+            policy=options.retries,
+        ),
         redactor,
         clock,
     )

@@ -11,6 +11,7 @@ import httpx
 from lumio_cli.clock import utc
 from lumio_cli.providers.base import Call, Outcome, Reply
 from lumio_cli.transport.faults import WireError
+from lumio_cli.transport.pauses import CLOCKS_DIFFER
 from lumio_cli.transport.verdict import outcome_of
 from lumio_cli.transport.wire import EXCHANGE, Exchange, Wire
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from lumio_cli.transport.quotas import Priority
 
 MAX_REDIRECTS = 3
-CLOCKS_DIFFER = 60.0
-"""Seconds by which two clocks may differ that are right."""
 
 
 class BreakerTransport(httpx.BaseTransport):

@@ -33,7 +33,7 @@ from lumio_cli.paths import make_private_dir
 
 T = TypeVar("T")
 
-VERSION = 1
+VERSION = 2
 QUEUE_LIMIT = 2.0
 """Seconds in the queue before a writer goes on without its turn: its holder may be suspended."""
 BUSY_LIMIT = 10.0
@@ -50,7 +50,7 @@ CREATE TABLE flags (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires_at REAL) 
 CREATE TABLE counters (
   scope TEXT NOT NULL, name TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (scope, name)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE quotas (key TEXT PRIMARY KEY, state BLOB NOT NULL) STRICT;
+CREATE TABLE quotas (key TEXT PRIMARY KEY, state BLOB NOT NULL, reason TEXT NOT NULL) STRICT;
 CREATE TABLE leases (
   ticket INTEGER NOT NULL, key TEXT NOT NULL, held INTEGER NOT NULL, priority INTEGER NOT NULL,
   rank REAL NOT NULL, place TEXT NOT NULL, pid INTEGER NOT NULL, born TEXT NOT NULL,

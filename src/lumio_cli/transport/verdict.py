@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from lumio_cli.clock import format_time, utc
+from lumio_cli.clock import utc
 from lumio_cli.errors import (
     BadReplyError,
     CredentialError,
@@ -23,6 +20,7 @@ from lumio_cli.errors import (
 )
 from lumio_cli.providers.base import Call, Outcome, Reply, Verdict
 from lumio_cli.redact import Redactor, escape_control
+from lumio_cli.transport.pauses import come_back, plausible, retry_after
 
 if TYPE_CHECKING:
     from lumio_cli.clock import Clock
@@ -30,9 +28,6 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE = 300
 """Characters of a provider's own message in an error; longer ones are cut."""
-
-_LONGEST_WAIT = 366 * 86400.0
-"""Beyond a year a Retry-After is nonsense, and dates computed from it could overflow."""
 
 _BY_STATUS: dict[int, Outcome] = {
     401: Outcome.REAUTH,
@@ -59,8 +54,12 @@ def outcome_of(status: int) -> Outcome:
     return _BY_STATUS.get(status, Outcome.RETRY if status >= 500 else Outcome.REJECTED)
 
 
-def judge(provider: Provider, reply: Reply, clock: Clock) -> Verdict:
+def judge(
+    provider: Provider, reply: Reply, clock: Clock, longest: Callable[[Verdict], float]
+) -> Verdict:
     """What `reply` means: the provider's verdict, else the status's, with Retry-After in seconds.
+
+    `longest` is how many seconds such a verdict can ask to wait: no pause is longer.
 
     Raises `BadReplyError` where the provider cannot read a 2xx answer.
     """
@@ -73,12 +72,27 @@ def judge(provider: Provider, reply: Reply, clock: Clock) -> Verdict:
         verdict = None
     if verdict is None:
         verdict = Verdict(_by_status(reply))
-    if verdict.outcome is Outcome.OK or verdict.retry_after is not None:
+    elif reply.status == 401 and verdict.outcome in (Outcome.REFUSED, Outcome.REJECTED):
+        # Whatever it says: a token may have ended in a way that the provider has a new word for,
+        # and a second refusal of a fresh one is final.
+        verdict = replace(verdict, outcome=Outcome.REAUTH)
+    if verdict.outcome is Outcome.OK:
         return verdict
-    after = retry_after(reply, clock)
-    if after is None:
-        return verdict
+    most = longest(verdict)
+    after = plausible(verdict.retry_after)
+    after = retry_after(reply, clock, most) if after is None else min(after, most)
     return replace(verdict, retry_after=after)
+
+
+def reason_of(reply: Reply, verdict: Verdict, redactor: Redactor) -> str:
+    """Why a quota is held or used up, for people: the status and what it said with it."""
+    said = reply.headers.get("retry-after")
+    asked = "without Retry-After" if said is None else f"with Retry-After {said}"
+    word = f" ({verdict.category})" if verdict.category else ""
+    text = clean(f"{reply.status} {asked}{word}", redactor)
+    if verdict.outcome is Outcome.EXHAUSTED:
+        return f"{verdict.quota or 'daily'} quota used up: {text}"
+    return text
 
 
 def _by_status(reply: Reply) -> Outcome:
@@ -95,30 +109,6 @@ def _is_json(reply: Reply) -> bool:
     except BadReplyError:
         return False
     return True
-
-
-def retry_after(reply: Reply, clock: Clock) -> float | None:
-    """Seconds that the answer asks to wait, or None.
-
-    A date is read against the provider's own clock (its Date header): ours may be wrong.
-    """
-    text = reply.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return min(float(text), _LONGEST_WAIT)
-    moment = parse_http_date(text)
-    if moment is None:
-        return None
-    seconds = (moment - (reply.date or utc(clock.time()))).total_seconds()
-    return min(max(seconds, 0.0), _LONGEST_WAIT)
-
-
-def parse_http_date(text: str) -> datetime | None:
-    """An aware datetime in UTC from an HTTP date; None where it is none."""
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, IndexError):
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def to_error(
@@ -158,7 +148,7 @@ def to_error(
     if outcome is Outcome.RETRY:
         return UnavailableError(
             f"{title} cannot answer {what} at the moment (status {status}){words}",
-            hint=_later(verdict.retry_after, clock),
+            hint=come_back(_moment(verdict, clock)),
         )
     if 300 <= status < 400:
         return _redirect_error(title, what, reply, redactor)
@@ -171,11 +161,15 @@ def to_error(
 
 
 def refused(provider: Provider, source: str, words: str = "") -> CredentialError:
-    """The error for a credential that the provider does not take; names where it came from."""
+    """The error for a credential that the provider does not take; names where it came from. One
+    without a `source` has just been given to be tried."""
     origin = f" from {source}" if source else ""
+    again = f"`lumio connect {provider.name}`"
     return CredentialError(
         f"{provider.title} refused the credential{origin}{words}",
-        hint=f"`lumio connect {provider.name}`, or correct it where it comes from",
+        hint=f"{again}, or correct it where it comes from"
+        if source
+        else f"check what was given, then {again} with what is right",
     )
 
 
@@ -190,12 +184,17 @@ def clean(text: str, redactor: Redactor) -> str:
 def _quota_error(provider: Provider, verdict: Verdict, words: str, clock: Clock) -> QuotaError:
     which = f"the {verdict.quota} quota" if verdict.quota else "its quota"
     state = "used up" if verdict.outcome is Outcome.EXHAUSTED else "exceeded"
-    after = verdict.retry_after
+    at = _moment(verdict, clock)
     return QuotaError(
         f"{provider.title} says that {which} is {state}{words}",
-        retry_at=utc(clock.time() + after) if after is not None else None,
-        hint=_later(after, clock),
+        retry_at=utc(at) if at is not None else None,
+        hint=come_back(at, provider.name),
     )
+
+
+def _moment(verdict: Verdict, clock: Clock) -> float | None:
+    """When the pause is over that a verdict asks for, in seconds since the epoch."""
+    return None if verdict.retry_after is None else clock.time() + verdict.retry_after
 
 
 def _redirect_error(title: str, what: str, reply: Reply, redactor: Redactor) -> RejectedError:
@@ -211,17 +210,6 @@ def _redirect_error(title: str, what: str, reply: Reply, redactor: Redactor) -> 
         category="redirect",
         hint="check the provider's `base_url`; a credential is never sent to another host",
     )
-
-
-def come_back(moment: datetime) -> str:
-    """The hint of an error that is over at `moment`."""
-    return f"nothing was lost; run it again after {format_time(moment)}"
-
-
-def _later(after: float | None, clock: Clock) -> str:
-    if after is None:
-        return "nothing was lost; run it again later"
-    return come_back(utc(round(clock.time() + after)))
 
 
 def _scopes_hint(provider: Provider, scopes: tuple[str, ...]) -> str:

@@ -25,7 +25,7 @@ from lumio_cli import __version__
 from lumio_cli.errors import ConfigError, LumioError
 from lumio_cli.providers.base import Call, Reply
 from lumio_cli.transport.faults import WireError, classify, config_error
-from lumio_cli.transport.verdict import parse_http_date
+from lumio_cli.transport.pauses import parse_http_date
 from lumio_cli.units import format_size
 
 if TYPE_CHECKING:

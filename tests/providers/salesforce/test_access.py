@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from lumio_cli.errors import CredentialError
+from lumio_cli.errors import BadReplyError, CredentialError
 from lumio_cli.providers.auth import Credential, exchange_call
 from lumio_cli.providers.base import Reply
 from lumio_cli.providers.salesforce import Salesforce
@@ -99,20 +99,31 @@ def test_an_assertion_of_another_key_is_refused(lab: SalesforceLab, key: RSAPriv
 
 
 @pytest.mark.parametrize(
-    ("host", "audience"),
+    ("host", "chosen", "audience"),
     [
-        ("login.salesforce.com", "https://login.salesforce.com"),
-        ("acme.my.salesforce.com", "https://login.salesforce.com"),
-        ("test.salesforce.com", "https://test.salesforce.com"),
-        ("acme--uat.sandbox.my.salesforce.com", "https://test.salesforce.com"),
+        ("login.salesforce.com", "", "https://login.salesforce.com"),
+        ("test.salesforce.com", "", "https://test.salesforce.com"),
+        ("acme.my.salesforce.com", "", "https://acme.my.salesforce.com"),
+        (
+            "acme--uat.sandbox.my.salesforce.com",
+            "",
+            "https://acme--uat.sandbox.my.salesforce.com",
+        ),
+        (
+            "gov.my.salesforce.com",
+            "https://login.salesforce.com",
+            "https://login.salesforce.com",
+        ),
     ],
 )
-def test_sandboxes_have_an_audience_of_their_own(
-    key: RSAPrivateKey, host: str, audience: str
+def test_an_assertion_is_meant_for_the_host_that_it_goes_to(
+    key: RSAPrivateKey, host: str, chosen: str, audience: str
 ) -> None:
     import base64
 
     fields = {"client_id": "c", "username": "u", "private_key": pem(key), "login_host": host}
+    if chosen:
+        fields["audience"] = chosen
     call = Salesforce({}).renewal(Credential("jwt", "", fields=fields), NOW)
     assert call is not None and call.form is not None
     claims = call.form["assertion"].split(".")[1]
@@ -210,3 +221,111 @@ def test_the_ways_work_from_the_command_line(lab: SalesforceLab, key: RSAPrivate
             lab.org.vault.expire(token)
         again = lab.lumio("sync", "salesforce/leads", environ=environ)
         assert again.code == 0, "a session that has ended is renewed"
+
+
+# -- what is told where it fails
+
+
+def by_jwt(lab: SalesforceLab, key: RSAPrivateKey, *more: str) -> Any:
+    """`lumio connect --way jwt` with the look-alike's own user."""
+    lab.org.certificate = public(key)
+    file = lab.home / "salesforce.key"
+    file.write_text(pem(key))
+    file.chmod(0o600)
+    environ = {
+        "LUMIO_SALESFORCE_TOKEN": None,
+        "LUMIO_SALESFORCE_INSTANCE_URL": None,
+        "LUMIO_SALESFORCE_PRIVATE_KEY_FILE": str(file),
+        "LUMIO_VAULT_KEY": VAULT_KEY,
+    }
+    values = ("--set", f"client_id={CLIENT_ID}", "--set", f"username={USERNAME}")
+    words = [word for value in more for word in ("--set", value)]
+    return lab.lumio("connect", "salesforce", "--way", "jwt", *values, *words, environ=environ)
+
+
+def test_an_app_is_found_at_the_orgs_own_address(lab: SalesforceLab, key: RSAPrivateKey) -> None:
+    refused = by_jwt(lab, key, "login_host=test.salesforce.com")
+    assert refused.code == 4
+    error = refused.document["error"]
+    assert "External client app is not installed in this org (app_not_found)" in error["message"]
+    assert error["message"].endswith("(the credential given)")
+    assert "login_host=NAME.my.salesforce.com" in error["hint"]
+    assert by_jwt(lab, key, f"login_host={ORG.removeprefix('https://')}").code == 0
+
+
+def test_an_audience_can_be_chosen(lab: SalesforceLab, key: RSAPrivateKey) -> None:
+    lab.org.audiences = {"https://login.salesforce.com"}
+    host = f"login_host={ORG.removeprefix('https://')}"
+    refused = by_jwt(lab, key, host)
+    assert (refused.code, "--set audience=" in refused.document["error"]["hint"]) == (4, True)
+    assert by_jwt(lab, key, host, "audience=https://login.salesforce.com").code == 0
+    wrong = by_jwt(lab, key, host, "audience=https://attacker.example")
+    assert (wrong.code, wrong.document["error"]["code"]) == (4, "credential_malformed")
+
+
+# -- sessions that end
+
+
+def logins(lab: SalesforceLab) -> int:
+    """How often a session was asked for."""
+    return sum(path.endswith("/oauth2/token") for _, _, path, _ in lab.sandbox.requests)
+
+
+@pytest.mark.parametrize("refusal", ["INVALID_SESSION_ID", "INVALID_AUTH_HEADER", ""])
+def test_a_session_is_renewed_however_it_was_refused(
+    lab: SalesforceLab, key: RSAPrivateKey, refusal: str
+) -> None:
+    assert by_jwt(lab, key).code == 0
+    environ = {
+        "LUMIO_SALESFORCE_TOKEN": None,
+        "LUMIO_SALESFORCE_INSTANCE_URL": None,
+        "LUMIO_VAULT_KEY": VAULT_KEY,
+    }
+    assert lab.lumio("sync", "salesforce/leads", environ=environ).code == 0
+    before = logins(lab)
+    lab.org.refusal = refusal
+    for token in list(lab.org.vault.tokens):
+        lab.org.vault.expire(token)
+    outcome = lab.lumio("sync", "salesforce/leads", environ=environ)
+    assert (outcome.code, outcome.resource("leads")["status"]) == (0, "succeeded"), outcome.out
+    assert logins(lab) == before + 1
+
+
+def test_a_fresh_session_that_is_refused_as_well_is_final(
+    lab: SalesforceLab, key: RSAPrivateKey
+) -> None:
+    assert by_jwt(lab, key).code == 0
+    lab.org.refusal = "INVALID_AUTH_HEADER"
+    lab.sandbox.faults.set(["401:path=/services/data/*"])
+    environ = {"LUMIO_SALESFORCE_TOKEN": None, "LUMIO_VAULT_KEY": VAULT_KEY}
+    outcome = lab.lumio("sync", "salesforce/leads", environ=environ)
+    assert outcome.code == 4
+    assert "INVALID_JWT_FORMAT" in outcome.resource("leads")["error"]["message"]
+    assert logins(lab) == 3, "to connect, for the first request, and to renew"
+
+
+# -- answers that are none
+
+
+@pytest.mark.parametrize("org", [None, "x", {"Id": None}, {"Id": 7}, {"Id": {"value": "x"}}, {}])
+def test_an_organization_without_an_id_is_none(org: Any) -> None:
+    body = json.dumps({"done": True, "records": [org]}).encode()
+    with pytest.raises(BadReplyError, match="names no organization"):
+        Salesforce({}).probe(lambda call: Reply(200, {}, body), Credential("token", "x"))
+
+
+def test_limits_that_cannot_be_read_are_no_obstacle() -> None:
+    organization = {"records": [{"Id": "00Dsb000000000162A", "Name": "N"}]}
+    for limits in ({}, [], {"DailyApiRequests": [1]}, {"DailyApiRequests": {"Max": "x"}}):
+        bodies = iter((organization, limits))
+        found = Salesforce({}).probe(
+            lambda call: Reply(200, {}, json.dumps(next(bodies)).encode()),  # noqa: B023
+            Credential("token", "x"),
+        )
+        assert found.account_name == "N"
+
+
+def test_a_user_without_view_setup_can_connect(lab: SalesforceLab) -> None:
+    lab.token = lab.sandbox.token("salesforce", "no_setup")
+    outcome = lab.lumio("connect", "salesforce")
+    assert outcome.code == 0, outcome.out

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import BadReplyError, RejectedError
+from lumio_cli.errors import BadReplyError
 from lumio_cli.providers.base import Call, Outcome, Reply
 from lumio_cli.providers.salesforce import Salesforce
 from lumio_cli.providers.salesforce.bulk import job_state, read_rows, retyped
@@ -29,7 +29,8 @@ def error(code: str, message: str = "why") -> list[dict[str, str]]:
     ("status", "code", "message", "outcome", "quota"),
     [
         (401, "INVALID_SESSION_ID", "Session expired or invalid", Outcome.REAUTH, ""),
-        (401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE", Outcome.REFUSED, ""),
+        (401, "INVALID_AUTH_HEADER", "INVALID_JWT_FORMAT", Outcome.REAUTH, ""),
+        (406, "NOT_ACCEPTABLE", "only JSON and XML", Outcome.REJECTED, ""),
         (
             403,
             "REQUEST_LIMIT_EXCEEDED",
@@ -79,6 +80,24 @@ def test_a_session_without_the_api_scope_lacks_a_permission() -> None:
 def test_what_salesforce_does_not_explain_is_left_to_the_status(status: int) -> None:
     assert Salesforce({}).judge(reply(status, error("UNKNOWN_EXCEPTION"))) is None
     assert Salesforce({}).judge(reply(status, "<html>")) is None
+
+
+@pytest.mark.parametrize("status", [406, 420])
+@pytest.mark.parametrize("body", [b"", b"<h1>We are setting things up</h1>", b'{"a": 1}'])
+def test_what_salesforce_edge_answers_will_pass(status: int, body: bytes) -> None:
+    verdict = Salesforce({}).judge(Reply(status, {}, body, ROOT + "/query"))
+    assert verdict is not None
+    assert verdict.outcome is Outcome.RETRY
+
+
+def test_a_refused_code_is_told_with_what_to_do_about_it() -> None:
+    said = "External client app is not installed in this org"
+    body = json.dumps({"error": "app_not_found", "error_description": said}).encode()
+    url = "https://login.salesforce.com/services/oauth2/token"
+    verdict = Salesforce({}).judge(Reply(400, {}, body, url))
+    assert verdict is not None
+    assert (verdict.outcome, verdict.message) == (Outcome.REJECTED, said)
+    assert "login_host=NAME.my.salesforce.com" in verdict.hint
 
 
 def test_an_error_inside_a_composite_answer_is_an_error() -> None:
@@ -139,6 +158,19 @@ def test_a_page_without_a_header_is_read_in_the_order_that_was_asked_for() -> No
     assert read_rows(page('"a","x"\n'), ("Id", "Name")) == [{"Id": "a", "Name": "x"}]
 
 
+@pytest.mark.parametrize("text", ["1_000", "1e400", "nan", "١", "12 EUR"])
+def test_a_cell_that_is_no_number_stays_as_it_is(text: str) -> None:
+    types = {"Amount": "currency", "Count": "int"}
+    (row,) = retyped([{"Id": "a", "Amount": text, "Count": text}], types)
+    assert row == {"Id": "a", "Amount": text, "Count": text}
+
+
+def test_a_page_may_begin_with_a_mark_and_must_be_utf8() -> None:
+    assert read_rows(page("\ufeffId\na\n"), ("Id",)) == [{"Id": "a"}]
+    with pytest.raises(BadReplyError, match="not in UTF-8"):
+        read_rows(Reply(200, {"content-type": "text/csv"}, b"Id\n\xff\n", ROOT), ("Id",))
+
+
 @pytest.mark.parametrize(
     "text", ['"Id","Name"\n"a"\n', '"Id","Name"\n"a","x', "<html>Maintenance</html>"]
 )
@@ -158,10 +190,13 @@ def test_html_in_place_of_csv_is_a_bad_reply() -> None:
         Salesforce({}).judge(html)
 
 
-def test_a_job_that_failed_is_refused_with_its_own_words() -> None:
-    body = {"id": "750x", "state": "Failed", "errorMessage": "too wide"}
-    with pytest.raises(RejectedError, match="too wide"):
+@pytest.mark.parametrize("state", ["Failed", "Aborted"])
+def test_a_job_that_failed_is_told_in_its_own_words_and_may_succeed_later(state: str) -> None:
+    body = {"id": "750x", "state": state, "errorMessage": "InternalServerError: x"}
+    with pytest.raises(BadReplyError, match=r"750x has .*: InternalServerError: x") as caught:
         job_state(reply(200, body))
+    assert (caught.value.code, caught.value.exit_code) == ("provider_unavailable", 5)
+    assert "later" in (caught.value.hint or "")
 
 
 def test_the_longer_a_job_takes_the_less_often_it_is_asked_about() -> None:

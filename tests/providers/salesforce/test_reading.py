@@ -13,7 +13,7 @@ from lumio_cli.errors import ConfigError, DeniedError
 from lumio_cli.providers.base import Call, Reply, Walk, Window
 from lumio_cli.providers.salesforce import Salesforce
 from lumio_cli.providers.salesforce.resources import snake
-from lumio_cli.providers.salesforce.soql import CHANGES, EVERYTHING
+from lumio_cli.providers.salesforce.soql import EVERYTHING
 from lumio_cli.sandbox.salesforce.catalog import TYPES
 from lumio_cli.stop import Stop
 
@@ -45,11 +45,13 @@ def test_a_page_goes_on_after_the_last_id() -> None:
 def test_changes_go_on_after_the_last_time_and_id() -> None:
     window = Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC))
     provider = Salesforce({})
-    walk = Walk(provider.resource("leads"), "changes", window=window, properties=("Name",))
+    fields = ("Name", "SystemModstamp")
+    walk = Walk(provider.resource("leads"), "changes", window=window, properties=fields)
     answer = rows("00Q1", "00Q2")
-    place = CHANGES.next({"size": 2}, answer, answer.json()["records"])
+    paging = provider.paging(walk)
+    place = paging.next({"size": 2}, answer, answer.json()["records"])
     assert place is not None
-    assert query_of(CHANGES.ask(provider.call(walk), place)) == (
+    assert query_of(paging.ask(provider.call(walk), place)) == (
         "SELECT Id, SystemModstamp, Name FROM Lead"
         " WHERE SystemModstamp >= 2026-01-01T00:00:00.000Z"
         " AND SystemModstamp <= 2026-01-02T00:00:00.000Z"
@@ -246,6 +248,36 @@ def test_few_records_take_no_job(lab: SalesforceLab) -> None:
     assert provider.slices(leads, "full", None) == {"": {}}
     assert provider.slices(leads, "changes", 99_999) == {"": {}}
     assert Salesforce({"bulk_from": 0}).slices(leads, "full", 99_999) == {"": {}}
+
+
+# -- counts
+
+
+def test_a_user_without_view_setup_syncs_as_others_do(lab: SalesforceLab) -> None:
+    lab.token = lab.sandbox.token("salesforce", "no_setup")
+    outcome = lab.lumio("sync", "salesforce")
+    assert outcome.code == 0, outcome.out
+    assert {r["created"] for r in outcome.document["resources"]} == {20}
+    assert lab.lumio("sync", "salesforce", "--mode", "full").code == 0
+
+
+@pytest.mark.parametrize("count", [0, 999_999])
+def test_a_count_that_is_out_of_date_is_no_reason_to_doubt(lab: SalesforceLab, count: int) -> None:
+    lab.lumio("sync", "salesforce/leads")
+    table = lab.org.tables["Lead"]
+    table.purge(table.ids()[0])
+    lab.set("bulk_from", "0")
+    lab.org.counts["Lead"] = count
+    outcome = lab.lumio("sync", "salesforce/leads", "--mode", "full")
+    assert (outcome.code, outcome.resource("leads")["deleted"]) == (0, 1), outcome.out
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b"[]", b'{"sObjects": null}', b'{"sObjects": [null, 7, {"name": "Lead"}]}']
+)
+def test_a_count_that_cannot_be_read_is_none(body: bytes) -> None:
+    provider = Salesforce({})
+    assert provider.count(provider.resource("leads"), lambda call: Reply(200, {}, body)) is None
 
 
 # -- limits

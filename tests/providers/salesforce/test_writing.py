@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
-from lumio_cli.errors import UnavailableError
+from lumio_cli.errors import RejectedError, UnavailableError
 from lumio_cli.providers.base import Call, Reply
 from lumio_cli.providers.salesforce import Salesforce
 from lumio_cli.providers.salesforce.resources import column_name
@@ -187,3 +187,46 @@ def test_jobs_are_asked_about_with_pauses(lab: SalesforceLab, monkeypatch: Any) 
     write(lab, [change("create", 1, **GOOD)], bulk=True, calls=calls)
     delays = [call.delay for call in calls if call.delay]
     assert delays == [2.0, 3.0, 4.5]
+
+
+@pytest.mark.parametrize("action", ["update", "create"])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(400, b"<html>Bad gateway policy</html>"), (409, b'{"error": "conflict", "code": "x"}')],
+)
+def test_what_is_no_word_of_salesforce_says_nothing_about_any_record(
+    lab: SalesforceLab, action: Action, status: int, body: bytes
+) -> None:
+    provider, calls = Salesforce({}), []
+    inner = sender(lab)
+
+    def send(call: Call) -> Reply:
+        if call.method == "GET":
+            return inner(call)
+        calls.append(call)
+        raise RejectedError("no", status=status, category="x" if b"code" in body else "")
+
+    changes = [change(action, n, id=f"00Q{n}", City="x") for n in range(250)]
+    found = list(provider.write(provider.resource("leads"), changes, send))
+    assert len(calls) == 2, "nothing is halved"
+    wanted = {"update": ("retry", "transient"), "create": ("unknown", "unsettled")}[action]
+    assert {(r.status, r.kind) for r in found} == {wanted}
+    assert len({r.trace for r in found}) == 250
+
+
+def test_changes_wait_while_salesforce_sets_itself_up(
+    lab: SalesforceLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lumio_cli.clock.SystemClock.sleep", lambda *_: None)
+    lab.lumio("sync", "salesforce/leads")
+    ids = lab.org.tables["Lead"].ids()[:12]
+    for record_id in ids:
+        lab.sql("UPDATE salesforce_leads SET city = 'Lyon' WHERE id = ?", record_id)
+    lab.sandbox.faults.set(["420:path=*/composite/sobjects"])
+    failed = lab.lumio("sync", "salesforce/leads", "--direction", "push", "--max-wait", "0")
+    assert failed.code != 0
+    entry = failed.resource("leads")
+    assert (entry["failed"], entry["sent"]) == (0, 0), failed.out
+    lab.sandbox.faults.clear()
+    entry = lab.lumio("sync", "salesforce/leads", "--direction", "push").resource("leads")
+    assert (entry["sent"], entry["updated"]) == (12, 12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from lumio_cli.providers.auth import Credential
 from lumio_cli.providers.base import Call, Outcome, Reply
 from lumio_cli.providers.shopify import Shopify, graph
 from lumio_cli.providers.shopify.facts import PLANS
+from providers.shopify.conftest import MakeLab
 from support.conformance import Rig
 
 JSON = {"content-type": "application/json; charset=utf-8"}
@@ -100,6 +102,7 @@ def test_what_a_call_cost_less_is_given_back() -> None:
     cost = {**THROTTLED["extensions"]["cost"], "actualQueryCost": 40}  # type: ignore[index]
     (found,) = Shopify({}).remaining(call, reply({"data": {}, "extensions": {"cost": cost}}))
     assert (found.limit, found.remaining, found.refund) == (1000.0, 100.0, 210.0)
+    assert found.rate == 50.0
     (refused,) = Shopify({}).remaining(call, reply(THROTTLED))
     assert refused.refund == 250
     assert Shopify({}).remaining(call, reply(b"{}\n", 206, "application/jsonl")) == ()
@@ -114,6 +117,26 @@ def test_the_plan_sets_the_bucket(plan: str) -> None:
     assert own.count == 20
     with pytest.raises(ConfigError):
         Shopify({"limits": {"pints": 20}})
+
+
+@pytest.mark.parametrize(
+    ("settings", "limit"),
+    [
+        ({}, 2000),
+        ({"PLAN": "standard"}, 2000),
+        ({"PLAN": "advanced"}, 2000),
+        ({"LIMITS": '{"points": 20}'}, 1000),
+    ],
+)
+def test_a_larger_plan_than_is_known_is_believed_unless_it_was_named(
+    make_lab: MakeLab, settings: dict[str, str], limit: float
+) -> None:
+    lab = make_lab(3, quota="points=2000,restore=100", clock=time.time)
+    lab.extra.update({f"LUMIO_PROVIDERS__SHOPIFY__{name}": v for name, v in settings.items()})
+    lab.sync()
+    points, _ = lab.lumio("limits", "show", "shopify").document["limits"]
+    assert (points["quota"], points["limit"]) == ("points", limit)
+    assert points["remaining"] > limit / 2
 
 
 def test_the_smallest_bucket_is_the_default() -> None:

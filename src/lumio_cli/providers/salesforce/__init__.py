@@ -14,12 +14,15 @@ sObjects (v59); clients that are widely used (simple-salesforce 1.12, jsforce). 
 
 - A query answers at most 2,000 records, fewer where they are wide; its cursor lasts two days, and
   only while the user opens no ten newer ones. So every walk goes by the last record's Id, or
-  SystemModstamp and Id, which a run that was killed can go on from at any time.
+  SystemModstamp and Id, which a run that was killed can go on from at any time; by the cursor only
+  from a page that has no records yet.
 - SystemModstamp moves with each change by users, triggers and imports, and has whole seconds. Rows
   of a window come in its order, so that the cursor moves page by page. A transaction commits after
-  the time that it writes: windows reach back.
+  the time that it writes: windows reach back. Types without it have LastModifiedDate, CreatedDate
+  or LoginTime, as their description says; of types with none of them everything is read each time.
 - Deleted and merged records stay in the recycle bin for 15 days, where `queryAll` shows them with
-  IsDeleted. What was purged from it is seen by a full walk alone.
+  IsDeleted. What was purged from it, or is of a type without that field, is seen by a full walk
+  alone. Old activities are archived: `query` shows them no longer, `queryAll` does.
 - One field that is gone fails the whole query: fields are described anew whenever that happens.
 - Compound fields (addresses, locations) cannot be read by Bulk API and repeat their parts; base64
   fields come as links. Neither is asked for, nor are LastViewedDate and LastReferencedDate, which
@@ -61,16 +64,27 @@ from lumio_cli.providers.base import (
     Walk,
     dig,
 )
-from lumio_cli.providers.paging import Paging
+from lumio_cli.providers.paging import Paging, Single
 from lumio_cli.providers.salesforce import access, verdicts
 from lumio_cli.providers.salesforce.bulk import JOBS, job_call, read_rows, retyped
-from lumio_cli.providers.salesforce.fields import described, moment_of, targets
+from lumio_cli.providers.salesforce.fields import described, listed, moment_of, targets
 from lumio_cli.providers.salesforce.ingest import ingest_all
 from lumio_cli.providers.salesforce.resources import (
+    ACTIVITIES,
+    BIN,
+    CORE,
     RESOURCES,
     more_resources,
 )
-from lumio_cli.providers.salesforce.soql import columns, moment, select, unwrap
+from lumio_cli.providers.salesforce.soql import (
+    ID,
+    Keyset,
+    columns,
+    moment,
+    select,
+    stamp_of,
+    unwrap,
+)
 from lumio_cli.providers.salesforce.writes import write_all
 from lumio_cli.providers.writing import Change, Receipt
 
@@ -144,10 +158,13 @@ class Salesforce(Provider):
         "In Salesforce open Setup > App Manager > New External Client App and enable OAuth, with"
         " the scopes listed below and `refresh_token`.",
         "For a login in the browser: Callback URL http://localhost:18924/callback, require PKCE,"
-        " then `lumio connect salesforce --oauth --set client_id=CONSUMER_KEY`.",
+        " then `lumio connect salesforce --oauth --set client_id=CONSUMER_KEY --set"
+        " login_host=NAME.my.salesforce.com`. The app is known at the org's own address, its My"
+        " Domain: a sandbox has NAME--SANDBOX.sandbox.my.salesforce.com.",
         "For servers: enable the client credentials flow, choose the user it runs as in the app's"
         " policies, then `lumio connect salesforce --way client_credentials`; or upload a"
-        " certificate, enable the JWT bearer flow, then `lumio connect salesforce --way jwt`.",
+        " certificate, enable the JWT bearer flow, then `lumio connect salesforce --way jwt --set"
+        " login_host=NAME.my.salesforce.com`.",
         "The user needs API Enabled, and read permission on the types and fields.",
         "An access token works as well, for as long as its session lives:"
         " `lumio connect salesforce --set instance_url=https://NAME.my.salesforce.com`.",
@@ -159,7 +176,8 @@ class Salesforce(Provider):
         "Records purged from the recycle bin, and deletions in types without one, are seen by a"
         " full sync.",
         "Compound fields come as their parts; the content of files is not read.",
-        "Archived activities (Task, Event) are left out: an ordinary query does not show them.",
+        "Types without SystemModstamp (histories, logins) are followed by LastModifiedDate,"
+        " CreatedDate or LoginTime: later edits of such records are seen by a full sync.",
         "The daily quota is one of the last 24 hours; what was used comes back hour by hour.",
     )
 
@@ -194,22 +212,24 @@ class Salesforce(Provider):
         """The organization, and what is left of its allocation."""
         query = "SELECT Id, Name, OrganizationType, IsSandbox, InstanceName FROM Organization"
         found = dig(send(self._get("queryAll", {"q": f"{query} LIMIT 1"})).json(), "records")
-        if not isinstance(found, list) or not found or not dig(found[0], "Id"):
+        org = found[0] if isinstance(found, list) and found else None
+        account = dig(org, "Id")
+        if not isinstance(org, dict) or not isinstance(account, str) or not ID.fullmatch(account):
             raise BadReplyError("Salesforce names no organization", hint="try again later")
-        org = found[0]
         details = {
             "edition": str(org.get("OrganizationType") or ""),
             "instance": str(org.get("InstanceName") or ""),
             "sandbox": "yes" if org.get("IsSandbox") else "no",
         }
         try:
-            daily = dig(send(self._get("limits")).json(), "DailyApiRequests") or {}
-            details["requests_left"] = f"{daily.get('Remaining')} of {daily.get('Max')} in 24 hours"
+            daily = dig(send(self._get("limits")).json(), "DailyApiRequests")
+            left, most = dig(daily, "Remaining"), dig(daily, "Max")
+            details["requests_left"] = f"{left} of {most} in 24 hours"
         except (DeniedError, RejectedError):
             pass  # It takes a permission of its own; the org itself is proven.
         return Identity(
-            account_id=str(org["Id"]),
-            account_name=str(org.get("Name") or org["Id"]),
+            account_id=account,
+            account_name=str(org.get("Name") or account),
             scopes=credential.scopes,
             expires_at=credential.expires_at,
             details=details,
@@ -233,19 +253,24 @@ class Salesforce(Provider):
         )
 
     def describe(self, resource: Resource, send: Send) -> tuple[Property, ...] | None:
-        """The fields that are read: all of them, or those that are mapped or named.
+        """The fields that are read: all of them, or those that are mapped or named; in any case the
+        one that tells of changes and, of types that lumio does not know, the one that tells of
+        deletions.
 
         Raises `DeniedError` for a type that is not there: one that the user may not see looks the
         same.
         """
         try:
-            told = send(self._describe(resource)).json()["fields"]
+            told = listed(send(self._describe(resource)))
         except GoneError as error:
             raise DeniedError(
                 f"Salesforce has no type {resource.path}, or this user may not see it",
                 hint="check the API name, and the user's permission to read it",
             ) from error
         wished = {str(name) for name in self.options.get("read_fields") or ["all"]}
+        wished.add(stamp_of(item["name"] for item in told))
+        if resource.path not in CORE:
+            wished.add(BIN)
         return described(told, self._mapped(resource), wished)
 
     def _mapped(self, resource: Resource) -> tuple[Column, ...]:
@@ -263,25 +288,41 @@ class Salesforce(Provider):
 
     def paging(self, walk: Walk) -> Paging:
         """Page by page, or by a job."""
-        return JOBS if walk.options.get("bulk") else super().paging(walk)
+        if walk.options.get("bulk"):
+            return JOBS
+        if walk.kind == "tombstones" and not self._has_bin(walk):
+            return Single()
+        if walk.kind == "changes":
+            return Keyset(stamp_of(self._asked(walk)))
+        return super().paging(walk)
+
+    def _has_bin(self, walk: Walk) -> bool:
+        """Whether the type has a recycle bin, as far as its description is known."""
+        return walk.resource.path in CORE or BIN in walk.properties
 
     def call(self, walk: Walk) -> Call:
-        """A query. One for what was deleted includes the recycle bin, and needs no other fields."""
+        """A query. One for what was deleted includes the recycle bin, and needs no other fields; of
+        a type without one the description, which the cache has, is all there is to ask for."""
         type_ = walk.resource.path
         if walk.kind == "tombstones":
-            query = select(type_, (), ["IsDeleted = true"])
+            if not self._has_bin(walk):
+                return self._describe(walk.resource)
+            query = select(type_, (), [f"{BIN} = true"])
             return self._get("queryAll", {"q": query})
         fields = self._asked(walk)
+        what, conditions = "query", []
+        if type_ in ACTIVITIES:
+            what, conditions = "queryAll", [f"{BIN} = false"]
         if walk.options.get("bulk"):
             rows = int(self.options.get("bulk_page", BULK_PAGE))
             path = f"{self._data()}/jobs/query"
-            return job_call(path, select(type_, fields), "query", rows)
-        conditions = []
-        if walk.kind == "changes":
+            return job_call(path, select(type_, fields, conditions), what, rows)
+        stamp = stamp_of(fields)
+        if walk.kind == "changes" and stamp:
             for sign, bound in ((">=", walk.window.floor), ("<=", walk.window.ceiling)):
                 if bound is not None:
-                    conditions.append(f"SystemModstamp {sign} {moment(bound)}")
-        return self._get("query", {"q": select(type_, fields, conditions)})
+                    conditions.append(f"{stamp} {sign} {moment(bound)}")
+        return self._get(what, {"q": select(type_, fields, conditions)})
 
     def _asked(self, walk: Walk) -> tuple[str, ...]:
         """The fields that a walk reads: those described, else those that have a column."""
@@ -289,7 +330,9 @@ class Salesforce(Provider):
 
     def records(self, walk: Walk, reply: Reply) -> list[Record]:
         """The records of a page, without the `attributes` that only repeat type and address."""
-        if walk.options.get("bulk"):
+        if walk.kind == "tombstones" and not self._has_bin(walk):
+            return []
+        if reply.headers.get("content-type", "").startswith("text/csv"):
             return read_rows(reply, columns(self._asked(walk)))
         rows = unwrap(reply.json()).get(walk.resource.rows)
         if not isinstance(rows, list):
@@ -309,15 +352,18 @@ class Salesforce(Provider):
         return retyped(records, self._types(walk.resource, send))
 
     def _types(self, resource: Resource, send: Send) -> dict[str, str]:
-        told = send(self._describe(resource)).json()["fields"]
-        return {str(item["name"]): str(item["type"]) for item in told}
+        told = listed(send(self._describe(resource)))
+        return {item["name"]: str(item.get("type")) for item in told}
 
     def count(self, resource: Resource, send: Send) -> int | None:
         """Salesforce's own estimate, which costs it next to nothing."""
         call = self._get("limits/recordCount", {"sObjects": resource.path})
         told = dig(send(call).json(), "sObjects")
-        counts = [item["count"] for item in told or () if item.get("name") == resource.path]
-        return int(counts[0]) if counts else None
+        for item in told if isinstance(told, list) else ():
+            number = dig(item, "count")
+            if dig(item, "name") == resource.path and isinstance(number, int):
+                return number
+        return None
 
     # -- writing
 
@@ -326,7 +372,7 @@ class Salesforce(Provider):
         one receipt a change."""
         known = {}
         if changes[0].action != "archive":
-            told = send(self._describe(resource)).json()["fields"]
+            told = listed(send(self._describe(resource)))
             known = targets(told, self._mapped(resource))
         least = int(self.options.get("bulk_write_from", BULK_WRITE_FROM))
         many = bool(least) and len(changes) >= least

@@ -22,11 +22,35 @@ JWT_SECONDS = 180
 
 _LOGIN_HOST = Field(
     "login_host",
-    "Where users log in: login.salesforce.com, test.salesforce.com for sandboxes, or a My Domain",
+    "Where users log in: the org's own address, NAME.my.salesforce.com, or login.salesforce.com",
     default="login.salesforce.com",
     pattern=LOGIN,
 )
 _CLIENT_ID = Field("client_id", "Consumer key of the external client app")
+_AUDIENCE = Field(
+    "audience",
+    "Whom assertions are meant for: empty is https://LOGIN_HOST; Government Cloud wants"
+    " https://login.salesforce.com",
+    default="",
+    pattern=rf"(https://({LOGIN}))?",
+)
+_MY_DOMAIN_HINT = (
+    "log in at the org's own address: --set login_host=NAME.my.salesforce.com, of a sandbox"
+    " NAME--SANDBOX.sandbox.my.salesforce.com; and look whether the app is enabled there"
+)
+_APPROVAL = (
+    "permit the user in the app's policies: admin approved users; some orgs say so of an assertion"
+    " that is meant for another host: --set audience=https://login.salesforce.com"
+)
+_ADVICE = {
+    "app_not_found": _MY_DOMAIN_HINT,
+    "audience is invalid": "give the one that the org wants, with --set audience=https://HOST",
+    "hasn't approved": _APPROVAL,
+    "not admin approved": _APPROVAL,
+    "invalid assertion": "upload the certificate that belongs to this private key",
+    "client identifier invalid": "client_id is the app's consumer key; a new one takes 10 minutes",
+    "not supported on this domain": _MY_DOMAIN_HINT,
+}
 
 OAUTH = OAuth(
     authorize_url="https://{login_host}/services/oauth2/authorize",
@@ -54,9 +78,15 @@ JWT = Way(
         Field("username", "The user's name in Salesforce, which looks like an e-mail address"),
         Field("private_key", "Private RSA key, as PEM", secret=True, kind="file"),
         _LOGIN_HOST,
+        _AUDIENCE,
     ),
 )
 WAYS = (CLIENT_CREDENTIALS, JWT)
+
+
+def advice(said: str) -> str:
+    """What to do about an error of the token endpoint, by its words; empty: nobody knows."""
+    return next((text for words, text in _ADVICE.items() if words in said), "")
 
 
 def locate(credential: Credential) -> str:
@@ -77,9 +107,14 @@ def tokens(reply: Reply, *, now: datetime, old: Credential) -> Credential:
     """The credential of a token answer, with the org's address.
 
     There is no `expires_in`: how long a session lives is a setting of the org, so that its end is
-    learned when it comes. `full` stands for all other scopes.
+    learned when it comes. `full` stands for all other scopes. Raises as `read_tokens` does, with
+    what to do where Salesforce's words say it.
     """
-    new = read_tokens(reply, now=now, old=old)
+    try:
+        new = read_tokens(reply, now=now, old=old)
+    except CredentialError as error:
+        hint = advice(error.message)
+        raise CredentialError(error.message, code=error.code, hint=hint or None) from None
     told = reply.json().get("instance_url")
     fields = {**new.fields, **({"instance_url": str(told)} if told else {})}
     scopes = new.scopes
@@ -111,19 +146,23 @@ def _post(host: str, form: dict[str, str]) -> Call:
 
 def assertion(credential: Credential, now: datetime) -> str:
     """A JWT that logs the user in, signed with RS256 (RFC 7523). Raises `CredentialError` for a
-    key that is none."""
+    key that is none.
+
+    It is meant for the host that it is sent to. External client apps are known in their own org
+    alone: since Spring '26 the hosts that all orgs had in common answer `app_not_found`
+    (n8n-io/n8n issue 28990, simstudioai/sim PR 6508). Government Cloud and some orgs with connected
+    apps want those all the same (simple-salesforce PR 711, restforce PR 886): `audience`.
+    """
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     fields = credential.fields
-    host = fields.get("login_host", "")
-    test = host == "test.salesforce.com" or ".sandbox." in host
     claims = {
         "iss": fields.get("client_id", ""),
         "sub": fields.get("username", ""),
-        "aud": f"https://{'test' if test else 'login'}.salesforce.com",
+        "aud": fields.get("audience") or f"https://{fields.get('login_host', '')}",
         "exp": int(now.timestamp()) + JWT_SECONDS,
     }
     text = fields.get("private_key", "").replace("\\n", "\n")

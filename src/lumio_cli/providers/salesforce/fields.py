@@ -14,7 +14,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from lumio_cli.clock import format_time, parse_time
-from lumio_cli.providers.base import Column, Property
+from lumio_cli.errors import BadReplyError
+from lumio_cli.providers.base import Column, Property, Reply
 from lumio_cli.providers.salesforce.resources import KINDS, column_name
 
 UNREAD = frozenset({"address", "location", "base64", "complexvalue"})
@@ -37,6 +38,17 @@ Targets = Mapping[str, Target]
 """The fields of a type by the names of their columns."""
 
 
+def listed(reply: Reply) -> list[Mapping[str, Any]]:
+    """The fields in the description of a type, but for those that have no name. Raises
+    `BadReplyError` where it has no list of them."""
+    told = reply.document().get("fields")
+    if not isinstance(told, list):
+        raise BadReplyError(
+            "Salesforce describes a type without its fields", hint="try again later"
+        )
+    return [item for item in told if isinstance(item, dict) and isinstance(item.get("name"), str)]
+
+
 def described(
     items: Iterable[Mapping[str, Any]], columns: Iterable[Column], wished: set[str]
 ) -> tuple[Property, ...]:
@@ -44,7 +56,7 @@ def described(
     mapped = {column.path: column for column in columns}
     found = []
     for item in items:
-        name, kind = str(item["name"]), str(item["type"])
+        name, kind = item["name"], str(item.get("type"))
         known = mapped.get(name)
         if _hidden(name, kind) or not (known is not None or "all" in wished or name in wished):
             continue
@@ -62,7 +74,7 @@ def targets(items: Iterable[Mapping[str, Any]], columns: Iterable[Column]) -> di
     mapped = {column.path: column for column in columns}
     found = {}
     for item in items:
-        name, kind = str(item["name"]), str(item["type"])
+        name, kind = item["name"], str(item.get("type"))
         if _hidden(name, kind):
             continue
         column = mapped.get(name) or _column(name, kind)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from lumio_cli.errors import ConfigError
-from lumio_cli.providers.base import Column, Cursor, Resource
+from lumio_cli.providers.base import Column, Cursor, Horizon, Resource
 from lumio_cli.providers.salesforce.soql import CHANGES, EVERYTHING
 from lumio_cli.providers.writing import Writes
 
@@ -37,8 +37,14 @@ READ_ONLY = frozenset(
 )  # fmt: skip
 """Fields without Create and Update among their properties in the Object Reference. So is Name
 where it is made of FirstName and LastName."""
-NO_BIN = frozenset({"User", "Profile", "UserRole", "Organization", "RecordType", "Group"})
-"""Types that have no IsDeleted: what is gone is seen by a full sync only."""
+BIN = "IsDeleted"
+"""The field of types that have a recycle bin. Of others a full sync alone sees what is gone."""
+ACTIVITIES = frozenset({"Task", "Event"})
+"""Types that Salesforce archives as they age: `query` leaves out what is, `queryAll` shows it
+(SOAP API Developer Guide, "queryAll")."""
+
+_FIELD_HISTORY = re.compile(r"(?!OpportunityHistory$)\w+(?<!Login)History")
+"""Types that keep what fields were before; stages of opportunities are kept for good."""
 
 KINDS = {
     "int": "integer",
@@ -89,11 +95,19 @@ _TIMES = (
 )
 
 
+def horizon_of(type_: str) -> Horizon | None:
+    """How far back Salesforce keeps a type whose records it gives up by their age: that they are
+    absent then is nobody's deletion (help.salesforce.com: "Monitor Login History", "Field History
+    Tracking"; a field audit trail keeps more, which is listed as long as it is there)."""
+    if type_ == "LoginHistory":
+        return Horizon("LoginTime", "Salesforce keeps the logins of six months", days=180)
+    if _FIELD_HISTORY.fullmatch(type_):
+        return Horizon("CreatedDate", "Salesforce keeps 18 months of field history", days=540)
+    return None
+
+
 def _resource(name: str, type_: str, title: str, columns: str, note: str = "") -> Resource:
-    has_bin = type_ not in NO_BIN
-    paging = {"full": EVERYTHING, "changes": CHANGES}
-    if has_bin:
-        paging["tombstones"] = EVERYTHING
+    paging = {"full": EVERYTHING, "changes": CHANGES, "tombstones": EVERYTHING}
     return Resource(
         name=name,
         path=type_,
@@ -106,10 +120,13 @@ def _resource(name: str, type_: str, title: str, columns: str, note: str = "") -
         updated="SystemModstamp",
         # A long transaction commits minutes after the time that its records carry.
         cursor=Cursor("SystemModstamp", lookback=300.0, sorted=True),
-        deletes=("tombstones", "sweep") if has_bin else ("sweep",),
+        deletes=("tombstones", "sweep"),
         scopes=("api",),
         write_scopes=("api",),
         writes=WRITES,
+        # A snapshot of the whole org, whoever asks (REST API Developer Guide, "Record Count").
+        rough_count=True,
+        horizon=horizon_of(type_),
         note=note,
     )
 
@@ -157,6 +174,7 @@ RESOURCES = (
         " MasterRecordId OwnerId LastActivityDate:date",
     ),
 )
+CORE = frozenset(resource.path for resource in RESOURCES)
 
 
 def more_resources(types: Sequence[str]) -> tuple[Resource, ...]:
@@ -181,6 +199,6 @@ def more_resources(types: Sequence[str]) -> tuple[Resource, ...]:
                 hint="take one of them out",
             )
         taken[name] = type_
-        columns = "OwnerId" if type_ in NO_BIN else "Name OwnerId"
-        found.append(_resource(name, type_, type_, columns, note="added by the objects setting"))
+        note = "added by the objects setting"
+        found.append(_resource(name, type_, type_, "Name OwnerId", note=note))
     return tuple(found)

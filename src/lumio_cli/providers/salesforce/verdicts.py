@@ -7,13 +7,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import Allowance, Call, Outcome, Reply, Verdict
+from lumio_cli.providers.base import Allowance, Call, Outcome, Reply, Verdict, dig
+from lumio_cli.providers.salesforce.access import TOKEN_PATH, advice
 
 ROLLING = 3600.0
 """Seconds after which a used up allocation is worth another try: it is counted over the last 24
 hours, so that calls come back one by one and not at midnight."""
 
-_USAGE = re.compile(r"(?:^|[;,\s])api-usage=(\d+)/(\d+)")
+_USAGE = re.compile(r"(?:^|[;,\s])api-usage=(\d{1,12})/(\d{1,12})(?!\d)")
 _DENIED = frozenset(
     {
         "INVALID_TYPE", "API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "INSUFFICIENT_ACCESS",
@@ -21,6 +22,10 @@ _DENIED = frozenset(
     }
 )  # fmt: skip
 _PASSING = frozenset({"QUERY_TIMEOUT", "SERVER_UNAVAILABLE", "UNABLE_TO_LOCK_ROW"})
+_EDGE = frozenset({406, 420})
+"""What Salesforce Edge, which stands before the orgs, answers without JSON while it sets itself up
+("We are setting things up"); airbyte's source-salesforce repeats both."""
+_NO_JOB = frozenset({Outcome.REJECTED, Outcome.DENIED, Outcome.GONE})
 
 
 def judge(reply: Reply) -> Verdict | None:
@@ -36,7 +41,16 @@ def judge(reply: Reply) -> Verdict | None:
         if path.endswith("/results") and reply.status == 200 and kind != "text/csv":
             raise BadReplyError(f"a page of a bulk job is {kind or 'of no type'} instead of CSV")
         return None
-    return _judge(reply.status, _body(reply))
+    told = reply.document() if path.endswith(TOKEN_PATH) else {}
+    if isinstance(word := told.get("error"), str) and reply.status in (400, 401):
+        message = str(told.get("error_description") or "")
+        return Verdict(Outcome.REJECTED, message, word, hint=advice(f"{message} {word}"))
+    verdict = _judge(reply.status, _body(reply))
+    if path.endswith("/jobs/query") and verdict is not None and verdict.outcome in _NO_JOB:
+        # Bulk API does not take every type and every query, nor any number of them: it is
+        # page by page then, where Salesforce says what is wrong, if anything is.
+        return Verdict(Outcome.OK)
+    return verdict
 
 
 def _composite(reply: Reply) -> Verdict | None:
@@ -62,7 +76,7 @@ def _judge(status: int, body: Any) -> Verdict | None:
     error = body[0] if isinstance(body, list) and body and isinstance(body[0], dict) else {}
     code, message = str(error.get("errorCode") or ""), " ".join(str(error.get("message")).split())
     if not code:
-        return None
+        return Verdict(Outcome.RETRY) if status in _EDGE else None
     if code == "REQUEST_LIMIT_EXCEEDED":
         if "concurrent" in message.lower():
             return Verdict(Outcome.THROTTLED, message, code, quota="concurrent")
@@ -72,7 +86,9 @@ def _judge(status: int, body: Any) -> Verdict | None:
             return Verdict(Outcome.DENIED, message, code, scopes=("api",))
         return Verdict(Outcome.REAUTH, message, code)
     if status == 401:
-        return Verdict(Outcome.REFUSED, message, code)
+        # Also INVALID_AUTH_HEADER: so a token that is a JWT was refused late in a long run
+        # (airbytehq/airbyte issue 71024).
+        return Verdict(Outcome.REAUTH, message, code)
     if status == 429:
         return Verdict(Outcome.THROTTLED, message, code)
     if code in _PASSING:
@@ -91,8 +107,8 @@ def remaining(call: Call, reply: Reply) -> tuple[Allowance, ...]:
         used, most = float(found[1]), float(found[2])
         return (Allowance("daily", most, max(0.0, most - used)),)
     if reply.status == 200 and call.label.endswith("/limits"):
-        told = _body(reply)
-        daily = told.get("DailyApiRequests") if isinstance(told, dict) else None
-        if isinstance(daily, dict):
-            return (Allowance("daily", daily.get("Max"), daily.get("Remaining")),)
+        most = dig(_body(reply), "DailyApiRequests.Max")
+        left = dig(_body(reply), "DailyApiRequests.Remaining")
+        if isinstance(most, int) and isinstance(left, int):
+            return (Allowance("daily", most, left),)
     return ()

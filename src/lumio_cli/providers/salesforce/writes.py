@@ -32,6 +32,8 @@ KINDS = {
 }  # fmt: skip
 """Salesforce's codes, or how they begin, by what they mean; all others are about the values."""
 
+CODE = re.compile(r"[A-Z][A-Z0-9_]+")
+"""What Salesforce's own errors are called by: an answer without is of something in between."""
 _REFERENCE = "INVALID_CROSS_REFERENCE_KEY"
 
 Pair = tuple[Change, dict[str, Any]]
@@ -112,7 +114,7 @@ def write_all(
     """Apply changes of one action, 200 a request; one receipt a change.
 
     `data` is the path of the API's version, `known` the fields by the names of columns. A request
-    that is refused whole is cut in two until the bad record stands alone.
+    that Salesforce refuses whole is cut in two until the bad record stands alone.
     """
     good, bad = sorted_out(changes, known)
     yield from bad
@@ -139,11 +141,14 @@ def write_pairs(
             yield from denied([pair for part in (pairs, *waiting[::-1]) for pair in part], error)
             return
         except RejectedError as error:
-            if len(pairs) > 1:
+            if not CODE.fullmatch(error.category):
+                # No word of Salesforce's, so that it is about none of the records.
+                yield from (unsettled(change, error.message) for change in changes)
+            elif len(pairs) > 1:
                 middle = len(pairs) // 2
                 waiting += [pairs[middle:], pairs[:middle]]
             else:
-                yield receipt_of(changes[0], error.category or "rejected", error.message)
+                yield receipt_of(changes[0], error.category, error.message)
             continue
         except (QuotaError, CircuitOpenError):
             raise

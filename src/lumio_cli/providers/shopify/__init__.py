@@ -14,8 +14,8 @@ support expiry and refresh" (December 2025). An older page, "Call limit" on help
 1,000 points with 50 a second, and the limit of 1,000 for one query. What follows from them:
 
 - The costs of connections are not published; see `graph` for how they are planned.
-- The bucket holds 1,000 points with 50 a second unless a plan is named: right for every shop,
-  since larger plans only allow more. `throttleStatus` in each answer lowers it where others use it.
+- The bucket holds 1,000 points with 50 a second unless a plan is named, or `throttleStatus` says
+  that the shop has more; it also lowers what is left where others use it.
 - Errors come with HTTP 200: THROTTLED, MAX_COST_EXCEEDED, ACCESS_DENIED, and searches that were
   not understood, which Shopify ignores with a warning and which would bring everything.
 - Lists are walked by id (`id:>N`, sorted by id) within a window of `updated_at` (seconds, both
@@ -156,9 +156,13 @@ class Shopify(Provider):
     notes = NOTES
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        rate, most = PLANS[str(options.get("plan") or "unknown")]
+        plan = str(options.get("plan") or "unknown")
+        rate, burst = PLANS[plan]
+        # Where nobody has named the plan or a limit, Shopify's word of it is believed.
+        open_to_more = plan == "unknown" and "points" not in (options.get("limits") or {})
+        most = max(rates for rates, _ in PLANS.values()) if open_to_more else None
         (points,) = type(self).quotas
-        self.quotas = (replace(points, count=rate, burst=most),)
+        self.quotas = (replace(points, count=rate, burst=burst, most=most),)
         super().__init__(options)
 
     @property
@@ -213,6 +217,7 @@ class Shopify(Provider):
                 "points",
                 _number(dig(cost, "throttleStatus.maximumAvailable")),
                 _number(dig(cost, "throttleStatus.currentlyAvailable")),
+                rate=_number(dig(cost, "throttleStatus.restoreRate")),
                 refund=max(0.0, call.cost - spent),
             ),
         )

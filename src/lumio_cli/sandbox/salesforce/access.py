@@ -26,7 +26,10 @@ OLDEST, NEWEST = 31, 68
 USER_ID = make_id("005", 1)
 USERNAME = "user1@sandbox.example"
 JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
+MY_DOMAIN = "sandbox.my.salesforce.com"
+LEGACY = ("https://login.salesforce.com", "https://test.salesforce.com")
+"""Hosts that every org had in common. External client apps are in none of them: since Spring '26 an
+assertion for `test` is answered with `app_not_found`."""
 JWT_SECONDS = 300
 """How far ahead an assertion's end may lie."""
 
@@ -116,7 +119,9 @@ def _claimed(org: Salesforce, assertion: str) -> tuple[str, ...]:
         raise OAuthError("invalid_grant", "invalid assertion") from None
     if claims.get("iss") != CLIENT_ID:
         raise OAuthError("invalid_client_id", "client identifier invalid")
-    if claims.get("aud") not in AUDIENCES:
+    if claims.get("aud") not in org.audiences:
+        if claims.get("aud") in LEGACY:
+            raise OAuthError("app_not_found", "External client app is not installed in this org")
         raise OAuthError("invalid_grant", "audience is invalid")
     if claims.get("sub") != USERNAME:
         raise OAuthError("invalid_grant", "user hasn't approved this consumer")
@@ -199,7 +204,8 @@ StreamingApiConcurrentClients:20
 
 
 def limits(org: Salesforce, request: Request, version: str) -> Response:
-    """GET what is left of the org's allocations."""
+    """GET what is left of the org's allocations; needs "View Setup and Configuration"."""
+    org.setup_shown(request)
     found: dict[str, Any] = {}
     for item in _LIMITS.split():
         name, _, most = item.partition(":")
@@ -212,12 +218,14 @@ def limits(org: Salesforce, request: Request, version: str) -> Response:
 
 
 def record_count(org: Salesforce, request: Request, version: str) -> Response:
-    """GET about how many records types have."""
+    """GET about how many records types have: a count that was taken some time ago, of the whole org
+    whoever may see it, and of no history. Needs "View Setup and Configuration"."""
+    org.setup_shown(request)
     hidden = org.hidden_from(request)
     shown = [
-        {"count": len(org.tables[name]), "name": name}
+        {"count": org.counts.get(name, len(org.tables[name])), "name": name}
         for name in request.many("sObjects")
-        if name in org.tables and name not in hidden
+        if name in org.tables and name not in hidden and not name.endswith("History")
     ]
     return Response.of_json({"sObjects": shown})
 

@@ -19,7 +19,6 @@ STAGES = (
     ("Closed Won", 100.0), ("Closed Lost", 0.0),
 )  # fmt: skip
 USERS = 5
-STAMPED = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
 
 
 def iso(moment: float) -> str:
@@ -33,10 +32,13 @@ def day(number: int) -> str:
     return (datetime.fromtimestamp(EPOCH, UTC) + timedelta(days=number)).date().isoformat()
 
 
-def stamp(document: Document, created: float, modified: float) -> None:
-    """Write a record's times."""
-    document["CreatedDate"] = iso(created)
-    document["LastModifiedDate"] = document["SystemModstamp"] = iso(modified)
+def stamp(kind: str, document: Document, created: float, modified: float) -> None:
+    """Write a record's times, as far as its type has fields for them."""
+    moments = {
+        "CreatedDate": created, "LoginTime": created,
+        "LastModifiedDate": modified, "SystemModstamp": modified,
+    }  # fmt: skip
+    document |= {n: iso(moment) for n, moment in moments.items() if n in TYPES[kind].fields}
 
 
 class Maker:
@@ -157,6 +159,40 @@ class Maker:
             "Remark__c": chance.choice(words.NOTES),
         }
 
+    def _task(self, values: Document, number: int, chance: Random) -> None:
+        self._activity(values, number, chance)
+        values |= {"Status": chance.choice(("Open", "Completed")), "Priority": "Normal"}
+
+    def _event(self, values: Document, number: int, chance: Random) -> None:
+        self._activity(values, number, chance)
+        begun = EPOCH + number * 86_400.0
+        values |= {"StartDateTime": iso(begun), "EndDateTime": iso(begun + 1800.0)}
+
+    def _activity(self, values: Document, number: int, chance: Random) -> None:
+        values |= {
+            "WhatId": self._other("Account", chance),
+            "Subject": f"{chance.choice(words.SUBJECTS)} {number}",
+            "ActivityDate": day(number),
+            "Description": chance.choice(words.NOTES),
+        }
+
+    def _opportunityfieldhistory(self, values: Document, number: int, chance: Random) -> None:
+        values |= {
+            "OpportunityId": make_id("006", 1 + chance.randrange(self.records)),
+            "Field": "StageName",
+            "OldValue": chance.choice(STAGES)[0],
+            "NewValue": chance.choice(STAGES)[0],
+        }
+
+    def _loginhistory(self, values: Document, number: int, chance: Random) -> None:
+        values |= {
+            "UserId": make_id("005", 1 + chance.randrange(USERS)),
+            "LoginType": "Remote Access 2.0",
+            "SourceIp": f"192.0.2.{number % 250 + 1}",
+            "Application": "lumio",
+            "Status": "Success",
+        }
+
     def _user(self, values: Document, number: int, chance: Random) -> None:
         values |= {
             "Username": f"user{number + 1}@sandbox.example",
@@ -192,6 +228,8 @@ def derive(kind: str, values: Document) -> Document:
         values["Name"] = " ".join(x for x in (values.get("FirstName"), values["LastName"]) if x)
     if kind == "Lead":
         values["Full_Label__c"] = f"{values['Company']} {values['Status']}"
+    if kind == "Task":
+        values["IsClosed"] = values["Status"] == "Completed"
     if kind == "Opportunity":
         _derive_opportunity(values)
     for item in TYPES[kind].fields.values():

@@ -50,9 +50,14 @@ def missing() -> Answered:
     return problem(404, "NOT_FOUND", "The requested resource does not exist")
 
 
-def bad_session(message: str = "Session expired or invalid") -> Answered:
-    """A token that is not, or no longer, good."""
-    return problem(401, "INVALID_SESSION_ID", message)
+def bad_session(
+    message: str = "Session expired or invalid", code: str = "INVALID_SESSION_ID"
+) -> Answered:
+    """A token that is not, or no longer, good. INVALID_AUTH_HEADER is what clients have met late in
+    long runs, where tokens are JWTs; an edge server may say nothing at all."""
+    if not code:
+        return Answered(Response(401))
+    return problem(401, code, "INVALID_JWT_FORMAT" if code == "INVALID_AUTH_HEADER" else message)
 
 
 class Invalid(Exception):  # noqa: N818 - it is an entry of an answer, raised from where it is known

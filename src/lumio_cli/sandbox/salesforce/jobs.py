@@ -111,8 +111,14 @@ def create(org: Salesforce, request: Request, version: str) -> Response:
         number(org), operation, query.type.name, version, org.now(), STATES[0], delimiter, ending
     )
     job.query = query
+    if query.type.name in org.unbulkable:
+        message = f"Entity '{query.type.name}' is not supported by the Bulk API."
+        raise problem(400, "INVALIDENTITY", message)
     if query.count or query.offset:
         raise problem(400, "API_ERROR", "Aggregate queries and OFFSET are not supported in jobs")
+    if org.query_jobs >= org.jobs_max:
+        message = f"Max bulk v2 query jobs ({org.jobs_max}) per 24 hrs has been reached"
+        raise problem(400, "LIMIT_EXCEEDED", message)
     org.jobs[job.id] = job
     org.query_jobs += 1
     return Response.of_json(job.document())
@@ -133,6 +139,9 @@ def _step(org: Salesforce, job: Job) -> None:
     job.polls += 1
     job.state = "InProgress"
     if job.polls < org.polls:
+        return
+    if org.job_error:
+        job.state, job.error = "Failed", org.job_error
         return
     compound = [f.name for f in job.query.fields if f.type in COMPOUND]
     if compound:
@@ -158,7 +167,8 @@ def listed(org: Salesforce, request: Request, version: str) -> Response:
 
 
 def results(org: Salesforce, request: Request, version: str, id: str) -> Response:
-    """GET a page of a result. A locator says where it begins and may be used again."""
+    """GET a page of a result. A locator says where it begins and may be used again; one that
+    leads to no rows is still not `null`, where more follow."""
     job = found(org, org.jobs, id)
     if version != job.version:
         raise problem(409, "API_ERROR", "Use the API version that the job was created with")
@@ -172,30 +182,39 @@ def results(org: Salesforce, request: Request, version: str, id: str) -> Respons
     start = _start(request.one("locator"))
     asked = request.one("maxRecords") or ""
     end = start + (min(PAGE, int(asked)) if asked.isdigit() and int(asked) else PAGE)
-    ids = job.ids[start:end]
+    if org.hollow_results:
+        org.hollow_results -= 1
+        ids, more = [], f"{start}.{org.hollow_results}"
+    elif end < len(job.ids):
+        ids, more = job.ids[start:end], str(end)
+    else:
+        ids, more = job.ids[start:], ""
+    if ids and org.cut_results:
+        org.cut_results -= 1
+        ids = ids[:-1]
     table, fields = org.tables[job.object], job.query.fields
     lines = [[item.name for item in fields]]
     for record_id in ids:
         document = Row(table, job.object, record_id, record_id in table.gone).document
         lines.append([sheets.cell(item, document.get(item.name)) for item in fields])
-    more = end < len(job.ids)
     headers = {
         "Content-Type": "text/csv",
         "Sforce-NumberOfRecords": str(len(ids)),
-        "Sforce-Locator": _locator(end) if more else "null",
+        "Sforce-Locator": _locator(more) if more else "null",
     }
     return Response(200, sheets.write(lines, job.delimiter, job.ending), headers)
 
 
-def _locator(start: int) -> str:
-    return base64.urlsafe_b64encode(str(start).encode()).decode().rstrip("=")
+def _locator(start: str) -> str:
+    return base64.urlsafe_b64encode(start.encode()).decode().rstrip("=")
 
 
 def _start(locator: str | None) -> int:
     if not locator:
         return 0
     try:
-        return int(base64.urlsafe_b64decode(locator + "=" * (-len(locator) % 4)))
+        text = base64.urlsafe_b64decode(locator + "=" * (-len(locator) % 4)).decode()
+        return int(text.partition(".")[0])
     except ValueError:
         raise problem(400, "INVALID_LOCATOR", "the locator is not one of this job's") from None
 

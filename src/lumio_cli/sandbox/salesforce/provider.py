@@ -7,6 +7,7 @@ are five users, three attachments and one organization. Record times are whole s
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ..faults import spoil
@@ -20,6 +21,11 @@ from .errors import Invalid, bad_session, missing, problem
 from .records import Records, Tables
 
 DAY = 86_400.0
+_SWITCHES: dict[str, Callable[[Any], Any]] = {
+    "hidden": set, "busy": int, "polls": int, "setup": bool, "counts": dict, "audiences": set,
+    "refusal": str, "unbulkable": set, "jobs_max": int, "job_error": str, "hollow_results": int,
+    "cut_results": int, "certificate": str.encode,
+}  # fmt: skip
 _VERSION = re.compile(r"/services/data/v(\d\d)\.0(?:/|$)")
 
 
@@ -30,7 +36,20 @@ class Salesforce(LookAlike):
                 looks as if it had been deleted, or not been made yet
     busy        how many of the next requests find too many others running
     polls       how often a job is asked about until it is done
+    setup       whether users have "View Setup and Configuration", which limits and counts need
+    counts      what counts say of a type, where that is not what there is
+    audiences   whom assertions may be meant for
+    refusal     how a session that is not good is refused: INVALID_SESSION_ID, INVALID_AUTH_HEADER
+                (as one whose token is a JWT), or without a word: ""
+    unbulkable  types that Bulk API does not know
+    jobs_max    query jobs in 24 hours
+    job_error   what every query job fails with, where it is not empty
+    hollow_results, cut_results
+                how many of the next result pages have no rows yet, or lack their last one
     certificate the public key, as PEM, that assertions must be signed for
+
+    `POST /_sandbox/salesforce/org` sets any of them by name, and
+    `POST /_sandbox/salesforce/TYPE/archive` puts the activity `{"id"}` aside.
     """
 
     name = "salesforce"
@@ -55,7 +74,17 @@ class Salesforce(LookAlike):
         self.hidden: set[str] = set()
         self.busy = 0
         self.polls = 1
+        self.setup = True
+        self.counts: dict[str, int] = {}
+        self.audiences = {access.LEGACY[0], f"https://{access.MY_DOMAIN}"}
+        self.refusal = "INVALID_SESSION_ID"
+        self.unbulkable: set[str] = set()
+        self.jobs_max = 10_000
+        self.job_error = ""
+        self.hollow_results = 0
+        self.cut_results = 0
         self.certificate: bytes | None = None
+        self.held: dict[str, Any] = {}
         self.cursors: dict[str, queries.Cursor] = {}
         self.cursor_number = 0
         self.jobs: dict[str, jobs.Job] = {}
@@ -66,8 +95,12 @@ class Salesforce(LookAlike):
         self._unseen: dict[str, frozenset[str]] = {}
         self._readers: set[str] = set()
         for number, name in enumerate(
-            ("full", "expired", "no_api", "no_scopes", "no_leads", "few_fields", "read_only"), 1
-        ):
+            (
+                "full", "expired", "no_api", "no_scopes", "no_leads", "few_fields", "read_only",
+                "no_setup",
+            ),
+            1,
+        ):  # fmt: skip
             value = f"00Dsb0000000016!sandbox.{name}.{number:04d}.not.a.real.session"
             self.vault.add(name, value)
         names = self.vault.names
@@ -77,6 +110,7 @@ class Salesforce(LookAlike):
         self._unseen[names["no_leads"]] = frozenset({"Lead"})
         self._unseen[names["few_fields"]] = frozenset({"Lead.AnnualRevenue", "Lead.Score__c"})
         self._readers.add(names["read_only"])
+        self._no_setup = names["no_setup"]
 
     # -- permissions
 
@@ -90,6 +124,11 @@ class Salesforce(LookAlike):
             message = "insufficient access rights on object id"
             raise problem(403, "INSUFFICIENT_ACCESS_OR_READONLY", message, [])
 
+    def setup_shown(self, request: Request) -> None:
+        """Raises Answered (403) where the user lacks "View Setup and Configuration"."""
+        if not self.setup or self.presented(request) == self._no_setup:
+            raise problem(403, "INSUFFICIENT_ACCESS", "insufficient access rights on object id")
+
     def authenticate(self, request: Request) -> Token:
         """The session of a request, as Bearer or OAuth. Raises Answered (401)."""
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
@@ -97,7 +136,7 @@ class Salesforce(LookAlike):
             raise problem(401, "INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE")
         token = self.vault.find(value.strip())
         if token is None:
-            raise bad_session()
+            raise bad_session(code=self.refusal)
         if "api" not in token.scopes and request.path.startswith("/services/data"):
             raise bad_session("This session is not valid for use with the REST API")
         return token
@@ -143,9 +182,14 @@ class Salesforce(LookAlike):
 
     def failure(self, status: int, retry_after: str | None) -> Response:
         """An outage in Salesforce's words. It has no 429 of its own: too many at a time is a 403,
-        which a fault that asks for 403 must not be taken for."""
+        which a fault that asks for 403 must not be taken for. 406 and 420 come from Salesforce
+        Edge, which stands before the org and speaks no JSON."""
+        if status in (406, 420):
+            html = {"Content-Type": "text/html"}
+            return Response(status, b"<h1>We are setting things up</h1>" * (status == 406), html)
+        if status == 401:
+            return bad_session(code=self.refusal).response
         words = {
-            401: ("INVALID_SESSION_ID", "Session expired or invalid"),
             403: ("INSUFFICIENT_ACCESS", "insufficient access rights on object id"),
             414: ("URI_TOO_LONG", "URI Too Long"),
             503: ("SERVER_UNAVAILABLE", "Server unavailable, try again later"),
@@ -157,10 +201,23 @@ class Salesforce(LookAlike):
         return response
 
     def distort(self, kind: str, argument: str | None, request: Request, body: Any) -> Any:
-        """A query's answer with a fault of its content."""
-        if not isinstance(body, dict) or not isinstance(body.get("records"), list):
+        """A query's answer with a fault of its content; a null may also be among the fields of a
+        description, and among the counts of types."""
+        listed = body if isinstance(body, dict) else {}
+        for others in (listed.get("fields"), listed.get("sObjects")):
+            if isinstance(others, list) and kind == "nullrow":
+                others.insert(0, None)
+        if not isinstance(listed.get("records"), list):
             return body
         rows = body["records"]
+        if kind == "hollow":
+            return queries.hollow(self, request.path, body) if rows else body
+        if kind == "nowhere":
+            body.pop("nextRecordsUrl", None)
+            return {**body, "done": False}
+        if kind == "last":
+            body.pop("nextRecordsUrl", None)
+            return {**body, "done": True}
         if kind == "empty":
             body.pop("nextRecordsUrl", None)
             return {**body, "records": [], "totalSize": 0, "done": True}
@@ -171,11 +228,18 @@ class Salesforce(LookAlike):
         return body
 
     def control(self, request: Request, parts: list[str]) -> Response | None:
-        """`/_sandbox/salesforce/TYPE/...`: as for others, but what is written is checked, and new
-        records have all fields."""
-        if len(parts) != 2 or parts[0] not in TYPES or parts[1] not in ("create", "update"):
+        """`/_sandbox/salesforce/TYPE/...`: as for others, but what users could write is checked,
+        and new records have all fields."""
+        if parts == ["org"] and request.method == "POST":
+            return self._switch(request.json())
+        if len(parts) != 2 or parts[0] not in TYPES or request.method != "POST":
             return super().control(request, parts)
         body, kind = request.json(), TYPES[parts[0]]
+        if parts[1] == "archive":
+            self.tables.archived.add(body["id"])
+            return Response.of_json({})
+        if kind.readonly or parts[1] not in ("create", "update"):
+            return super().control(request, parts)
         try:
             with self.lock:
                 if parts[1] == "create":
@@ -185,13 +249,20 @@ class Salesforce(LookAlike):
             return error.answer().response
         return Response.of_json({})
 
+    def _switch(self, wished: dict[str, Any]) -> Response:
+        """Set what the org does by name; raises LookupError for what cannot be set."""
+        with self.lock:
+            for name, value in wished.items():
+                setattr(self, name, _SWITCHES[name](value))
+        return Response.of_json({name: str(getattr(self, name)) for name in wished})
+
     def ready(self, base_url: str) -> dict[str, Any]:
         """What a client needs to know."""
         return {
             "base_url": base_url,
             "token": self.vault.names["full"],
             "tokens": dict(self.vault.names),
-            "fields": {"instance_url": "https://sandbox.my.salesforce.com"},
+            "fields": {"instance_url": f"https://{access.MY_DOMAIN}"},
             "oauth": {
                 "client_id": CLIENT_ID,
                 "client_secret": CLIENT_SECRET,

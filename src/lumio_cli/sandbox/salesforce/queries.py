@@ -113,11 +113,22 @@ def _open(org: Salesforce, cursor: Cursor) -> str:
 
 def more(org: Salesforce, request: Request, version: str, locator: str) -> Response:
     """GET the next page of a query."""
+    if locator in org.held:
+        return Response.of_json(org.held[locator])
     name, _, start = locator.rpartition("-")
     cursor = org.cursors.get(name)
     if cursor is None or cursor.expires_at <= org.now() or not start.isdigit():
         raise problem(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
     return _page(org, cursor, int(start), version, name)
+
+
+def hollow(org: Salesforce, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """A page without rows that is not done, with the address that has this page."""
+    org.cursor_number += 1
+    name = f"0r8sb0000{org.cursor_number:09d}-0"
+    org.held[name] = dict(body)
+    following = f"/{'/'.join(path.strip('/').split('/')[:4])}/{name}"
+    return {**body, "done": False, "nextRecordsUrl": following, "records": []}
 
 
 _DATA = "/services/data/{version}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from functools import partial
 from typing import Any
 
 from ..table import Document, Table
@@ -20,11 +21,16 @@ _GENERATED = re.compile(r"(.+)-(\d{8})")
 
 
 class Tables(dict[str, Table]):
-    """Tables by type, each made when it is first asked for: half a million ids take their room."""
+    """Tables by type, each made when it is first asked for: half a million ids take their room.
+
+    `archived` are ids of activities that Salesforce has put aside, which it does in the background
+    with those that are old: no modification time tells of it.
+    """
 
     def __init__(self, records: int, seed: int, clock: Callable[[], float]) -> None:
         super().__init__()
         self._records, self._seed, self._clock = records, seed, clock
+        self.archived: set[str] = set()
 
     def __contains__(self, name: object) -> bool:
         return name in TYPES
@@ -36,13 +42,18 @@ class Tables(dict[str, Table]):
         made = Table(
             HANDFUL.get(name, self._records),
             Maker(self._seed, name, self._records),
-            stamp,
+            partial(self._stamp, name),
             self._clock,
             identify=lambda n: ORG_ID if name == "Organization" else make_id(prefix, n + 1),
             key="Id",
         )
         self[name] = made
         return made
+
+    def _stamp(self, kind: str, document: Document, created: float, modified: float) -> None:
+        stamp(kind, document, created, modified)
+        if "IsArchived" in TYPES[kind].fields:
+            document["IsArchived"] = document["Id"] in self.archived
 
     def items(self) -> Any:
         """All types that were used, and the main ones."""

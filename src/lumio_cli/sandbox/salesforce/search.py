@@ -54,12 +54,15 @@ class Row:
 
 
 def run(table: Table, query: Query, deleted: bool = False) -> list[str]:
-    """The ids that a query finds, in its order; `deleted` among them where they are asked for."""
+    """The ids that a query finds, in its order; `deleted` ones, and archived activities, among them
+    where they are asked for."""
     kind, gone = query.type.name, table.gone
     rows: Iterable[Row] = (
         Row(table, kind, record_id, record_id in gone)
         for record_id in _candidates(table, query, deleted)
     )
+    if not deleted and "IsArchived" in query.type.fields:
+        rows = (row for row in rows if row.value("IsArchived") is not True)
     if query.where is not None:
         where = query.where
         rows = (row for row in rows if _holds(where, row))

@@ -186,7 +186,10 @@ def quota(subject: Subject) -> Finding:
     held = [level for level in levels if level.held_until is not None]
     if held:
         until = max(level.held_until for level in held if level.held_until)
-        hint = f"syncs wait by themselves; run it again after {_moment(until)}"
+        hint = (
+            f"syncs wait by themselves; run it again after {_moment(until)}; "
+            f"`lumio limits show {subject.name}` says why"
+        )
         return Finding("warn", f"{text}; {held[0].quota} is held back", hint, facts)
     kinds = {q.name: q.kind for q in subject.provider.quotas}
     low = [v for v in levels if kinds[v.quota] == "daily" and v.remaining < LOW * v.limit]
@@ -214,14 +217,15 @@ def level_facts(level: Level, subject: Subject) -> dict[str, Any]:
 
 def circuit(subject: Subject) -> Finding:
     """Whether the provider is left alone because it kept failing."""
-    from lumio_cli.transport.breaker import Breaker
-
-    breaker = Breaker(subject.scene.runtime.quota_store, subject.name, subject.scene.clock)
+    breaker = subject.breaker()
     state, until = breaker.state(), breaker.retry_at()
     facts = {"state": state, "retry_at": format_time(until) if until else None}
     if state == "open" and until is not None:
         text = f"open: {subject.provider.title} kept failing and is left alone until"
-        hint = "nothing was lost; see the provider's status page, and run it again after that time"
+        hint = (
+            "nothing was lost; see the provider's status page, and run it again after that time; "
+            f"`lumio limits clear {subject.name}` closes it now"
+        )
         return Finding("fail", f"{text} {_moment(until)}", hint, facts)
     if state == "half_open":
         hint = f"lumio sync {subject.name} tries it"

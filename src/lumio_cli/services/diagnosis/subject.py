@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lumio_cli.providers.base import Allowance, Identity, Provider
     from lumio_cli.services.diagnosis.scene import Scene
     from lumio_cli.settings import ProviderSettings
+    from lumio_cli.transport.breaker import Breaker
     from lumio_cli.transport.limiter import Limiter
 
 CONNECT, READ = 4.0, 8.0
@@ -92,16 +93,22 @@ class Subject:
 
     def limiter(self) -> Limiter:
         """The provider's rate limits, to look at."""
-        from lumio_cli.transport.limiter import Limiter
+        from lumio_cli.transport.whose import limiter_of, whose
 
-        return Limiter(
+        return limiter_of(
             self.scene.runtime.quota_store,
-            self.name,
-            self.provider.quotas,
-            dict.fromkeys(("account", "app", "token"), self.account_key),
+            self.provider,
+            whose(self.account_key, self.base_url),
             self.scene.clock,
             share=self.settings.quota_share,
         )
+
+    def breaker(self) -> Breaker:
+        """The provider's circuit, to look at."""
+        from lumio_cli.transport.whose import breaker_of, whose
+
+        owner = whose(self.account_key, self.base_url)
+        return breaker_of(self.scene.runtime.quota_store, self.name, owner, self.scene.clock)
 
 
 def find_subject(scene: Scene, name: str) -> Subject:
