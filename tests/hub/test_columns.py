@@ -247,7 +247,7 @@ def test_a_hub_of_an_older_lumio_shows_and_counts_anew(hub: Hub) -> None:
     hub.connection.execute("DROP VIEW acme_deals")
     hub.connection.execute("CREATE VIEW acme_deals AS SELECT 0 AS amount")
     hub.connection.execute("DROP TABLE lumio_misfits")
-    hub.connection.execute("PRAGMA user_version = 6")
+    hub.connection.execute("PRAGMA user_version = 7")
     with Hub.open(hub.path) as newer:
         found = newer.connection.execute("SELECT amount FROM acme_deals ORDER BY id").fetchall()
         assert [row[0] for row in found] == [None, 12]

@@ -146,6 +146,20 @@ def _m006_horizons(db: sqlite3.Connection) -> None:
         db.execute(f"ALTER TABLE lumio_resources ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
 
 
+def _m007_merged(db: sqlite3.Connection) -> None:
+    for statement in (
+        """CREATE TABLE lumio_merged (
+            provider TEXT NOT NULL, resource TEXT NOT NULL, id TEXT NOT NULL,
+            survivor TEXT NOT NULL, open INTEGER NOT NULL, at TEXT NOT NULL,
+            PRIMARY KEY (provider, resource, id)) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX lumio_merged_open ON lumio_merged (provider, resource) WHERE open = 1",
+        """CREATE TABLE lumio_listed (
+            provider TEXT NOT NULL, resource TEXT NOT NULL, id TEXT NOT NULL,
+            PRIMARY KEY (provider, resource, id)) STRICT, WITHOUT ROWID""",
+    ):
+        db.execute(statement)
+
+
 def _show_when_in_utc(db: sqlite3.Connection) -> None:
     """Write the times of last changes in one form: they were kept in each provider's own."""
     seconds = "updated_at NOT GLOB '*[^0-9.]*' AND CAST(updated_at AS REAL) < 1e11"
@@ -161,7 +175,7 @@ def _show_when_in_utc(db: sqlite3.Connection) -> None:
             )
 
 
-def _m007_misfits(db: sqlite3.Connection) -> None:
+def _m008_misfits(db: sqlite3.Connection) -> None:
     db.execute(
         """CREATE TABLE lumio_misfits (
             provider TEXT NOT NULL, resource TEXT NOT NULL, column_name TEXT NOT NULL,
@@ -180,7 +194,8 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m004_two_ways,
     _m005_names,
     _m006_horizons,
-    _m007_misfits,
+    _m007_merged,
+    _m008_misfits,
 )
 LATEST = len(MIGRATIONS)
 

@@ -420,7 +420,8 @@ class Provider:
     The credential goes to `hosts` (`*.example.com` is any below it) and to no other; `open_hosts`
     may be asked without it. `credential` are the parts of a token login, the secret token first;
     `oauth` is the login in a browser, `ways` are all others. `guide` says how to set it up, and
-    `notes` what the API does not give.
+    `notes` what the API does not give. `no_merges` is why nothing of it says that a record has
+    become part of another; empty where something does (`merged`, `survivors`).
 
     `options` are the provider's effective settings, validated against `fields`; among them
     `limits`, other counts for its quotas by name, `time_zone`, in which its days begin,
@@ -443,6 +444,7 @@ class Provider:
     realtime: ClassVar[str] = "none"
     guide: ClassVar[tuple[str, ...]] = ()
     notes: ClassVar[tuple[str, ...]] = ()
+    no_merges: ClassVar[str] = ""
     messages: ClassVar[tuple[MessageKind, ...]] = ()
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -573,9 +575,19 @@ class Provider:
         """What `Resource.group` holds in the records that belong to a parent."""
         return parent_id
 
-    def merged(self, walk: Walk, record: Record) -> tuple[str, ...]:
-        """Ids of records that this one has swallowed."""
-        return ()
+    def merged(self, walk: Walk, record: Record) -> Mapping[str, str]:
+        """Ids of records that are others by now, as this one tells, each with the other's id.
+
+        Others that a listed record has swallowed; or, of a tombstone, what it has become itself.
+        """
+        return {}
+
+    def survivors(self, resource: Resource, ids: Sequence[str], send: Send) -> Mapping[str, str]:
+        """Those of `ids` that were merged into other records, each with the other's id.
+
+        Asked of records that are gone, before one of them is created anew. Raises `LumioError`.
+        """
+        return {}
 
     # -- writing (see also `writing.Writing`)
 

@@ -24,7 +24,9 @@ KEPT_PAYLOAD = 256 * 1024
 class Page:
     """One page, ready to be stored.
 
-    gone     ids that the page proves deleted (tombstones, merges)
+    gone     ids that the page proves deleted (tombstones)
+    became   ids of records that are others by now, as the page tells, with the others' ids; None:
+             the provider never tells
     groups   parents whose records are all on this page: others of theirs are gone
     seen     whether unchanged records are to be remembered, for the sweep
     cursor   where the cursor may move with this page; None: not yet
@@ -40,6 +42,7 @@ class Page:
     letters: Sequence[DeadLetter]
     checkpoint: Checkpoint
     gone: Sequence[str] = ()
+    became: Mapping[str, str] | None = None
     groups: Sequence[str] = ()
     seen: bool = False
     cursor: str | None = None

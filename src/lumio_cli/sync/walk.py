@@ -281,13 +281,7 @@ class Walker:
         prepared = prepare(self.job.provider, resource, filled, self.engine.options.max_record)
         tombstones = walk.kind == "tombstones"
         gone = [row.id for row in prepared.rows] if tombstones else []
-        if not tombstones:
-            for record in filled:
-                if isinstance(record, dict):
-                    gone.extend(self._provider.merged(walk, record))
-            # What is listed is alive, whatever another record, or it itself, says of it.
-            listed_ids = {row.id for row in prepared.rows}
-            gone = [record_id for record_id in gone if record_id not in listed_ids]
+        became = self._became(filled)
         self.point = replace(
             self.point,
             place=ended if following is None else following,
@@ -303,9 +297,10 @@ class Walker:
             letters=[] if tombstones else prepared.letters,
             checkpoint=self.point,
             gone=gone,
+            became=became,
             # A parent with a link that cannot be read does not prove that its others are gone.
             groups=[] if prepared.letters else groups,
-            seen=walk.kind == "full" and "sweep" in resource.deletes,
+            seen=walk.kind == "full" and ("sweep" in resource.deletes or became is not None),
             cursor=self._sorted_cursor(filled),
             total=self._total,
             volatile=resource.volatile,
@@ -329,6 +324,16 @@ class Walker:
 
         self._last = self.engine.writer.submit(write)
         self._pending.append((self._last, 0 if tombstones else len(filled)))
+
+    def _became(self, filled: list[Record]) -> dict[str, str] | None:
+        """What records have become, as those of a page tell; None: here they never do."""
+        if type(self._provider).merged is Provider.merged:
+            return None
+        found: dict[str, str] = {}
+        for record in filled:
+            if isinstance(record, dict):
+                found.update(self._provider.merged(self.walk, record))
+        return found
 
     def _drain(self, left: int) -> None:
         """Wait until at most `left` pages are still to be written."""

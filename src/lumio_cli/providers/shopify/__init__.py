@@ -140,6 +140,10 @@ class Shopify(Provider):
             default=BULK_FROM,
         ),
     )
+    no_merges = (
+        "`customerMerge` tells the resulting customer only to whoever makes the merge; the other is"
+        " gone, and no query names what it has become."
+    )
     quotas = (
         Quota(
             "points",
