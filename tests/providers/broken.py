@@ -26,6 +26,7 @@ from lumio_cli.providers.base import (
 )
 from providers.broken_holds import HOLDS
 from providers.broken_merges import MERGES
+from providers.broken_values import VALUES
 from providers.broken_walks import WALKS
 from providers.mistakes import (
     NOTHING,
@@ -122,6 +123,7 @@ TOKEN = Field("token", "A token", secret=False)
 KNOWN = {"id", "properties", "createdAt", "updatedAt"}
 ALL: tuple[Broken, ...] = (
     *HOLDS,
+    *VALUES,
     *WALKS,
     *MERGES,
     Broken("names", "a resource with a hyphen", resource(name="the-contacts"), "identifier"),

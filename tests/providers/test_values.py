@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.values import as_text, meaning, merged, put, read_json, shown
+from lumio_cli.providers.values import (
+    alike,
+    as_text,
+    meaning,
+    merged,
+    moment,
+    put,
+    read_json,
+    shown,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,6 +26,10 @@ from lumio_cli.providers.values import as_text, meaning, merged, put, read_json,
         ("number", "exact", "1.50", 1.5),
         ("number", "exact", "7", 7.0),
         ("number", "exact", 0.1 + 0.2, "0.3"),
+        ("number", "exact", " 12 ", 12),
+        ("number", "exact", "123456789012345678901234567890", 1.2345678901234568e29),
+        ("date", "exact", "2026-01-31", "2026-01-31T00:00:00Z"),
+        ("datetime", "exact", "2026-01-31T10:00:00.000+0000", "2026-01-31T10:00:00Z"),
         ("boolean", "exact", 1.0, True),
         ("boolean", "exact", 1, "true"),
         ("boolean", "exact", "No", 0),
@@ -43,6 +56,9 @@ def test_values_that_mean_the_same(kind: str, same: str, one: Any, other: Any) -
         ("text", "exact", "5", "5.0"),
         ("text", "exact", "x", None),
         ("integer", "exact", 9007199254740993, 9007199254740992),
+        ("number", "exact", "1_000", 1000),
+        ("number", "exact", "\u0661\u0662", 12),
+        ("number", "exact", "nan", "inf"),
         ("boolean", "exact", 0, None),
         ("datetime", "exact", "2026-01-31T10:00:00.001Z", "2026-01-31T10:00:00Z"),
         ("datetime", "exact", "soon", None),
@@ -52,6 +68,42 @@ def test_values_that_mean_the_same(kind: str, same: str, one: Any, other: Any) -
 )
 def test_values_that_differ(kind: str, same: str, one: Any, other: Any) -> None:
     assert meaning(kind, same, one) != meaning(kind, same, other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (9007199254740993, 9007199254740992.0, True),
+        (123456789012345678, "1.2345678901234568e+17", True),
+        (9007199254740993, 9007199254740992, False),
+        (17, 17.5, False),
+        ("nan", "nan", True),
+    ],
+)
+def test_a_whole_number_that_came_back_as_a_real_one_is_the_same(
+    one: Any, other: Any, same: bool
+) -> None:
+    assert alike("number", "exact", one, other) is same
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "shown"),
+    [
+        ("datetime", "2025-01-02T09:16:26.123456Z", "2025-01-02T09:16:26.123456Z"),
+        ("datetime", "2025-01-02T09:16:26.000+0000", "2025-01-02T09:16:26Z"),
+        ("datetime", "2025-01-02 09:16:26", "2025-01-02T09:16:26Z"),
+        ("epoch", "1735809386.000139", "2025-01-02T09:16:26.000Z"),
+        ("epoch_ms", 1735809386000, "2025-01-02T09:16:26Z"),
+        ("epoch", 0, None),
+        ("epoch", True, None),
+        ("epoch", "1e300", None),
+        ("datetime", "soon", None),
+        ("datetime", ["2025-01-02"], None),
+        ("datetime", None, None),
+    ],
+)
+def test_the_time_of_a_change_has_one_form(kind: str, value: Any, shown: str | None) -> None:
+    assert moment(kind, value) == shown
 
 
 @pytest.mark.parametrize("kind", ["integer", "number", "json", "datetime", "epoch_ms", "boolean"])

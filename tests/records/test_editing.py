@@ -48,7 +48,7 @@ def test_setting_a_value_back_leaves_no_edit(hub: Hub) -> None:
         ("loyalty_points=many", "loyalty_points takes a number, not 'many'"),
         ("loyalty_points=nan", "loyalty_points takes a number, not 'nan'"),
         ("vip=perhaps", "vip takes true or false, not 'perhaps'"),
-        ("renewal_date=soon", "renewal_date takes a time"),
+        ("renewal_date=soon", "renewal_date takes a day"),
         ("city=a\0b", "city takes text in UTF-8, without zero bytes"),
         ("city=\udc80", "city takes text in UTF-8, without zero bytes"),
     ],

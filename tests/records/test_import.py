@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sqlite3
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from support.cli import lumio
 from support.lab import Lab
 
 from .conftest import Hub, counts, pulled, reasons
@@ -131,16 +133,27 @@ def test_lines_of_json_that_do_not_fit_are_told_of(hub: Hub, write: Any) -> None
     assert "no column 'citty'" in found[3] and found[4].startswith("city takes text, not")
 
 
-def test_what_the_provider_has_itself_is_no_value_of_the_wrong_kind(hub: Hub, write: Any) -> None:
+def test_what_was_edited_so_itself_is_no_value_of_the_wrong_kind(hub: Hub, write: Any) -> None:
+    one = hub.ids()[0]
+    hub.sql("UPDATE hubspot_contacts SET renewal_date = 'in spring' WHERE id = ?", one)
+    assert counts(hub.records("import", write(f"id,renewal_date\n{one},in spring\n")))[2] == 1
+    done = hub.records("import", write(f"id,renewal_date\n{one},in autumn\n"))
+    assert reasons(done)[2].startswith("renewal_date takes a day")
+
+
+def test_what_is_no_value_of_its_column_goes_out_and_comes_in_as_nothing(
+    hub: Hub, write: Any
+) -> None:
     one = hub.ids()[0]
     hub.sql(
         "UPDATE lumio_raw_hubspot_contacts SET payload = json_set(payload,"
         " '$.properties.renewal_date', 'in spring') WHERE id = ?",
         one,
     )
-    assert counts(hub.records("import", write(f"id,renewal_date\n{one},in spring\n")))[2] == 1
-    done = hub.records("import", write(f"id,renewal_date\n{one},in autumn\n"))
-    assert reasons(done)[2].startswith("renewal_date takes a time")
+    out = lumio("records", "export", "hubspot/contacts", home=hub.home)
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(out.out))}
+    assert rows[one]["renewal_date"] == ""
+    assert counts(hub.records("import", write(f"id,renewal_date\n{one},\n")))[2] == 1
 
 
 def test_a_record_of_two_rows_takes_the_later_one(hub: Hub, write: Any) -> None:

@@ -28,6 +28,7 @@ from zoneinfo import ZoneInfo
 
 from lumio_cli.credentials import CredentialSettings, CredentialStore
 from lumio_cli.errors import LumioError
+from lumio_cli.hub import misfits
 from lumio_cli.options import Globals
 from lumio_cli.paths import find_paths
 from lumio_cli.providers.auth import Credential
@@ -447,7 +448,7 @@ def check_quotas(subject: Subject, home: Path) -> None:
 @case(wide=True)
 def check_columns(subject: Subject, home: Path) -> None:
     """Columns are identifiers, named once, none of the hub's own, of a known kind, with a path."""
-    kinds = {"text", "integer", "number", "boolean", "datetime", "epoch", "epoch_ms", "json"}
+    kinds = {"text", "json", *misfits.KINDS}
     for resource in subject.cls.resources:
         _unique((c.name.lower() for c in resource.columns), f"columns of {resource.name}")
         for column in resource.columns:

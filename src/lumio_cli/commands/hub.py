@@ -32,7 +32,7 @@ def path(ctx: typer.Context) -> None:
 
 @app.command()
 def check(ctx: typer.Context, repair: Repair = False) -> None:
-    """Check the file's structure, references and views, counts of records and cursors."""
+    """Check the file's structure, references and views, what it counts, and cursors."""
     from lumio_cli.services.hubcare import check as check_hub
 
     output = runtime_of(ctx).output
@@ -42,7 +42,9 @@ def check(ctx: typer.Context, repair: Repair = False) -> None:
     columns += [Col("recorded", kind="number"), Col("counted", kind="number")]
     counts = Table(columns, document["counts"], empty="nothing was synced yet")
     astray = [f"{a.provider}/{a.resource}: {a.what}: {a.detail}" for a in found.astray]
-    output.result(document, *document["integrity"], *document["foreign_keys"], *astray, counts)
+    bad_values = [str(bad) for bad in found.bad_values if bad.counted]
+    said = (*document["integrity"], *document["foreign_keys"], *astray, *bad_values)
+    output.result(document, *said, counts)
     if (problem := found.problem()) is not None:
         raise problem
     output.note("what was wrong is repaired" if found.repaired else "the hub is in order")

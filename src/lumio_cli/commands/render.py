@@ -244,6 +244,7 @@ def status_tables(document: dict[str, Any]) -> list[Table | str]:
             Col("pending_push", "to push", "number", drop=1 if waits else 4),
             Col("conflicts", kind="number", rare=True),
             Col("dead_letters", kind="number", drop=2),
+            Col("bad_values", "bad values", rare=True),
             Col("note", rare=True),
         ],
         rows,
@@ -271,6 +272,7 @@ def _resource_row(provider: str, resource: dict[str, Any]) -> dict[str, Any]:
         "target": f"{provider}/{resource['resource']}",
         "last_run": run["status"] if run else None,
         "progress": _progress_text(progress) if progress else None,
+        "bad_values": ", ".join(f"{c} {n}" for c, n in resource["bad_values"].items()) or None,
         "note": error["message"] if error else resource["warning"],
     }
 

@@ -77,23 +77,102 @@ def boolean(value: str) -> str:
 
 
 def expression(column: ViewColumn, payload: str = "payload") -> str:
-    """SQL that reads the column's value out of the expression `payload`."""
+    """SQL that reads the column's value out of the expression `payload`: NULL where there is none,
+    and where it is no value of the column's kind.
+
+    An UPDATE through a view reads all of its columns, and each look into the payload takes as long
+    as several other functions.
+    """
+    path = _json_path(column.path)
+    value = f"json_extract({payload}, {path})"
+    # JSON's booleans come out as 1 and 0.
+    plain = f"(x NOT IN (0, 1) OR json_type({payload}, {path}) NOT IN ('true', 'false'))"
+    match column.kind:
+        case "integer":
+            return f"CAST({_of(value, _INTEGER.format(plain))} AS INTEGER)"
+        case "number":
+            return f"CAST({_of(value, _NUMBER.format(plain))} AS NUMERIC)"
+        case "epoch" | "epoch_ms":
+            return _epoch(_of(value, _NUMBER.format(plain)), column.kind == "epoch_ms")
+        case "boolean":
+            return f"{boolean(value)} END"
+        case "datetime":
+            return moment(value)
+        case "date":
+            return _of(value, _DATE)
+        case _:
+            return value
+
+
+def moment(value: str) -> str:
+    """SQL that reads an expression as a moment, RFC 3339 in UTC; NULL where it is none."""
+    return _of(value, _DATETIME)
+
+
+def misfit(column: ViewColumn, payload: str = "payload") -> str:
+    """SQL that is true where there is something that `expression` cannot show. An empty text is
+    nothing, and so is the time 0."""
     value = f"json_extract({payload}, {_json_path(column.path)})"
-    if column.kind == "integer":
-        # By way of a number, since '1e3' as an integer would be 1.
-        return f"CAST(CAST(NULLIF({value}, '') AS NUMERIC) AS INTEGER)"
-    if column.kind == "number":
-        return f"CAST(NULLIF({value}, '') AS NUMERIC)"
-    if column.kind == "boolean":
-        return f"{boolean(value)} END"
-    if column.kind == "datetime":
-        return f"NULLIF({value}, '')"
-    if column.kind in ("epoch", "epoch_ms"):
-        # Not 0, which stands for no time at all.
-        seconds = f"NULLIF(CAST({value} AS REAL), 0)"
-        seconds = f"{seconds} / 1000.0" if column.kind == "epoch_ms" else seconds
-        return f"strftime('%Y-%m-%dT%H:%M:%fZ', {seconds}, 'unixepoch')"
-    return value
+    zero = f" AND {value} NOT IN (0, '0')" if column.kind in ("epoch", "epoch_ms") else ""
+    return f"{value} <> ''{zero} AND {expression(column, payload)} IS NULL"
+
+
+def _of(value: str, case: str) -> str:
+    """A CASE of a value, by the name x. The LIMIT keeps SQLite from reading it for each x."""
+    return f"(SELECT {case} FROM (SELECT {value} AS x LIMIT 1))"
+
+
+def _epoch(number: str, milliseconds: bool) -> str:
+    """The moment of a number of seconds since 1970, between the years 1 and 9999.
+
+    Not of 0, which stands for no time at all.
+    """
+    least, unit = ("-62135596800001", " / 1000.0") if milliseconds else ("-62135596801", "")
+    known = f"NULLIF(NULLIF(max({number}, {least}), {least}), 0)"
+    return f"strftime({_FORM}, {known}{unit}, 'unixepoch')"
+
+
+_FORM = "'%Y-%m-%dT%H:%M:%fZ'"
+# A comparison makes a number of a text only where all of it is one: a cast alone would read the 1
+# of '1,250.00'.
+_NUMBER = (
+    "CASE WHEN CAST(x AS NUMERIC) = x AND CAST(x AS NUMERIC) BETWEEN -1.7976931348623157e308"
+    " AND 1.7976931348623157e308 AND {} THEN CAST(x AS NUMERIC) END"
+)
+"""A number, or a text that is one as a whole. As all that are named x, it is read by `_of`."""
+_WHOLE = "CAST(CAST(x AS TEXT) AS NUMERIC)"
+_INTEGER = f"CASE WHEN typeof({_WHOLE}) = 'integer' AND {_WHOLE} = x AND {{}} THEN {_WHOLE} END"
+"""A whole number, as such or as 12.0 or 1e3, that SQLite can hold with all its digits."""
+_DAY = "(substr(x, 9, 2) < '29' OR date(substr(x, 1, 10), '+0 days') = substr(x, 1, 10))"
+"""Whether there is such a day: SQLite makes March of February's 30th."""
+_ZONED = (
+    "CASE WHEN substr(x, -5, 1) IN ('+', '-')"
+    " THEN substr(x, 1, length(x) - 2) || ':' || substr(x, -2)"
+    " WHEN substr(x, -3, 1) IN ('+', '-') AND length(x) > 13 THEN x || ':00' ELSE x END"
+)
+"""A moment with its offset as SQLite reads it."""
+_OTHER = (
+    # In UTC, but on one of a month's last days, or with another number of digits.
+    "WHEN substr(x, 11, 1) = 'T' AND substr(x, 20, 1) IN ('.', 'Z') AND substr(x, -1) = 'Z'"
+    f" AND julianday(x) AND {_DAY} THEN x"
+    # SQLite would take 'now', and numbers for days since 4713 BC.
+    f" WHEN substr(x, 5, 1) = '-' THEN CASE WHEN {_DAY} THEN strftime({_FORM}, upper({_ZONED})) END"
+    " WHEN length(x) BETWEEN 11 AND 15 AND x NOT GLOB '*[^0-9]*'"
+    f" THEN strftime({_FORM}, x / 1000.0, 'unixepoch') END"
+)
+_DATETIME = (
+    # What nearly all are, first.
+    "CASE WHEN (x GLOB '????-??-[0-2][0-8]T??:??:??.???Z' OR x GLOB"
+    f" '????-??-[0-2][0-8]T??:??:??Z') AND julianday(x) THEN x {_OTHER}"
+)
+"""A moment as RFC 3339 in UTC, of that or of its relatives: `+0000`, a blank for the T, no zone
+(which is UTC), a day (its midnight), or milliseconds since 1970."""
+_DATE = (
+    "CASE WHEN date(x, '+0 days') = x THEN x WHEN x IS NOT NULL THEN"
+    f" (SELECT CASE strftime('%H%M%f', m) WHEN '000000.000' THEN date(m) END FROM"
+    f" (SELECT CASE {_OTHER} AS m LIMIT 1)) END"
+)
+"""A day, also if it is written as its midnight in UTC."""
 
 
 def unique_columns(columns: Sequence[ViewColumn]) -> list[ViewColumn]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from lumio_cli.errors import HubError
 from lumio_cli.hub import views
+from lumio_cli.hub.columns import moment
+from lumio_cli.hub.records import has_table, raw_table
 from lumio_cli.paths import make_private_dir
 
 APPLICATION_ID = 0x6C756D69  # "lumi": tells a hub from any other SQLite file
@@ -137,8 +139,6 @@ def _m005_names(db: sqlite3.Connection) -> None:
             WHERE instr(edits, '"new-')""",
     ):
         db.execute(statement)
-    # What their triggers do is part of what a hub is. A step that changes it makes them anew.
-    views.make_all(db)
 
 
 def _m006_horizons(db: sqlite3.Connection) -> None:
@@ -160,6 +160,33 @@ def _m007_merged(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
+def _show_when_in_utc(db: sqlite3.Connection) -> None:
+    """Write the times of last changes in one form: they were kept in each provider's own."""
+    seconds = "updated_at NOT GLOB '*[^0-9.]*' AND CAST(updated_at AS REAL) < 1e11"
+    read = "strftime('%Y-%m-%dT%H:%M:%fZ', CAST(updated_at AS REAL), 'unixepoch')"
+    for provider, resource in db.execute(
+        "SELECT provider, resource FROM lumio_resources"
+    ).fetchall():
+        if has_table(db, provider, resource):
+            db.execute(
+                f"UPDATE {raw_table(provider, resource)} SET updated_at ="
+                f" CASE WHEN {seconds} THEN {read} ELSE {moment('updated_at')} END"
+                " WHERE updated_at NOT GLOB '????-??-??T??:??:??*Z'"
+            )
+
+
+def _m008_misfits(db: sqlite3.Connection) -> None:
+    db.execute(
+        """CREATE TABLE lumio_misfits (
+            provider TEXT NOT NULL, resource TEXT NOT NULL, column_name TEXT NOT NULL,
+            misfits INTEGER NOT NULL,
+            PRIMARY KEY (provider, resource, column_name)) STRICT, WITHOUT ROWID"""
+    )
+    _show_when_in_utc(db)
+    # What their triggers do is part of what a hub is. A step that changes it makes them anew.
+    views.make_all(db)
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m001_initial,
     _m002_accounts_and_slices,
@@ -168,6 +195,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m005_names,
     _m006_horizons,
     _m007_merged,
+    _m008_misfits,
 )
 LATEST = len(MIGRATIONS)
 

@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from lumio_cli.hub.misfits import counted
+
 VARIABLES = 30_000
 """How many bound variables a statement may have; SQLite's own limit is 32,766."""
 
@@ -121,17 +123,18 @@ def compare(db: sqlite3.Connection, table: str, rows: Sequence[Row]) -> Sorted:
 
 def upsert(db: sqlite3.Connection, table: str, rows: Sequence[Row], seq: int, now: str) -> None:
     """Store rows, new or changed. One statement: one trip through SQLite a page."""
-    for start in range(0, len(rows), VARIABLES // 7):
-        part = rows[start : start + VARIABLES // 7]
-        values = ",".join(["(?,?,?,?,?,?,?)"] * len(part))
-        db.execute(
-            f"INSERT INTO {table} (id, digest, updated_at, parent, payload, seq, synced_at)"
-            f" VALUES {values} ON CONFLICT (id) DO UPDATE SET digest = excluded.digest,"
-            " updated_at = excluded.updated_at, parent = excluded.parent,"
-            " payload = excluded.payload, seq = excluded.seq, synced_at = excluded.synced_at,"
-            " deleted_at = NULL",
-            [value for row in part for value in (*row, seq, now)],
-        )
+    with counted(db, table, [row.id for row in rows]):
+        for start in range(0, len(rows), VARIABLES // 7):
+            part = rows[start : start + VARIABLES // 7]
+            values = ",".join(["(?,?,?,?,?,?,?)"] * len(part))
+            db.execute(
+                f"INSERT INTO {table} (id, digest, updated_at, parent, payload, seq, synced_at)"
+                f" VALUES {values} ON CONFLICT (id) DO UPDATE SET digest = excluded.digest,"
+                " updated_at = excluded.updated_at, parent = excluded.parent,"
+                " payload = excluded.payload, seq = excluded.seq, synced_at = excluded.synced_at,"
+                " deleted_at = NULL",
+                [value for row in part for value in (*row, seq, now)],
+            )
 
 
 def live_ids(db: sqlite3.Connection, table: str, ids: Iterable[str]) -> list[str]:
@@ -151,12 +154,13 @@ def live_ids(db: sqlite3.Connection, table: str, ids: Iterable[str]) -> list[str
 def mark_deleted(db: sqlite3.Connection, table: str, ids: Sequence[str], seq: int, now: str) -> int:
     """Mark live records as deleted; returns how many. Payloads stay, for undo and questions."""
     count = 0
-    for part in _chunks(ids, VARIABLES - 2):
-        count += db.execute(
-            f"UPDATE {table} SET deleted_at = ?, seq = ?"
-            f" WHERE deleted_at IS NULL AND id IN ({_marks(len(part))})",
-            [now, seq, *part],
-        ).rowcount
+    with counted(db, table, ids):
+        for part in _chunks(ids, VARIABLES - 2):
+            count += db.execute(
+                f"UPDATE {table} SET deleted_at = ?, seq = ?"
+                f" WHERE deleted_at IS NULL AND id IN ({_marks(len(part))})",
+                [now, seq, *part],
+            ).rowcount
     return count
 
 

@@ -6,7 +6,9 @@ import json
 import sqlite3
 from collections.abc import Sequence
 
+from lumio_cli.hub import misfits
 from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn, quote, unique_columns, view_name
+from lumio_cli.hub.records import has_table, raw_table
 from lumio_cli.hub.triggers import statements
 
 _OURS = "lumio!_%"
@@ -21,7 +23,7 @@ def rebuild_view(
     abilities: Abilities = READ_ONLY,
 ) -> bool:
     """Make the view show `columns` and take the edits that `abilities` allow; True if it changed.
-    Touches no data.
+    Touches no data; what does not fit is counted anew where other columns are typed than before.
 
     To be called inside a transaction.
     """
@@ -41,6 +43,8 @@ def rebuild_view(
         "UPDATE lumio_resources SET columns = ?, abilities = ? WHERE provider = ? AND resource = ?",
         [spec, str(abilities), provider, resource],
     )
+    if row is not None and misfits.sums(row[0]) != misfits.sums(spec):
+        _recount(db, provider, resource)
     return True
 
 
@@ -56,6 +60,12 @@ def make_all(db: sqlite3.Connection) -> None:
         provider, resource = str(row[0]), str(row[1])
         if made := _stored(db, provider, resource):
             _make(db, view_name(provider, resource), made)
+            _recount(db, provider, resource)
+
+
+def _recount(db: sqlite3.Connection, provider: str, resource: str) -> None:
+    if has_table(db, provider, resource):
+        misfits.recount(db, provider, resource, raw_table(provider, resource))
 
 
 def _stored(db: sqlite3.Connection, provider: str, resource: str) -> list[str]:

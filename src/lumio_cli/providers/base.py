@@ -257,9 +257,10 @@ class Identity:
 class Column:
     """One column of a view: `path` into the record (`properties.email`), and how to read it.
 
-    kind  text | integer | number | boolean | datetime | epoch | epoch_ms | json. Booleans become 0
-          and 1, `epoch` and `epoch_ms` are seconds and milliseconds since 1970 and become RFC 3339,
-          `json` is kept as JSON text, an empty string in a typed column is NULL.
+    kind  text | integer | number | boolean | datetime | date | epoch | epoch_ms | json. Booleans
+          become 0 and 1, moments RFC 3339 in UTC (`epoch` and `epoch_ms` are seconds and
+          milliseconds since 1970), a `date` is a day without a time, `json` is kept as JSON text.
+          An empty string in a typed column is NULL, and so is what is no value of its kind.
     same  when two values are the same to the provider: exact | folded (upper or lower case does
           not count) | set (JSON: names, or objects with a `name` or a `label`, in any order).
           Nothing, NULL and an empty text are always the same.
@@ -268,7 +269,7 @@ class Column:
     name: str
     path: str
     kind: Literal[
-        "text", "integer", "number", "boolean", "datetime", "epoch", "epoch_ms", "json"
+        "text", "integer", "number", "boolean", "datetime", "date", "epoch", "epoch_ms", "json"
     ] = "text"
     read_only: bool = False
     same: Literal["exact", "folded", "set"] = "exact"

@@ -8,16 +8,22 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from lumio_cli.clock import format_time, parse_time
 
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
-_NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+_REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+"""What the hub's views take for a number, blanks around it apart."""
+_MOMENTS = ("datetime", "date", "epoch", "epoch_ms")
+_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 _TRUE, _FALSE = ("1", "1.0", "true", "t", "yes"), ("0", "0.0", "false", "f", "no")
 _DIGITS = 15
 """Digits of a number that every program on its way keeps."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 _LONG = b"0" * 20
@@ -75,9 +81,13 @@ def as_text(kind: str, value: Any) -> str | None:
         return "true" if low in _TRUE else "false" if low in _FALSE else text
     if kind in ("integer", "number"):
         return _number_text(text)
-    if kind in ("datetime", "epoch", "epoch_ms"):
+    if kind in _MOMENTS:
         found = _moment(text)
-        return text if found is None or _DAY.fullmatch(text) else format_time(found)
+        if found is None or _DAY.fullmatch(text):
+            return text
+        if kind == "date":
+            return text if found.time() != time.min else found.date().isoformat()
+        return format_time(found)
     return text
 
 
@@ -101,6 +111,26 @@ def shown(kind: str, value: Any) -> Any:
     return text
 
 
+def moment(kind: str, value: Any) -> str | None:
+    """The moment that a provider's value says, as RFC 3339 in UTC with `Z`; None where it is none.
+
+    `kind` tells seconds (epoch) and milliseconds (epoch_ms) since 1970 from all else.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    if kind in ("epoch", "epoch_ms"):
+        number = _number(str(value))
+        try:
+            seconds = number / 1000 if kind == "epoch_ms" else float(number)
+            return format_time(_EPOCH + timedelta(seconds=seconds)) if number else None
+        except (TypeError, ValueError, OverflowError):
+            return None
+    found = _moment(str(value))
+    if found is None:
+        return None
+    return str(value) if _UTC.fullmatch(str(value)) else format_time(found)
+
+
 def meaning(kind: str, same: str, value: Any) -> Any:
     """What a view's value means to the provider: equal for two values that it would not tell apart.
 
@@ -111,14 +141,32 @@ def meaning(kind: str, same: str, value: Any) -> Any:
         return None
     if kind in ("integer", "number"):
         number = _number(text)
-        return float(f"{number:.{_DIGITS}g}") if isinstance(number, float) else number
-    if kind in ("datetime", "epoch", "epoch_ms"):
+        if isinstance(number, str) or (isinstance(number, int) and abs(number) < 1 << 63):
+            return number
+        try:
+            # What is beyond 64 bits, SQLite has as a real number.
+            return float(f"{float(number):.{_DIGITS}g}")
+        except OverflowError:
+            return number
+    if kind in _MOMENTS:
         found = _moment(text)
         # The hub shows milliseconds: a provider that has more of them does not mean another time.
-        return text if found is None else int(found.timestamp() * 1000)
+        return text if found is None else (found - _EPOCH) // timedelta(milliseconds=1)
     if kind == "json" or same == "set":
         return _comparable(_decoded(text), same)
     return text.casefold() if same == "folded" else text
+
+
+def alike(kind: str, same: str, one: Any, other: Any) -> bool:
+    """Whether two of a view's values mean the same to the provider.
+
+    A whole number of more digits than a real one has comes back as a real number from a provider
+    that knows no others: then only the digits that both have are compared.
+    """
+    first, second = meaning(kind, same, one), meaning(kind, same, other)
+    if {type(first), type(second)} == {int, float}:
+        return f"{first:.{_DIGITS}g}" == f"{second:.{_DIGITS}g}"
+    return bool(first == second)
 
 
 def put(record: dict[str, Any], path: str, value: Any) -> None:
@@ -143,11 +191,16 @@ def merged(record: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _number(text: str) -> Any:
+    """The number that a text is as a whole, or the text: `nan`, `inf` and `1_000`, which Python
+    would read, are none."""
+    plain = text.strip()
     try:
-        number = float(text)
-        if re.fullmatch(r"-?\d+", text):
-            return int(text)
-    except ValueError:  # no number, or one of thousands of digits
+        if _WHOLE.fullmatch(plain):
+            return int(plain)
+        number = float(plain) if _REAL.fullmatch(plain) else math.inf
+    except ValueError:  # thousands of digits
+        return text
+    if not math.isfinite(number):
         return text
     return int(number) if number.is_integer() and abs(number) < 1 << 53 else number
 

@@ -15,10 +15,11 @@ from lumio_cli.clock import format_timestamp, parse_time
 from lumio_cli.errors import UsageError
 from lumio_cli.hub import outbox, records, runs
 from lumio_cli.hub.runs import DeadLetter
+from lumio_cli.providers.values import moment
 from lumio_cli.services import NO_LIMIT
 from lumio_cli.services.runlocks import hold_target
 from lumio_cli.services.targets import parse_target
-from lumio_cli.sync.pages import prepare
+from lumio_cli.sync.pages import prepare, updated_kind
 
 if TYPE_CHECKING:
     import sqlite3
@@ -256,11 +257,11 @@ def _store(db: sqlite3.Connection, provider: str, resource: Resource, row: Row, 
 
 def _is_newer(db: sqlite3.Connection, table: str, resource: Resource, row: Row) -> bool:
     """Whether a kept record is newer than the hub's; where nobody can say, the hub's stays."""
-    held = json.loads(records.payload_of(db, table, row.id) or "{}").get(resource.updated)
-    try:
-        return parse_time(str(row.updated_at)) > parse_time(str(held))
-    except ValueError:
+    payload = json.loads(records.payload_of(db, table, row.id) or "{}")
+    held = moment(updated_kind(resource), payload.get(resource.updated))
+    if row.updated_at is None or held is None:
         return False
+    return parse_time(row.updated_at) > parse_time(held)
 
 
 def _find(runtime: Runtime, ids: Sequence[int]) -> list[Letter]:

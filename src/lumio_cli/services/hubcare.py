@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumio_cli.clock import utc
 from lumio_cli.errors import BusyError, HubError, UsageError
-from lumio_cli.hub import migrations, records, runs, state, views
+from lumio_cli.hub import migrations, misfits, records, runs, state, views
 from lumio_cli.hub.columns import view_name
 from lumio_cli.hub.db import Hub, explained
 from lumio_cli.paths import expand
@@ -41,6 +41,26 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class BadValues:
+    """A column's values that are none of its kind, which its view shows as NULL: as `status` says,
+    and as they are."""
+
+    provider: str
+    resource: str
+    column: str
+    kind: str
+    recorded: int
+    counted: int
+
+    def __str__(self) -> str:
+        """Such as `hubspot/deals: amount: 14 values are no numbers`."""
+        some, word = f"{self.counted:,} values are", f"no {misfits.KINDS[self.kind]}s"
+        if self.counted == 1:
+            some, word = "1 value is", word[:-1]
+        return f"{self.provider}/{self.resource}: {self.column}: {some} {word}"
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """What a check found. `views` are those that are not as lumio makes them; `astray` is what an
     older lumio has led astray; `repaired`: wrong counts and what was astray were set right."""
@@ -50,13 +70,15 @@ class Check:
     foreign_keys: tuple[str, ...]
     counts: tuple[Count, ...]
     views: tuple[str, ...] = ()
+    bad_values: tuple[BadValues, ...] = ()
     astray: tuple[Astray, ...] = ()
     repaired: bool = False
 
     @property
-    def wrong(self) -> tuple[Count, ...]:
+    def wrong(self) -> tuple[Count | BadValues, ...]:
         """The counts that are not what they say."""
-        return tuple(c for c in self.counts if c.recorded != c.counted)
+        counts: tuple[Count | BadValues, ...] = (*self.counts, *self.bad_values)
+        return tuple(c for c in counts if c.recorded != c.counted)
 
     def problem(self) -> HubError | None:
         """What an operator has to act on; None: nothing."""
@@ -66,8 +88,9 @@ class Check:
                 f"the hub {self.path} is damaged: {first}", code="hub_corrupt", hint=_MEND
             )
         if self.wrong and not self.repaired:
+            resources = {(count.provider, count.resource) for count in self.wrong}
             return HubError(
-                f"the hub's counts of {len(self.wrong)} resources are wrong; the records are whole",
+                f"the hub's counts of {len(resources)} resources are wrong; the records are whole",
                 code="hub_counts_wrong",
                 hint="lumio hub check --repair",
             )
@@ -105,13 +128,24 @@ class Check:
                 for c in self.counts
             ],
             "views": list(self.views),
+            "bad_values": [
+                {
+                    "provider": b.provider,
+                    "resource": b.resource,
+                    "column": b.column,
+                    "kind": b.kind,
+                    "recorded": b.recorded,
+                    "counted": b.counted,
+                }
+                for b in self.bad_values
+            ],
             "astray": [a.as_json() for a in self.astray],
             "repaired": self.repaired,
         }
 
 
 def check(runtime: Runtime, *, repair: bool = False) -> Check:
-    """Check the file's structure, its references, and the counts of records.
+    """Check the file's structure, its references, and the counts of records and of bad values.
 
     What is wrong is in the result. Raises `HubError`: hub_missing, hub_corrupt for a file that
     cannot even be read, `StoppedError`.
@@ -126,6 +160,7 @@ def check(runtime: Runtime, *, repair: bool = False) -> Check:
             # One snapshot: a run that goes on meanwhile must not look like a wrong count.
             db.execute("BEGIN")
             counts = _counts(db)
+            bad_values = tuple(b for c in counts for b in _bad_values(db, c.provider, c.resource))
             damaged = tuple(
                 view_name(c.provider, c.resource)
                 for c in counts
@@ -143,6 +178,7 @@ def check(runtime: Runtime, *, repair: bool = False) -> Check:
         tuple(f"row {r[1]} of {r[0]} refers to nothing in {r[2]}" for r in broken),
         counts,
         damaged,
+        bad_values,
         astray,
     )
     if repair and (found.wrong or found.astray) and not found.integrity:
@@ -167,11 +203,25 @@ def _counts(db: sqlite3.Connection) -> tuple[Count, ...]:
     )
 
 
+def _bad_values(db: sqlite3.Connection, provider: str, resource: str) -> Iterator[BadValues]:
+    if not records.has_table(db, provider, resource):
+        return
+    recorded = misfits.read(db, provider, resource)
+    counted = misfits.count(db, provider, resource, records.raw_table(provider, resource))
+    for column in views.read_columns(db, provider, resource):
+        said, found = recorded.get(column.name, 0), counted.get(column.name, 0)
+        if said or found:
+            yield BadValues(provider, resource, column.name, column.kind, said, found)
+
+
 def _repair(runtime: Runtime, found: Check) -> Check:
     with runtime.hub.transaction() as db:
         repair_astray(runtime, db)
         for count in _counts(db):
-            state.update_state(db, count.provider, count.resource, records=count.counted)
+            name = count.provider, count.resource
+            state.update_state(db, *name, records=count.counted)
+            if records.has_table(db, *name):
+                misfits.recount(db, *name, records.raw_table(*name))
     return replace(found, repaired=True)
 
 

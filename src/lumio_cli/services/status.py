@@ -98,7 +98,7 @@ def _provider(runtime: Runtime, name: str, only: set[str], check: bool) -> dict[
 
 
 def _resource(runtime: Runtime, row: sqlite3.Row) -> dict[str, Any]:
-    from lumio_cli.hub import outbox
+    from lumio_cli.hub import misfits, outbox
     from lumio_cli.hub.runs import count_dead_letters, last_run_of
 
     reader = runtime.hub_reader
@@ -130,6 +130,7 @@ def _resource(runtime: Runtime, row: sqlite3.Row) -> dict[str, Any]:
         "conflicts": edits.get("conflict", 0),
         "dead_letters": count_dead_letters(reader.connection, provider, resource),
         "progress": progress,
+        "bad_values": dict(misfits.read(reader.connection, provider, resource)),
         "warning": row["warning"],
         "deletions_checked_at": max(
             (t for t in (row["tombstones_at"], row["full_at"]) if t), default=None

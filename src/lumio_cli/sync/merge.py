@@ -11,7 +11,7 @@ from typing import Any, Literal
 from lumio_cli.hub.columns import ViewColumn
 from lumio_cli.hub.outbox import Edit
 from lumio_cli.hub.records import Held
-from lumio_cli.providers.values import meaning
+from lumio_cli.providers.values import alike, meaning
 
 Policy = Literal["provider", "local", "newest", "ask"]
 """Who is right where both have changed the same field since: the provider's value, ours, that
@@ -48,7 +48,7 @@ def about(edit: Edit) -> str:
 
 def same(column: ViewColumn, one: Any, other: Any) -> bool:
     """Whether two values of a column mean the same to the provider."""
-    return bool(meaning(column.kind, column.same, one) == meaning(column.kind, column.same, other))
+    return alike(column.kind, column.same, one, other)
 
 
 def merge(

@@ -13,6 +13,7 @@ from lumio_cli.hub.records import Row
 from lumio_cli.hub.runs import DeadLetter
 from lumio_cli.hub.state import Checkpoint
 from lumio_cli.providers.base import Record, Resource, dig
+from lumio_cli.providers.values import moment
 
 MAX_ID = 512
 KEPT_PAYLOAD = 256 * 1024
@@ -68,6 +69,7 @@ def prepare(provider: str, resource: Resource, records: Sequence[Any], max_recor
     rows = found.rows
     key, updated, group, ignore = resource.key, resource.updated, resource.group, resource.ignore
     plain_key = "." not in key
+    kind = updated_kind(resource)
     for record in records:
         record_id = None
         if isinstance(record, dict):
@@ -107,7 +109,7 @@ def prepare(provider: str, resource: Resource, records: Sequence[Any], max_recor
             Row(
                 checked,
                 blake2b(digested, digest_size=16).digest(),
-                str(when) if when is not None else None,
+                moment(kind, when),
                 _owner(record, group),
                 payload.decode(),
             )
@@ -119,6 +121,12 @@ def _owner(record: Record, group: str) -> str | None:
     """The parent that a record names, where its resource has any."""
     owner = dig(record, group) if group else None
     return str(owner) if owner is not None else None
+
+
+def updated_kind(resource: Resource) -> str:
+    """How the provider writes the time of a record's last change, as a column of it says."""
+    kinds = (c.kind for c in resource.columns if c.path == resource.updated)
+    return next((kind for kind in kinds if kind in ("epoch", "epoch_ms")), "datetime")
 
 
 def check_id(value: Any) -> str | None:

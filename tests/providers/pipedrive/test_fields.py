@@ -71,7 +71,7 @@ def test_names_become_identifiers(name: str, column: str) -> None:
         ("enum", [("x", ".label", "text")]),
         ("set", [("x", "", "json")]),
         ("monetary", [("x", ".value", "number"), ("x_currency", ".currency", "text")]),
-        ("daterange", [("x", ".value", "text"), ("x_until", ".until", "text")]),
+        ("daterange", [("x", ".value", "date"), ("x_until", ".until", "date")]),
         ("time", [("x", ".value", "text"), ("x_timezone", ".timezone_name", "text")]),
         ("address", [("x", ".value", "text")]),
         ("a_type_of_tomorrow", [("x", "", "json")]),

@@ -24,7 +24,7 @@ KINDS = {
     "number": "number",
     "bool": "boolean",
     "datetime": "datetime",
-    "date": "datetime",
+    "date": "date",
 }
 """HubSpot's property types that are more than text. Their values arrive as strings all the same."""
 

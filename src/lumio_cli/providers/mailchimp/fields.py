@@ -15,7 +15,7 @@ from lumio_cli.providers.mailchimp.resources import MEMBERS
 
 METADATA_SECONDS = 1800.0
 """How long merge fields may be served from the cache when members are written."""
-KINDS = {"number": "number", "date": "datetime", "address": "json"}
+KINDS = {"number": "number", "date": "date", "address": "json"}
 """Types of merge fields that are more than text. A birthday is a month and a day."""
 
 

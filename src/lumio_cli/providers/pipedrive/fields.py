@@ -27,7 +27,7 @@ TELLING = 6
 """Digits of a hash that are put to a name that is not unique."""
 ROOT = "custom_fields."
 
-ColumnKind = Literal["text", "integer", "number", "boolean", "datetime", "json"]
+ColumnKind = Literal["text", "integer", "number", "boolean", "datetime", "date", "json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ PARTS: Mapping[str, tuple[Part, ...]] = {
     "enum": (Part("label", "", "text"),),
     "set": (Part("", "", "json"),),
     "monetary": (Part("value", "", "number"), Part("currency", "_currency", "text")),
-    "daterange": (Part("value", "", "text"), Part("until", "_until", "text")),
+    "daterange": (Part("value", "", "date"), Part("until", "_until", "date")),
     "timerange": (Part("value", "", "text"), Part("until", "_until", "text")),
     "time": (Part("value", "", "text"), Part("timezone_name", "_timezone", "text")),
     "address": (Part("value", "", "text"),),
@@ -58,7 +58,7 @@ PARTS: Mapping[str, tuple[Part, ...]] = {
     "varchar_auto": (Part("", "", "text"),),
     "text": (Part("", "", "text"),),
     "phone": (Part("", "", "text"),),
-    "date": (Part("", "", "text"),),
+    "date": (Part("", "", "date"),),
 }
 """The columns of each type of field; of any other type, the value as it is, which is not written:
 what v2 would take for it is described nowhere."""

@@ -53,7 +53,7 @@ class LiveThenArchived:
         return {"size": place["size"], "archived": True} if following is None else following
 
 
-_SHORT = {"i": "integer", "n": "number", "b": "boolean", "t": "datetime", "j": "json"}
+_SHORT = {"i": "integer", "n": "number", "b": "boolean", "t": "datetime", "d": "date", "j": "json"}
 
 
 def _columns(written: str, read: str) -> tuple[Column, ...]:
@@ -113,11 +113,11 @@ DEALS = _main(
     "deals",
     _columns(
         "title value:n currency status stage_id:i pipeline_id:i person_id:i org_id:i owner_id:i"
-        " probability:n expected_close_date lost_reason won_time:t lost_time:t close_time:t"
+        " probability:n expected_close_date:d lost_reason won_time:t lost_time:t close_time:t"
         " label_ids:j visible_to:i",
-        "labels:j creator_user_id:i add_time:t update_time:t stage_change_time:t local_won_date"
-        " local_lost_date local_close_date is_archived:b archive_time:t origin origin_id channel:i"
-        " channel_id source_lead_id acv:n arr:n mrr:n",
+        "labels:j creator_user_id:i add_time:t update_time:t stage_change_time:t local_won_date:d"
+        " local_lost_date:d local_close_date:d is_archived:b archive_time:t origin origin_id"
+        " channel:i channel_id source_lead_id acv:n arr:n mrr:n",
     ),
     deletes=("tombstones", "sweep"),
     pages=LiveThenArchived("/api/v2/deals/archived"),
@@ -129,7 +129,7 @@ PERSONS = _main(
     "contacts",
     _columns(
         "name org_id:i owner_id:i emails:j phones:j label_ids:j visible_to:i job_title notes"
-        " birthday im:j",
+        " birthday:d im:j",
         "first_name last_name labels:j postal_address=postal_address.value picture_id:i add_time:t"
         " update_time:t",
     ),
@@ -154,7 +154,7 @@ ACTIVITIES = _main(
     "Activities",
     "activities",
     _columns(
-        "subject type done:b due_date due_time duration owner_id:i deal_id:i lead_id person_id:i"
+        "subject type done:b due_date:d due_time duration owner_id:i deal_id:i lead_id person_id:i"
         " org_id:i project_id:i note public_description busy:b priority:i participants:j"
         " location=location.value",
         "attendees:j creator_user_id:i marked_as_done_time:t conference_meeting_client"

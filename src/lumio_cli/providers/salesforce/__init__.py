@@ -44,7 +44,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from lumio_cli.clock import format_time
 from lumio_cli.errors import BadReplyError, DeniedError, GoneError, RejectedError
 from lumio_cli.providers.auth import Credential
 from lumio_cli.providers.base import (
@@ -69,7 +68,7 @@ from lumio_cli.providers.base import (
 from lumio_cli.providers.paging import Paging, Single
 from lumio_cli.providers.salesforce import access, verdicts
 from lumio_cli.providers.salesforce.bulk import JOBS, job_call, read_rows, retyped
-from lumio_cli.providers.salesforce.fields import described, listed, targets, whole_seconds
+from lumio_cli.providers.salesforce.fields import described, listed, moment_of, targets
 from lumio_cli.providers.salesforce.ingest import ingest_all
 from lumio_cli.providers.salesforce.resources import (
     ACTIVITIES,
@@ -409,11 +408,15 @@ class Salesforce(Provider):
         yield from apply(self._data(), resource.path, changes, known, send)
 
     def shown(self, column: Column, value: Json) -> Json:
-        """As JSON has it, moments in whole seconds: Salesforce keeps no more of them."""
+        """As JSON has it: moments in Salesforce's own form and in whole seconds, of which it keeps
+        no parts, and numbers that need not be whole as doubles."""
         found = super().shown(column, value)
+        if column.kind == "number" and isinstance(found, int):
+            return float(found)
         if column.kind != "datetime" or not isinstance(found, str):
             return found
         try:
-            return format_time(whole_seconds(found))
+            bare = moment_of(found).replace(tzinfo=None)
         except ValueError:
-            return found  # a day
+            return found  # no moment: Salesforce says what is wrong with it
+        return f"{bare.isoformat(timespec='milliseconds')}+0000"

@@ -137,24 +137,22 @@ def value_of(kind: str, text: str | None) -> Any:
         return number
     if kind == "date":
         return _day(text)
-    return format_time(_moment(text)) if kind == "datetime" else text
+    return format_time(moment_of(text)) if kind == "datetime" else text
 
 
 def _day(text: str) -> str:
-    moment = _moment(text)
+    moment = moment_of(text)
     if moment.time() != datetime.min.time():
         raise ValueError(text)
     return moment.date().isoformat()
 
 
-def _moment(text: str) -> datetime:
-    """A moment in whole seconds; of a day, its midnight in UTC."""
+def moment_of(text: str) -> datetime:
+    """A moment in whole seconds, of which Salesforce keeps no parts; of a day, its midnight in UTC.
+
+    Raises `ValueError`.
+    """
     try:
         return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
     except ValueError:
-        return whole_seconds(text)
-
-
-def whole_seconds(text: str) -> datetime:
-    """The moment as Salesforce keeps it. Raises `ValueError`."""
-    return parse_time(text).replace(microsecond=0)
+        return parse_time(text).replace(microsecond=0)

@@ -53,7 +53,7 @@ KINDS = {
     "currency": "number",
     "percent": "number",
     "boolean": "boolean",
-    "date": "datetime",
+    "date": "date",
     "datetime": "datetime",
 }
 """Salesforce's field types that are more than text."""
@@ -138,20 +138,20 @@ RESOURCES = (
         "Leads",
         "FirstName LastName Name Salutation Title Company Email Phone MobilePhone Website Street"
         " City State PostalCode Country Status LeadSource Industry Rating AnnualRevenue:number"
-        " NumberOfEmployees:integer Description IsConverted:boolean ConvertedDate:datetime"
+        " NumberOfEmployees:integer Description IsConverted:boolean ConvertedDate:date"
         " ConvertedAccountId ConvertedContactId ConvertedOpportunityId MasterRecordId OwnerId"
-        " LastActivityDate:datetime",
+        " LastActivityDate:date",
     ),
     _resource(
         "opportunities",
         "Opportunity",
         "Opportunities",
         "Name AccountId ContactId StageName Amount:number Probability:number"
-        " ExpectedRevenue:number TotalOpportunityQuantity:number CloseDate:datetime Type NextStep"
+        " ExpectedRevenue:number TotalOpportunityQuantity:number CloseDate:date Type NextStep"
         " LeadSource IsClosed:boolean IsWon:boolean ForecastCategory ForecastCategoryName"
         " FiscalYear:integer FiscalQuarter:integer CampaignId Pricebook2Id"
         " HasOpportunityLineItem:boolean IsPrivate:boolean Description OwnerId"
-        " LastActivityDate:datetime",
+        " LastActivityDate:date",
     ),
     _resource(
         "accounts",
@@ -161,17 +161,17 @@ RESOURCES = (
         " NumberOfEmployees:integer Ownership TickerSymbol Rating Site AccountSource BillingStreet"
         " BillingCity BillingState BillingPostalCode BillingCountry ShippingStreet ShippingCity"
         " ShippingState ShippingPostalCode ShippingCountry Description MasterRecordId OwnerId"
-        " LastActivityDate:datetime",
+        " LastActivityDate:date",
     ),
     _resource(
         "contacts",
         "Contact",
         "Contacts",
         "FirstName LastName Name Salutation Title AccountId Email Phone MobilePhone HomePhone"
-        " OtherPhone Fax Department ReportsToId AssistantName Birthdate:datetime LeadSource"
+        " OtherPhone Fax Department ReportsToId AssistantName Birthdate:date LeadSource"
         " MailingStreet MailingCity MailingState MailingPostalCode MailingCountry OtherStreet"
         " OtherCity OtherState OtherPostalCode OtherCountry HasOptedOutOfEmail:boolean Description"
-        " MasterRecordId OwnerId LastActivityDate:datetime",
+        " MasterRecordId OwnerId LastActivityDate:date",
     ),
 )
 CORE = frozenset(resource.path for resource in RESOURCES)

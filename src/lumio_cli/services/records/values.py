@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from lumio_cli.hub.outbox import is_local
@@ -21,6 +22,7 @@ _TAKES = {
     "integer": "a whole number",
     "number": "a number",
     "datetime": "a time such as 2026-01-31T09:30:00Z, or a day",
+    "date": "a day such as 2026-01-31",
     "epoch": "a time such as 2026-01-31T09:30:00Z, or a day",
     "epoch_ms": "a time such as 2026-01-31T09:30:00Z, or a day",
     "json": "JSON",
@@ -51,6 +53,8 @@ def given(column: ViewColumn, value: Any) -> Any:
         case "datetime" | "epoch" | "epoch_ms" if isinstance(
             meaning(column.kind, "exact", text), int
         ):
+            return text
+        case "date" if _is_day(text):
             return text
         case "json" if _is_json(text):
             return text
@@ -95,6 +99,13 @@ def _is_finite(text: str) -> bool:
         number = shown("number", text)
         return not isinstance(number, str) and math.isfinite(number) and abs(number) < 1 << 63
     except OverflowError:
+        return False
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
         return False
 
 
