@@ -40,7 +40,8 @@ class Edit:
                   whether it was applied | conflict | failed: there is a dead letter
     version       grows with each edit, so that one made while it is sent is noticed
     key           the edit's name at the provider, with the version
-    conflict      `{"kind": "edit" | "changed" | "deleted", "fields": {column: theirs}}`; of a new
+    conflict      `{"kind": "edit" | "changed" | "deleted", "fields": {column: theirs}}`, or of a
+                  record that was merged `{"kind": "merged", "into": id, "fields": …}`; of a new
                   record that is an old one made anew, of which (see `sync.merge.revival`)
     attempt_rid   of a create in doubt: the hub's last row number when it was sent
     """

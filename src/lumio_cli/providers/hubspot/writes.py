@@ -62,12 +62,17 @@ def write_all(
     # Last in, first out: what is left of a batch comes before the next one.
     if changes[0].action == "archive":
         # Nothing published says that an archive by a merged record's id spares its survivor.
-        merged = survivors(path, [change.id for change, _ in pairs], send)
-        yield from (
-            Receipt(c.trace, "failed", merged[c.id], None, "gone", f"merged into {merged[c.id]}")
-            for c, _ in pairs
-            if c.id in merged
-        )
+        try:
+            merged = survivors(path, [change.id for change, _ in pairs], send)
+        except (QuotaError, CircuitOpenError):
+            raise
+        except UnavailableError as error:
+            yield from (_unsettled(change, error.message) for change, _ in pairs)
+            return
+        for change, _ in pairs:
+            if change.id in merged:
+                heir = merged[change.id]
+                yield Receipt(change.trace, "failed", heir, None, "gone", f"merged into {heir}")
         pairs = [pair for pair in pairs if pair[0].id not in merged]
     waiting = [pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH)][::-1]
     while waiting:
