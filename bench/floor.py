@@ -24,7 +24,7 @@ def pull(base_url: str, path: str, properties: str) -> int:
     headers = {"authorization": "Bearer bench"}
     with httpx.Client(base_url=base_url, headers=headers, timeout=60) as client:
         while True:
-            reply = client.get("crm/v3/objects/contacts", params=params)
+            reply = client.get("crm/objects/2026-03/contacts", params=params)
             reply.raise_for_status()
             body = orjson.loads(reply.content)
             rows = [(record["id"], orjson.dumps(record).decode()) for record in body["results"]]

@@ -24,7 +24,9 @@ def push(base_url: str, token: str, path: str) -> int:
         for start in range(0, len(ids), 100):
             part = ids[start : start + 100]
             inputs = [{"id": i, "properties": {"city": f"Recife {i}"}} for i in part]
-            reply = client.post("crm/v3/objects/contacts/batch/update", json={"inputs": inputs})
+            reply = client.post(
+                "crm/objects/2026-03/contacts/batch/update", json={"inputs": inputs}
+            )
             reply.raise_for_status()
             rows = [(r["id"], json.dumps(r)) for r in reply.json()["results"]]
             db.execute("BEGIN")

@@ -23,7 +23,7 @@ from lumio_cli.transport.limiter import Limiter, Priority
 from lumio_cli.transport.store import RuntimeStore
 
 PROCESSES = 4
-LIST = Call("GET", "/crm/v3/objects/contacts")
+LIST = Call("GET", "/crm/objects/2026-03/contacts")
 WINDOW = Quota("small", 40, 0.5, kind="window")
 
 
@@ -38,7 +38,7 @@ def cache(directory: Path, seconds: float) -> dict[str, float]:
     layers = _open(directory)
     body = json.dumps({"results": [{"name": f"p{i}", "type": "string"} for i in range(100)]})
     reply = Reply(200, {"content-type": "application/json"}, body.encode())
-    path = "/crm/v3/properties/contacts"
+    path = "/crm/properties/2026-03/contacts"
     calls = [
         Call("GET", path, params={"archived": "false", "n": str(n)}, cache_for=1800)
         for n in range(MEMORY_ENTRIES * 2)

@@ -1,6 +1,6 @@
 """Serves the bench's contacts on the loopback interface, as fast as Python can.
 
-Everything is rendered before the first request. `/N/crm/v3/...` is an account of N contacts, so
+Everything is rendered before the first request. `/N/crm/...` is an account of N contacts, so
 that one server has every size. There are no quotas and no credentials, and no headers that speak
 of quotas. Prints one line of JSON when it is ready, and ends with its standard input.
 """
@@ -29,7 +29,7 @@ ACCOUNT = {
     "utcOffsetMilliseconds": 0,
 }
 TOKEN = {"userId": 1, "hubId": 1, "appId": 1, "scopes": ["oauth", "crm.objects.contacts.read"]}
-LIST = "crm/v3/objects/contacts"
+LIST = "crm/objects/2026-03/contacts"
 
 
 class Data:
@@ -40,9 +40,9 @@ class Data:
         self.counts: Counter[str] = Counter()
         self.date = b""
         self._fixed = {
-            "account-info/v3/details": json.dumps(ACCOUNT).encode(),
+            "account-info/2026-03/details": json.dumps(ACCOUNT).encode(),
             "oauth/v2/private-apps/get/access-token-info": json.dumps(TOKEN).encode(),
-            "crm/v3/properties/contacts": properties(),
+            "crm/properties/2026-03/contacts": properties(),
         }
 
     def answer(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:

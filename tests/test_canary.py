@@ -167,7 +167,7 @@ def test_no_canary_in_a_run_that_goes_well(lab: Lab, output: str) -> None:
         )
     ]
     assert [o.code for o in outcomes] == [0] * len(outcomes)
-    assert b"/crm/v3/objects/contacts" in debug_rows(lab), "the debug log was really on"
+    assert b"/crm/objects/2026-03/contacts" in debug_rows(lab), "the debug log was really on"
     assert b"response_headers" in debug_rows(lab)
     check(lab, *outcomes)
 

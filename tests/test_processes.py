@@ -245,7 +245,7 @@ def test_the_hub_equals_the_provider_for_a_plain_sqlite_client(
 
 def test_a_request_that_hangs_keeps_no_run_from_ending(make_lab: Callable[..., Lab]) -> None:
     """The provider takes a request and says nothing; SIGTERM ends the run all the same."""
-    lab = make_lab(250, faults=["latency:60000:path=/crm/v3/objects/contacts:after=1"])
+    lab = make_lab(250, faults=["latency:60000:path=/crm/objects/2026-03/contacts:after=1"])
     process = lab.spawn("sync", "hubspot/contacts", "-o", "json", program=IMPATIENT)
     wait_for_faults(lab)
     process.send_signal(signal.SIGTERM)

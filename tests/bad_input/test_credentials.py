@@ -36,7 +36,7 @@ def test_a_token_that_goes_bad_leaves_the_records_alone(lab: Lab) -> None:
 
 def test_a_token_that_expires_in_the_middle_keeps_what_was_committed(make_lab: MakeLab) -> None:
     lab = make_lab(records=350)
-    lab.sandbox.faults.set(["expired:2:path=/crm/v3/objects/contacts"])
+    lab.sandbox.faults.set(["expired:2:path=/crm/objects/2026-03/contacts"])
     outcome = lab.lumio("sync", "hubspot/contacts")
     assert told(outcome)["code"] == "credential_refused"
     assert outcome.code == 3, "part of it was done"
@@ -133,7 +133,7 @@ def test_a_metadata_resource_without_its_scope_does_not_make_the_run_partial(
         lab.sandbox.hubspot.auth.add("few", lab.token, scopes - {"crm.objects.owners.read"})
     else:
         lab.sandbox.hubspot.auth.add("few", lab.token, scopes)
-        lab.sandbox.faults.set(["403:path=/crm/v3/pipelines/*"])
+        lab.sandbox.faults.set(["403:path=/crm/pipelines/2026-03/*"])
     outcome = lab.lumio("sync", "hubspot")
     assert outcome.code == 0
     assert outcome.document["status"] == "succeeded"

@@ -18,8 +18,8 @@ from support.cli import Stream, lumio
 from support.lab import copy_home
 
 FAULTS = (
-    "badid:path=/crm/v3/objects/contacts:times=1",
-    "huge:1:path=/crm/v3/objects/deals:times=1",
+    "badid:path=/crm/objects/2026-03/contacts:times=1",
+    "huge:1:path=/crm/objects/2026-03/deals:times=1",
 )
 
 

@@ -259,7 +259,8 @@ class TestViews:
     def test_a_hub_of_an_older_lumio_gets_new_views(self, hub: Hub, tmp_path: Path) -> None:
         self.columns(hub, ViewColumn("name", "name", "text"))
         hub.connection.execute("DROP TRIGGER lumio_acme_people_delete")
-        hub.connection.execute("DROP TABLE lumio_named")
+        for table in ("lumio_named", "lumio_merged", "lumio_listed"):
+            hub.connection.execute(f"DROP TABLE {table}")
         hub.connection.execute("DROP INDEX lumio_outbox_refers")
         for column in ("hides", "hidden", "mended"):
             hub.connection.execute(f"ALTER TABLE lumio_resources DROP COLUMN {column}")

@@ -117,13 +117,15 @@ def test_pain_02_processes_that_find_an_old_token_refresh_it_once(lab: Lab) -> N
             {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
         ),
     )
-    lab.sandbox.faults.set(["latency:300:path=/oauth/v3/token"])
+    lab.sandbox.faults.set(["latency:300:path=/oauth/2026-03/token"])
     kinds = ("contacts", "deals", "tickets")
     runs = [lab.spawn("sync", f"hubspot/{kind}", "-o", "json", environ=environ) for kind in kinds]
     for run in runs:
         out, _ = run.communicate(timeout=60)
         assert run.returncode == 0, out
-    assert asked(lab, "/oauth/v3/token", "POST") == 1, "one refreshed, the others took its token"
+    assert asked(lab, "/oauth/2026-03/token", "POST") == 1, (
+        "one refreshed, the others took its token"
+    )
     for kind in kinds:
         assert lab.differences(kind) == []
 
@@ -238,12 +240,12 @@ def test_pain_15_a_429_holds_every_other_run_of_the_machine(lab: Lab, first_time
     first = lab.lumio("sync", "hubspot/contacts", *full)
     assert (first.code, told(first)["code"]) == (5, "quota_exhausted")
     assert "run it again after 20" in told(first)["hint"]
-    before = asked(lab, "/crm/v3/objects/deals")
+    before = asked(lab, "/crm/objects/2026-03/deals")
     run = lab.spawn("sync", "hubspot/deals", *full, "-o", "json")
     out, _ = run.communicate(timeout=60)
     assert run.returncode == 5
     assert json.loads(out)["resources"][0]["error"]["code"] == "quota_exhausted"
-    assert asked(lab, "/crm/v3/objects/deals") == before, "no process asks before its time"
+    assert asked(lab, "/crm/objects/2026-03/deals") == before, "no process asks before its time"
     again = len(lab.sandbox.requests)
     assert lab.lumio("sync", "hubspot/contacts", *full).code == 5
     assert len(lab.sandbox.requests) == again

@@ -159,7 +159,7 @@ def test_pain_09_a_record_that_comes_back_is_there_again(make_lab: MakeLab) -> N
 def test_pain_10_an_empty_listing_deletes_nothing(lab: Lab) -> None:
     pull(lab)
     before = contents(lab)
-    lab.sandbox.faults.set(["empty:path=/crm/v3/objects/contacts*"])
+    lab.sandbox.faults.set(["empty:path=/crm/objects/2026-03/contacts*"])
     result = pull(lab, "--mode", "full").resource("contacts")
     assert (result["read"], result["deleted"]) == (0, 0)
     assert "nothing was deleted" in result["warnings"][0]

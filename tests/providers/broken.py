@@ -25,6 +25,7 @@ from lumio_cli.providers.base import (
     dig,
 )
 from providers.broken_holds import HOLDS
+from providers.broken_merges import MERGES
 from providers.broken_walks import WALKS
 from providers.mistakes import (
     NOTHING,
@@ -74,7 +75,7 @@ def _impatient(good: Callable[..., Any]) -> Callable[..., Any]:
 def _writing(good: Callable[..., Any]) -> Callable[..., Any]:
     def fill(self: Any, walk: Walk, records: list[Record], send: Any) -> list[Record]:
         body = {"properties": {"city": "a mark"}}
-        send(Call("POST", f"/crm/v3/objects/{walk.resource.name}", json=body))
+        send(Call("POST", f"/crm/objects/2026-03/{walk.resource.name}", json=body))
         return list(good(self, walk, records, send))
 
     return fill
@@ -122,6 +123,7 @@ KNOWN = {"id", "properties", "createdAt", "updatedAt"}
 ALL: tuple[Broken, ...] = (
     *HOLDS,
     *WALKS,
+    *MERGES,
     Broken("names", "a resource with a hyphen", resource(name="the-contacts"), "identifier"),
     Broken("names", "another name than its own", fact(name="hubspott"), "is found as"),
     Broken("hosts", "a wildcard", fact(hosts=("*.hubapi.com",)), "bare host name"),

@@ -47,6 +47,12 @@ def _live(request: Request) -> bool:
     return request.method == "GET" and not {"updated_since", "status"} & request.query.keys()
 
 
+CANNOT = {
+    "more_without_place": "a page of v2 says that there is more by its cursor alone",
+    "lost_paging": "no answer of v2 says how many records there are",
+}
+
+
 def _subject(
     kind: str,
     text: str,
@@ -89,6 +95,7 @@ def _subject(
         purge=purge,
         fresh=_fresh,
         grant=grant,
+        cannot=CANNOT,
         fill=fill if counted else None,
         sample=None
         if bad is None
@@ -108,7 +115,7 @@ def _delete_deal(sandbox: Sandbox, record_id: str) -> None:
 
 SUBJECTS = (
     # Archived deals and deleted ones are listings of their own.
-    _subject("deals", "title", {"value": "a lot"}, ("value", 17.5), delete=_delete_deal, idle=3),
+    _subject("deals", "title", {"value": "a lot"}, ("value", 17.5), delete=_delete_deal, idle=4),
     _subject("persons", "name", {"org_id": "nobody"}, ("visible_to", 7)),
     _subject(
         "organizations", "name", {"annual_revenue": "much"}, ("website", "https://acme.example")

@@ -14,6 +14,7 @@ from lumio_cli.sandbox.lookalike import CLIENT_ID
 from lumio_cli.sandbox.salesforce import Salesforce
 from lumio_cli.sandbox.salesforce.access import grant
 from lumio_cli.sandbox.salesforce.catalog import TYPES
+from lumio_cli.sandbox.salesforce.records import MERGEABLE
 from support.conformance import Subject
 from support.two_way import Sample
 
@@ -78,6 +79,10 @@ def subject(
     def update(sandbox: Sandbox, record_id: str, value: str) -> None:
         org(sandbox).store.update(TYPES[kind], record_id, {text: value})
 
+    def merge(sandbox: Sandbox, winner: str, loser: str) -> str:
+        org(sandbox).store.merge(TYPES[kind], winner, loser)
+        return winner
+
     return Subject(
         provider="salesforce",
         resource=resource,
@@ -89,6 +94,7 @@ def subject(
         update=update,
         delete=lambda sandbox, record_id: org(sandbox).tables[kind].delete(record_id),
         purge=lambda sandbox, record_id: org(sandbox).tables[kind].purge(record_id),
+        merge=merge if kind in MERGEABLE else None,
         fresh=_fresh,
         grant=_grant,
         sample=None

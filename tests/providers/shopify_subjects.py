@@ -15,10 +15,11 @@ from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 from lumio_cli.sandbox.shopify import Shopify, engine
 from lumio_cli.sandbox.shopify.provider import SCOPES
-from lumio_cli.sandbox.shopify.roots import Root
+from lumio_cli.sandbox.shopify.roots import ALL_ORDERS, Root
 from support.conformance import Subject
 from support.two_way import Sample
 
+DAY = 86_400.0
 ROOTS = {"inventory_items": "inventoryItems"}
 
 
@@ -85,6 +86,18 @@ def _grant(sandbox: Sandbox) -> Credential:
     )
 
 
+def hide(sandbox: Sandbox, order: str) -> None:
+    """An order is older than 60 days, and the app has `read_all_orders` no longer."""
+    like = shop(sandbox)
+    table = like.tables["orders"]
+    for token in like.vault.tokens.values():
+        if ALL_ORDERS in token.scopes:
+            token.scopes -= {ALL_ORDERS}
+            for record_id in table.ids():
+                table.backdate(record_id, like.now() - DAY)
+    table.backdate(order, like.now() - 90 * DAY)
+
+
 def _live(request: Request) -> bool:
     """A page of the full walk: those of a window are searched by time."""
     return b"updated_at" not in request.body
@@ -137,6 +150,10 @@ def _subject(kind: str, operation: str, text: str) -> Subject:
         fresh=_fresh,
         grant=_grant,
         sample=SAMPLES.get(kind),
+        hide=hide if kind == "orders" else None,
+        cannot={"lost_paging": "nothing counts inventory items: only variants are counted"}
+        if kind == "inventory_items"
+        else {},
     )
 
 

@@ -78,21 +78,26 @@ def _crm(
     def update(sandbox: Sandbox, record_id: str, value: str) -> None:
         sandbox.hubspot.update(kind, record_id, {text: value})
 
+    def merge(sandbox: Sandbox, winner: str, loser: str) -> str:
+        # Deals have always become a third one.
+        return sandbox.hubspot.merge(kind, winner, loser, new_id=kind == "deals")
+
     return Subject(
         provider="hubspot",
         resource=kind,
         text=f"properties.{text}",
-        listing=f"/crm/v3/objects/{kind}",
+        listing=f"/crm/objects/2026-03/{kind}",
         live=_live,
         dump=dump,
         create=create,
         update=update,
         delete=lambda sandbox, record_id: sandbox.hubspot.archive(kind, record_id),
         purge=lambda sandbox, record_id: sandbox.hubspot.purge(kind, record_id),
+        merge=merge if kind != "products" else None,
         fresh=_fresh,
         grant=_grant,
         sample=Sample(
-            new=made, bad=bad, create=f"*/crm/v3/objects/{kind}/batch/create", other=other
+            new=made, bad=bad, create=f"*/crm/objects/2026-03/{kind}/batch/create", other=other
         ),
     )
 
@@ -125,7 +130,7 @@ OWNERS = Subject(
     provider="hubspot",
     resource="owners",
     text="firstName",
-    listing="/crm/v3/owners",
+    listing="/crm/owners/2026-03",
     live=_live,
     dump=lambda sandbox: map(owner_document, sandbox.hubspot.owners),
     create=_create_owner,
@@ -133,6 +138,7 @@ OWNERS = Subject(
     purge=_purge_owner,
     fresh=_fresh,
     fill=_fill_owners,
+    cannot={"lost_paging": "nothing counts owners: a page without `paging` is the last"},
 )
 
 HUBSPOT = (

@@ -210,7 +210,7 @@ def test_what_moves_while_the_plan_is_done_is_not_pushed(
 def test_an_incomplete_preview_leaves_no_plan(lab: Lab) -> None:
     edit(lab, 0)
     file = lab.home.parent / "plan.json"
-    lab.sandbox.faults.add("400:path=/crm/v3/objects/contacts/search")
+    lab.sandbox.faults.add("400:path=/crm/objects/2026-03/contacts/search")
     words = ("--direction", "push", "--out", str(file), "--max-wait", "0")
     done = lab.lumio("preview", TARGET, *words)
     assert done.code != 0

@@ -231,7 +231,7 @@ def test_an_undo_that_the_provider_does_not_take_waits(lab: Lab) -> None:
     one = ids(lab)[0]
     set_city(lab, one, "Natal")
     run_id = push(lab)
-    lab.sandbox.faults.add("401:path=/crm/v3/objects/contacts/search")
+    lab.sandbox.faults.add("401:path=/crm/objects/2026-03/contacts/search")
     done = undo(lab, run_id)
     assert (done.code, done.document["waiting"]) == (4, 1)
     assert outbox(lab) == [(one, "update", "pending")]
@@ -295,7 +295,7 @@ def test_an_undo_goes_on_where_an_earlier_one_was_stopped(lab: Lab) -> None:
     lab.sql("DELETE FROM hubspot_contacts WHERE id = ?", two)
     run_id = push(lab)
     known = set(ids(lab))
-    lab.sandbox.faults.add("401:path=/crm/v3/objects/contacts/search")
+    lab.sandbox.faults.add("401:path=/crm/objects/2026-03/contacts/search")
     assert undo(lab, run_id).document["waiting"] == 2
     lab.sandbox.faults.clear()
     planned = lab.lumio("runs", "undo", run_id, "--dry-run")
@@ -379,7 +379,7 @@ def test_an_undo_that_was_refused_or_met_a_conflict_is_left_to_the_operator(lab:
     for record in (one, two):
         set_city(lab, record, "Natal")
     run_id = push(lab)
-    lab.sandbox.faults.add("401:path=/crm/v3/objects/contacts/search")
+    lab.sandbox.faults.add("401:path=/crm/objects/2026-03/contacts/search")
     undo(lab, run_id)
     lab.sql("UPDATE lumio_outbox SET status = 'failed' WHERE record = ?", one)
     lab.sql("UPDATE lumio_outbox SET status = 'conflict' WHERE record = ?", two)

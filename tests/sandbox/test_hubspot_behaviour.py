@@ -154,6 +154,23 @@ def test_a_merge(sandbox: Sandbox, client: httpx.Client) -> None:
     assert client.delete(f"/crm/v3/objects/contacts/{loser}").status_code == 404
 
 
+def test_a_merge_with_a_new_id(sandbox: Sandbox, client: httpx.Client) -> None:
+    """Both become a third record, which lists both and answers for both."""
+    one, two = (row["id"] for row in listed(client, "deals")[:2])
+    body = {"winner": one, "loser": two, "new_id": True}
+    answer = client.post(f"{sandbox.url}/_sandbox/hubspot/deals/merge", json=body)
+    made = answer.json()["id"]
+    assert made not in (one, two)
+    names = {"properties": "hs_merged_object_ids,dealname"}
+    for merged in (one, two):
+        told = client.get(f"/crm/v3/objects/deals/{merged}", params=names).json()
+        assert told["id"] == made
+    assert told["properties"]["hs_merged_object_ids"] == f"{one};{two}"
+    assert told["properties"]["dealname"]
+    ids = {row["id"] for row in listed(client, "deals")}
+    assert made in ids and not {one, two} & ids
+
+
 def test_associations_are_the_same_from_both_ends(make: Make) -> None:
     sandbox, client = make(records=1000)
     contacts = [row["id"] for row in listed(client, "contacts")]

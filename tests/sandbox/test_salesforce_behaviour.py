@@ -217,3 +217,23 @@ def test_the_control_api_changes_records(client: Client) -> None:
     assert client.http.post(f"{kind}/create", json={"values": {}}).status_code == 400
     assert client.http.post(f"{kind}/delete", json={"id": record_id}).status_code == 200
     assert len(client.http.get(f"{kind}/dump").text.splitlines()) == 60
+
+
+def test_a_merge(client: Client) -> None:
+    """The victim goes into the recycle bin and names its master, which gets what hung on it."""
+    with_contacts = "SELECT AccountId FROM Contact WHERE AccountId != null LIMIT 1"
+    (victim,) = (row["AccountId"] for row in client.query(with_contacts))
+    master = next(i for i in client.ids("SELECT Id FROM Account") if i != victim)
+    hanging = set(client.ids(f"SELECT Id FROM Contact WHERE AccountId = '{victim}'"))
+    control = f"{client.http.base_url.copy_with(path='/')}_sandbox/salesforce/Account/merge"
+    answer = client.http.post(control, json={"winner": master, "loser": victim})
+    assert answer.status_code == 200, answer.text
+    assert victim not in client.ids("SELECT Id FROM Account")
+    merged = "SELECT Id, MasterRecordId FROM Account WHERE IsDeleted = true"
+    told = [(row["Id"], row["MasterRecordId"]) for row in client.query(merged, "queryAll")]
+    assert told == [(victim, master)]
+    assert hanging <= set(client.ids(f"SELECT Id FROM Contact WHERE AccountId = '{master}'"))
+    patch = f"{DATA}/sobjects/Account/{victim}"
+    assert client.error(patch, "PATCH", json={"Name": "Late"}) == (404, "NOT_FOUND")
+    opportunity = control.replace("Account", "Opportunity")
+    assert client.http.post(opportunity, json={"winner": "1", "loser": "2"}).status_code == 400

@@ -64,6 +64,8 @@ class Subject:
     create   a record with that text; returns its id. `update`: id and text
     delete   so that the provider's tombstones name it; None where it has none
     purge    so that it is gone without a trace
+    merge    so that the second becomes part of the first; returns the survivor's id. None where
+             records of it cannot be merged, or nothing says that they were
     listing  path glob of the full listing; `live` tells it from others of the same path
     fresh    another valid credential of the same account
     grant    an OAuth login whose access token has expired, in a provider that has OAuth
@@ -89,6 +91,7 @@ class Subject:
     purge: Callable[[Sandbox, str], None]
     fresh: Callable[[Sandbox], str]
     delete: Callable[[Sandbox, str], None] | None = None
+    merge: Callable[[Sandbox, str, str], str] | None = None
     live: Callable[[Request], bool] = lambda _: True
     grant: Callable[[Sandbox], Credential] | None = None
     fill: Callable[[Sandbox, int], None] | None = None
@@ -128,6 +131,8 @@ class Subject:
             found.add("edits" if self.declared.cursor.edits else "new only")
         if self.grant is not None:
             found.add("oauth")
+        if self.merge is not None:
+            found.add("merges")
         if self.hide is not None:
             found.add("hides")
         if not self.uncounted:
@@ -821,6 +826,7 @@ def check_places(subject: Subject, home: Path) -> None:
                     reply = send(paging.ask(call, place))
                     rows = provider.records(walk, reply) if brings_rows(place) else []
                     following = paging.next(place, reply, rows)
+                    rows = without_edge(place, rows, resource.key)
                     assert (call, place) == before, f"{kind}: paging changes what it is given"
                     rows = without_edge(place, rows, resource.key)
                     met += [str(dig(row, resource.key)) for row in rows]

@@ -3,7 +3,7 @@ whoever runs cases takes them from here."""
 
 from __future__ import annotations
 
-from support import cases_holds, cases_walks
+from support import cases_holds, cases_merges, cases_walks
 from support.conformance import CASES, cases_of
 
-__all__ = ["CASES", "cases_holds", "cases_of", "cases_walks"]
+__all__ = ["CASES", "cases_holds", "cases_merges", "cases_of", "cases_walks"]

@@ -19,7 +19,7 @@ from lumio_cli.transport.retry import Retry
 from support.lab import Lab, Outcome
 
 LIFTED = {"LUMIO_PROVIDERS__HUBSPOT__LIMITS": '{"burst":100000,"search":100000}'}
-LIST = "/crm/v3/objects/contacts"
+LIST = "/crm/objects/2026-03/contacts"
 MakeLab = Callable[..., Lab]
 
 

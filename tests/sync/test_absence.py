@@ -67,11 +67,24 @@ def test_hidden_records_stay_and_count_for_nothing(hidden: Lab) -> None:
     )  # fmt: skip
 
 
+def granted(lab: Lab) -> str:
+    scope: str = json.loads(lab.sql("SELECT scopes FROM lumio_accounts")[0][0])[0]
+    return scope
+
+
 def test_a_scope_lifts_the_horizon(hidden: Lab) -> None:
-    scope = json.loads(hidden.sql("SELECT scopes FROM lumio_accounts")[0][0])[0]
-    with altered(contacts(), horizon=horizon(unless=(scope,))):
+    # What is listed was made long before.
+    with altered(contacts(), horizon=horizon(unless=(granted(hidden),), days=30.0)):
         entry = full(hidden, "--max-delete", "100")
     assert (entry["deleted"], live(hidden)) == (5, 15)
+
+
+def test_a_scope_is_not_believed_to_lift_it_where_nothing_from_behind_is_listed(
+    hidden: Lab,
+) -> None:
+    with altered(contacts(), horizon=horizon(unless=(granted(hidden),))):
+        entry = full(hidden, "--max-delete", "100")
+    assert (entry["deleted"], live(hidden)) == (1, 19)
 
 
 def test_no_hint_advises_to_delete_what_is_hidden(hidden: Lab) -> None:

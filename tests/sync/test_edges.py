@@ -23,7 +23,7 @@ from lumio_cli.transport.retry import Retry
 from lumio_cli.transport.session import Session
 from support.lab import Lab
 
-LIST = "/crm/v3/objects/contacts"
+LIST = "/crm/objects/2026-03/contacts"
 
 
 def searches(lab: Lab) -> int:
@@ -73,7 +73,7 @@ def _add_property(lab: Lab, name: str) -> None:
 
     def more(request: Request) -> Response:
         answer = handle(request)
-        if request.path != "/crm/v3/properties/contacts":
+        if request.path != "/crm/properties/2026-03/contacts":
             return answer
         body = json.loads(answer.body)
         body["results"].append(
@@ -89,8 +89,8 @@ def test_a_listed_record_is_not_deleted_because_another_names_it_as_merged(
 ) -> None:
     first, second = sorted(str(r["id"]) for r in lab.sandbox.hubspot.dump("contacts"))[:2]
 
-    def merged(self: HubSpot, walk: Walk, record: dict[str, Any]) -> tuple[str, ...]:
-        return (first, second) if record["id"] == first else ()
+    def merged(self: HubSpot, walk: Walk, record: dict[str, Any]) -> dict[str, str]:
+        return {first: first, second: first} if record["id"] == first else {}
 
     monkeypatch.setattr(HubSpot, "merged", merged)
     done = lab.lumio("sync", "hubspot/contacts").resource("contacts")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from lumio_cli.commands.common import new_app, runtime_of
-from lumio_cli.commands.two_way import conflict_tables, conflicts_table
+from lumio_cli.commands.two_way import conflict_tables, conflicts_table, merged_hint
 from lumio_cli.services.completion import complete_target
 
 app = new_app("Show and resolve conflicts between edits of the hub and the providers' changes.")
@@ -34,6 +34,8 @@ def list_conflicts(ctx: typer.Context, target: Some = None, limit: Limit = 100) 
     found = service(runtime_of(ctx), target, limit + 1)
     document = {"conflicts": [c.as_json() for c in found[:limit]], "more": len(found) > limit}
     output.result(document, conflicts_table(found[:limit]))
+    if hint := merged_hint(found[:limit]):
+        output.note(hint)
     if document["more"]:
         output.note(f"there are more than {limit}: see --limit")
     elif found:
@@ -47,6 +49,8 @@ def show(ctx: typer.Context, target: Target, record: Id) -> None:
 
     conflict = show_conflict(runtime_of(ctx), target, record)
     runtime_of(ctx).output.result(conflict.as_json(), *conflict_tables(conflict))
+    if hint := merged_hint([conflict]):
+        runtime_of(ctx).output.note(hint)
 
 
 @app.command()

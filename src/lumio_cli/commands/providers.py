@@ -78,6 +78,7 @@ def _guide(about: dict[str, Any]) -> list[str]:
     scopes = about["scopes"]
     lines += ["", f"Scopes to read: {' '.join(scopes['read'])}"] if scopes["read"] else []
     lines += [f"Scopes to write: {' '.join(scopes['write'])}"] if scopes["write"] else []
+    lines += [f"Optional scopes: {' '.join(scopes['optional'])}"] if scopes["optional"] else []
     lines += ["", "Other ways to connect it:"] if about["ways"] else []
     for way in about["ways"]:
         fields = ", ".join(field["name"] for field in way["fields"])

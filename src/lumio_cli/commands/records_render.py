@@ -65,6 +65,7 @@ def _about(record: dict[str, Any], edit: dict[str, Any]) -> Table:
         "edit": f"{edit['action']}, {edit['status']}" if record["edit"] else None,
         "made at": edit.get("edited_at"),
         "conflict": KINDS.get(edit.get("conflict") or "", edit.get("conflict")),
+        "merged into": edit.get("merged_into"),
         "problem": edit.get("message"),
     }
     rows = [{"what": what, "value": value} for what, value in facts.items() if value is not None]

@@ -104,7 +104,12 @@ def preview_result(
             for warning in resource.warnings:
                 output.warn(f"{resource.provider}/{resource.resource}: {warning}")
     if pushed["conflict"]:
-        output.note("conflicts are left alone; --conflicts provider, local or newest decides them")
+        output.note(
+            "conflicts are left alone; --conflicts provider, local or newest decides them, but for"
+            " those of merged records: `lumio conflicts list`, after a sync"
+            if any(change.get("merged_into") for change in document["changes"])
+            else "conflicts are left alone; --conflicts provider, local or newest decides them"
+        )
 
 
 def _totals(result: RunResult, direction: Any) -> dict[str, int]:

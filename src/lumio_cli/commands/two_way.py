@@ -17,6 +17,7 @@ KINDS = {
     "edit": "changed on both sides",
     "changed": "deleted here, changed there",
     "deleted": "changed here, deleted there",
+    "merged": "changed or deleted here, merged there",
 }
 """Kinds of conflicts, in words."""
 SHOWN = 100
@@ -144,10 +145,28 @@ def _row(conflict: Conflict) -> dict[str, Any]:
     return {
         "target": f"{conflict.provider}/{conflict.resource}",
         "id": conflict.id,
-        "what": KINDS.get(conflict.kind, conflict.kind),
+        "what": _what(conflict),
         "fields": [side.name for side in conflict.fields],
         "edited_at": conflict.edited_at,
     }
+
+
+def _what(conflict: Conflict) -> str:
+    if not conflict.into:
+        return KINDS.get(conflict.kind, conflict.kind)
+    return f"{'deleted' if conflict.deletion else 'changed'} here, merged into {conflict.into}"
+
+
+def merged_hint(conflicts: Sequence[Conflict]) -> str:
+    """What can be done about conflicts of merged records; empty where there are none."""
+    merged = [conflict for conflict in conflicts if conflict.into]
+    if not merged:
+        return ""
+    hint = "of a merged record --use local gives the edit to the record that it was merged into"
+    hint += ", --use provider drops it"
+    if any(conflict.deletion for conflict in merged):
+        hint += "; a deletion can only be dropped: delete the other record if that is meant"
+    return hint
 
 
 def edit_table(edit: dict[str, Any]) -> Table:

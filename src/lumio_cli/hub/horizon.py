@@ -25,6 +25,11 @@ class Reach:
     days    how many days they reach back
     parent  the resource whose records' time counts; empty: their own
     root    where a record names the time of what it is hidden with; that goes before its own
+    owner   a path: where a record names its parent
+    lifted  the account's scopes are said to lift the horizon; they may have changed since, so that
+            it takes a record from behind it that was listed
+    sole    its parents are of that resource alone: of one that the hub does not hold, nobody can
+            say how old it is
     within  a path: they reach as far as the oldest record that was listed, for each of its values
             by itself; `days` are then only what is usual
     """
@@ -32,6 +37,9 @@ class Reach:
     time: ViewColumn
     days: float | None = None
     parent: str = ""
+    owner: str = ""
+    sole: bool = False
+    lifted: bool = False
     within: str = ""
     root: ViewColumn | None = None
 
@@ -48,9 +56,11 @@ class Reach:
 
     def _join(self, provider: str) -> str:
         """SQL: the parent's row `p`, where that is the one whose time counts."""
-        return f" JOIN {raw_table(provider, self.parent)} AS p ON p.id = r.parent" * bool(
-            self.parent
-        )
+        if not self.parent:
+            return ""
+        # The record itself says whose it is: rows of an older lumio may have no other note of it.
+        owner = expression(ViewColumn("", self.owner, "text"), "r.payload")
+        return f" LEFT JOIN {raw_table(provider, self.parent)} AS p ON p.id = {owner}"
 
 
 def behind(
@@ -64,12 +74,13 @@ def behind(
     """Return those of `missing`, live records that a full walk has not met, that lie behind the
     horizon at `now` (RFC 3339)."""
     if reach.parent and not records.has_table(db, provider, reach.parent):
-        return set()
+        return set(missing) if reach.sole else set()
     table, ids = raw_table(provider, resource), json.dumps(list(missing))
     if not reach.within:
         found = db.execute(
             f"SELECT r.id FROM json_each(?) AS m JOIN {table} AS r ON r.id = m.value"
-            f"{reach._join(provider)} WHERE {reach._when()} < julianday(?) - ?",
+            f"{reach._join(provider)} WHERE {reach._when()} < julianday(?) - ?"
+            + (" OR p.id IS NULL" if reach.sole else ""),
             [ids, now, (reach.days or 0) - MARGIN],
         )
     else:
@@ -87,6 +98,26 @@ def behind(
     return {str(row[0]) for row in found}
 
 
+def reaches_beyond(
+    db: sqlite3.Connection,
+    provider: str,
+    resource: str,
+    missing: Sequence[str],
+    reach: Reach,
+    now: str,
+) -> bool:
+    """Whether a full walk that has not met `missing` has met a record from behind the horizon."""
+    if reach.parent and not records.has_table(db, provider, reach.parent):
+        return False
+    found = db.execute(
+        f"SELECT 1 FROM {raw_table(provider, resource)} AS r{reach._join(provider)}"
+        f" WHERE r.deleted_at IS NULL AND {reach._when()} < julianday(?) - ?"
+        " AND r.id NOT IN (SELECT value FROM json_each(?)) LIMIT 1",
+        [now, (reach.days or 0) + MARGIN, json.dumps(list(missing))],
+    )
+    return found.fetchone() is not None
+
+
 def taken_for_deleted(
     db: sqlite3.Connection, provider: str, resource: str, reach: Reach
 ) -> list[str]:
@@ -95,7 +126,9 @@ def taken_for_deleted(
 
     For resources whose deletions are found by absence alone.
     """
-    if reach.days is None or (reach.parent and not records.has_table(db, provider, reach.parent)):
+    if reach.days is None or reach.lifted:
+        return []
+    if reach.parent and not records.has_table(db, provider, reach.parent):
         return []
     return [
         str(row[0])

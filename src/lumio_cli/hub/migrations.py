@@ -146,6 +146,20 @@ def _m006_horizons(db: sqlite3.Connection) -> None:
         db.execute(f"ALTER TABLE lumio_resources ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
 
 
+def _m007_merged(db: sqlite3.Connection) -> None:
+    for statement in (
+        """CREATE TABLE lumio_merged (
+            provider TEXT NOT NULL, resource TEXT NOT NULL, id TEXT NOT NULL,
+            survivor TEXT NOT NULL, open INTEGER NOT NULL, at TEXT NOT NULL,
+            PRIMARY KEY (provider, resource, id)) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX lumio_merged_open ON lumio_merged (provider, resource) WHERE open = 1",
+        """CREATE TABLE lumio_listed (
+            provider TEXT NOT NULL, resource TEXT NOT NULL, id TEXT NOT NULL,
+            PRIMARY KEY (provider, resource, id)) STRICT, WITHOUT ROWID""",
+    ):
+        db.execute(statement)
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m001_initial,
     _m002_accounts_and_slices,
@@ -153,6 +167,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m004_two_ways,
     _m005_names,
     _m006_horizons,
+    _m007_merged,
 )
 LATEST = len(MIGRATIONS)
 

@@ -216,6 +216,25 @@ def keys_after(
     ]
 
 
+def last_key(db: sqlite3.Connection, provider: str, resource: str) -> int:
+    """The row number of the last record that a listing driven by them would take, as
+    `keys_after` counts; 0 where there is none."""
+    if not has_table(db, provider, resource):
+        return 0
+    return last_rid(db, raw_table(provider, resource))
+
+
+def gone_after(db: sqlite3.Connection, provider: str, resource: str, since_seq: int) -> list[str]:
+    """Ids of records that were deleted since the change counter stood at `since_seq`."""
+    if not has_table(db, provider, resource):
+        return []
+    table = raw_table(provider, resource)
+    found = db.execute(
+        f"SELECT id FROM {table} WHERE deleted_at IS NOT NULL AND seq > ?", [since_seq]
+    )
+    return [row[0] for row in found]
+
+
 def ids_of_parents(db: sqlite3.Connection, table: str, parents: Sequence[str]) -> list[str]:
     """Live records that belong to any of `parents`."""
     found: list[str] = []

@@ -76,6 +76,7 @@ def _clash(change: Mapping[str, Any]) -> str:
         "edit": "changed on both sides",
         "changed": f"deleted here, changed at {change['provider']}",
         "deleted": f"changed here, deleted at {change['provider']}",
+        "merged": f"merged into {change.get('merged_into')} at {change['provider']}",
     }
     known = words.get(change.get("conflict", ""))
     if change.get("in_doubt"):

@@ -372,7 +372,8 @@ class Resource:
     deletes    tombstones: the provider lists what was deleted; sweep: absence from a complete
                full walk; both may apply (`tombstones` sees deletions early, the sweep the rest)
     parents    resources whose ids drive this one's listing (see `paging.Parents`)
-    group      where a record carries its parent's id, for resources with parents
+    group      a path: where a record carries its parent's id, for resources with parents, and those
+               whose `horizon` has one
     metadata   small tables (owners, pipelines) that only explain the others: a missing scope
                skips them without making the run partial
     ignore     paths that change without meaning: left out of the digest
@@ -422,7 +423,8 @@ class Provider:
     The credential goes to `hosts` (`*.example.com` is any below it) and to no other; `open_hosts`
     may be asked without it. `credential` are the parts of a token login, the secret token first;
     `oauth` is the login in a browser, `ways` are all others. `guide` says how to set it up, and
-    `notes` what the API does not give.
+    `notes` what the API does not give. `no_merges` is why nothing of it says that a record has
+    become part of another; empty where something does (`merged`, `survivors`).
 
     `options` are the provider's effective settings, validated against `fields`; among them
     `limits`, other counts for its quotas by name, `time_zone`, in which its days begin,
@@ -445,6 +447,7 @@ class Provider:
     realtime: ClassVar[str] = "none"
     guide: ClassVar[tuple[str, ...]] = ()
     notes: ClassVar[tuple[str, ...]] = ()
+    no_merges: ClassVar[str] = ""
     messages: ClassVar[tuple[MessageKind, ...]] = ()
 
     def __init__(self, options: Mapping[str, Any]) -> None:
@@ -575,9 +578,24 @@ class Provider:
         """What `Resource.group` holds in the records that belong to a parent."""
         return parent_id
 
-    def merged(self, walk: Walk, record: Record) -> tuple[str, ...]:
-        """Ids of records that this one has swallowed."""
+    def remarks(self, resource: Resource) -> tuple[str, ...]:
+        """What an operator should know of how `resource` was read so far: fields that were left
+        out, another version that answered. They become warnings of the run."""
         return ()
+
+    def merged(self, walk: Walk, record: Record) -> Mapping[str, str]:
+        """Ids of records that are others by now, as this one tells, each with the other's id.
+
+        Others that a listed record has swallowed; or, of a tombstone, what it has become itself.
+        """
+        return {}
+
+    def survivors(self, resource: Resource, ids: Sequence[str], send: Send) -> Mapping[str, str]:
+        """Those of `ids` that were merged into other records, each with the other's id.
+
+        Asked of records that are gone, before one of them is created anew. Raises `LumioError`.
+        """
+        return {}
 
     # -- writing (see also `writing.Writing`)
 

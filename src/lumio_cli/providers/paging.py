@@ -12,7 +12,7 @@ and not where, `next` raises `NoPlaceError`, and the engine decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -271,10 +271,13 @@ class Parents:
     `last`, and ends the walk when there are none; only that number is saved, as `after`.
     `put(call, keys)` writes ids, each with its token or None, into the request. `more(reply)`
     names those parents whose own list goes on, with the token: they are asked again as `again`.
+    `met(reply)` names those that the answer has at all, where it may leave some out: what it says
+    nothing of proves nothing. None: it has all that were asked for.
     """
 
     put: Callable[[Call, Mapping[str, str | None]], Call]
     more: Callable[[Reply], Mapping[str, str]]
+    met: Callable[[Reply], Collection[str]] | None = None
 
     def first(self, size: int) -> Place:
         return {"size": size, "after": 0}

@@ -60,6 +60,8 @@ class Receipt:
              retry     not applied, and may be sent again
              unknown   nobody can say whether it was applied
     kind     validation | permission | gone | conflict | transient | unsettled
+    id       of the record; another one than that of the change where this record was merged into
+             another, which was changed in its place, or (`gone`) which is all that is left of it
     """
 
     trace: str

@@ -10,10 +10,16 @@
 | POST /_sandbox/hubspot/TYPE/create | `{"properties"}` | answers `{"id"}` |
 | POST /_sandbox/hubspot/TYPE/update | `{"id", "properties"}` | |
 | POST /_sandbox/hubspot/TYPE/archive or purge | `{"id"}` | |
-| POST /_sandbox/hubspot/TYPE/merge | `{"winner", "loser"}` | |
+| POST /_sandbox/hubspot/TYPE/merge | `{"winner", "loser", "new_id": bool}` | the loser is part
+  of the winner, or both of a new record; answers `{"id"}` of the survivor |
+| POST /_sandbox/salesforce/TYPE/merge | `{"winner", "loser"}` | the loser goes into the recycle
+  bin, with the winner's id |
 | POST /_sandbox/hubspot/associate | `{"from", "from_id", "to", "to_id"}` | types and ids |
 | POST /_sandbox/hubspot/consent | `{"consent": bool}` | what the OAuth user will answer |
+| POST /_sandbox/hubspot/retired | `{GLOB: status}` | paths that are gone: a page of HTML |
+| POST /_sandbox/shopify/refuse, closed, serves, age, holes | see `shopify.provider.control` | |
 | GET /_sandbox/hubspot/TYPE/dump | | all live records, one JSON document a line |
+| POST /_sandbox/mailchimp/pages | `{"most": N}` | rows a page has at most, whatever is asked for |
 | POST /_sandbox/salesforce/org | `{NAME: value}` | what the org does, see its class |
 | POST /_sandbox/salesforce/TYPE/archive | `{"id"}` | puts an activity aside, as age does |
 """

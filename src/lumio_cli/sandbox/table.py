@@ -148,6 +148,13 @@ class Table:
             raise KeyError(record_id)
         self._absent.add(record_id)
 
+    def backdate(self, record_id: str, created: float) -> None:
+        """Make a record as old as `created` (seconds since the epoch) says; when it was modified
+        last stays. Raises KeyError for a record that is not there."""
+        if record_id not in self:
+            raise KeyError(record_id)
+        self._created[record_id] = created
+
     def restore(self, record_id: str) -> None:
         """Bring a deleted record back. Raises KeyError."""
         del self.gone[record_id]

@@ -44,7 +44,9 @@ class Conflict:
     """An edit that waits for a decision.
 
     kind         edit: both sides changed `fields` | changed: deleted here, changed there |
-                 deleted: changed here, deleted there
+                 deleted: changed here, deleted there | merged: changed or deleted here, and there
+                 part of the record `into` by now, which `theirs` and `changed_at` are of
+    deletion     whether it was deleted here
     others       fields that were edited here, too, and that nobody else has changed
     edited_at    when it was edited here last; `changed_at` there, as far as that is known
     """
@@ -57,6 +59,8 @@ class Conflict:
     others: Sequence[Side]
     edited_at: str
     changed_at: str | None
+    deletion: bool = False
+    into: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """For `--output json`."""
@@ -65,6 +69,8 @@ class Conflict:
             "resource": self.resource,
             "id": self.id,
             "kind": self.kind,
+            "action": "delete" if self.deletion else "update",
+            "merged_into": self.into or None,
             "edited_at": self.edited_at,
             "changed_at": self.changed_at,
             "fields": [side.as_json() for side in self.fields],
@@ -178,11 +184,14 @@ def _resolve(
         held = records.held(db, raw_table(*name), list(edits))
         for record, edit in edits.items():
             pending.keep(db, edit, _one_column(db, edit, held[record], use, column), BY_HAND, now)
-    elif edits:
-        pending.reconcile(db, *name, use, run_id=BY_HAND, now=now, only=list(edits))
-    for record, edit in edits.items():
-        left = outbox.find(db, *name, record)
-        kept = left if left is not None else outbox.find(db, *name, f"new-{edit.key}")
+    moved: Mapping[str, str] = {}
+    if edits and not column:
+        decided = pending.reconcile(
+            db, *name, use, run_id=BY_HAND, now=now, only=list(edits), by_hand=True
+        )
+        moved = decided.moved
+    for record in edits:
+        kept = outbox.find(db, *name, moved.get(record, record))
         if kept is None:
             done.given_up.append(_entry(*name, record))
         elif kept.status == "conflict":
@@ -240,10 +249,16 @@ def _one_column(
 
 def _told(db: sqlite3.Connection, edit: Edit) -> Conflict:
     theirs, kind = _fields(edit), _kind(edit)
-    gone = kind == "deleted"
-    names = list(edit.edits) if gone else list(theirs)
-    held = records.held(db, raw_table(edit.provider, edit.resource), [edit.record])
-    other = None if edit.record not in held else held[edit.record].updated_at
+    into = str((edit.conflict or {}).get("into", ""))
+    there = into or edit.record
+    held = records.held(db, raw_table(edit.provider, edit.resource), [there]).get(there)
+    gone = kind == "deleted" or held is None
+    names = list(theirs) or (list(edit.edits) if gone else [])
+    now = edit.base
+    if into and held is not None:
+        columns = views.read_columns(db, edit.provider, edit.resource)
+        known = [column for column in columns if column.name in edit.edits]
+        now = values_of(db, known, held.payload)
     return Conflict(
         edit.provider,
         edit.resource,
@@ -251,12 +266,14 @@ def _told(db: sqlite3.Connection, edit: Edit) -> Conflict:
         kind,
         [Side(n, edit.base.get(n), theirs.get(n), edit.edits.get(n)) for n in sorted(names)],
         [
-            Side(n, edit.base.get(n), edit.base.get(n), value)
+            Side(n, edit.base.get(n), now.get(n), value)
             for n, value in sorted(edit.edits.items())
             if n not in names
         ],
         edit.edited_at,
-        None if gone else other,
+        None if gone or held is None else held.updated_at,
+        edit.action == "delete",
+        into,
     )
 
 

@@ -166,6 +166,7 @@ def read_settings(
     declared = {field.name: field for field in fields}
     known = [name for name, field in declared.items() if not field.secret]
     known += ["client_id"] if oauth else []
+    known += ["scopes"] if oauth and _chosen_by_hand(provider.oauth) else []
     values: dict[str, str] = {}
     for text in settings:
         name, equals, value = text.partition("=")
@@ -187,6 +188,27 @@ def read_settings(
             )
         values[name] = value
     return values
+
+
+def _chosen_by_hand(oauth: OAuth | None) -> tuple[str, ...]:
+    """Scopes that a login asks for only where it is told to: an app that was not granted them
+    would not get as far as the consent."""
+    return () if oauth is None or oauth.optional_param else oauth.optional_scopes
+
+
+def wanted_scopes(oauth: OAuth, chosen: str) -> tuple[str, ...]:
+    """All scopes that a login asks for, `chosen` (`--set scopes=A,B`) among them.
+
+    Raises `UsageError` for one that is none of the optional ones.
+    """
+    names = [name for name in chosen.replace(",", " ").split() if name not in oauth.scopes]
+    for name in names:
+        if name not in _chosen_by_hand(oauth):
+            raise UsageError(
+                f"{name!r} is no scope that this login can ask for",
+                hint=suggest(name, _chosen_by_hand(oauth), "optional scopes"),
+            )
+    return (*oauth.scopes, *names)
 
 
 def _check_options(wish: Wish) -> None:
@@ -372,6 +394,8 @@ def _sign_in(
     def ask(question: str) -> str:
         return prompt.secret(question.rstrip(": "), instead="--token-stdin")
 
+    scopes = wanted_scopes(oauth, values.get("scopes", ""))
+    values = {name: value for name, value in values.items() if name != "scopes"}
     values = {**values, **_ask_all(runtime, provider, oauth.fields, values)}
     flow = OAuthFlow(
         oauth,
@@ -386,6 +410,7 @@ def _sign_in(
         open_url=webbrowser.open,
         tokens=provider.tokens,
         authorize_url=_authorize_url(runtime, provider, oauth),
+        scopes=scopes,
         port=wish.port,
         clock=runtime.clock,
         stop=runtime.stop,

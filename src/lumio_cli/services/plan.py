@@ -330,6 +330,7 @@ def _change(entry: Mapping[str, Any]) -> RecordChange:
         _text(entry["trace"]),
         _text(entry.get("conflict", "")),
         bool(entry.get("in_doubt", False)),
+        _text(entry.get("merged_into", "")),
     )
 
 

@@ -77,10 +77,12 @@ def auth_ways(cls: type[Provider]) -> list[str]:
 
 
 def scopes(cls: type[Provider]) -> dict[str, list[str]]:
-    """The scopes that reading and writing everything needs."""
+    """The scopes that reading and writing everything needs, and those that a login may do without:
+    some of the former, or such as show more."""
     read = {scope for resource in cls.resources for scope in resource.scopes}
     write = {scope for resource in cls.resources for scope in resource.write_scopes}
-    return {"read": sorted(read), "write": sorted(write - read)}
+    optional = cls.oauth.optional_scopes if cls.oauth is not None else ()
+    return {"read": sorted(read), "write": sorted(write - read), "optional": sorted(optional)}
 
 
 def quota_text(quota: Quota) -> str:

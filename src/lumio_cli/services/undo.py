@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumio_cli.clock import format_timestamp
 from lumio_cli.errors import LumioError
-from lumio_cli.hub import changes, outbox, records, views
+from lumio_cli.hub import changes, merges, outbox, records, views
 from lumio_cli.hub.changes import Changed
 from lumio_cli.hub.columns import Abilities, ViewColumn, values_of
 from lumio_cli.hub.outbox import CHUNK, Action, Edit
@@ -187,13 +187,21 @@ class _Reverse:
         """The reverse of one change, or why there is none."""
         name = change.provider, change.resource
         live = held if held is not None and not held.gone else None
-        able = self.abilities(*name)
         edit = outbox.find(self.db, *name, change.record) or outbox.find(
             self.db, *name, f"new-{self._key(change)}"
         )
-        if edit is not None:
+        if live is None and (merged := self._merged_into(change)):
+            self._leave(change, f"it was merged into {merged} since")
+            self.found.waiting += edit is not None and edit.status != "failed"
+        elif edit is not None:
             self._waits(change, edit)
-        elif undone := self._undone(change, live):
+        else:
+            self._reverse(change, live, policy)
+
+    def _reverse(self, change: Changed, live: Held | None, policy: Policy) -> None:
+        name = change.provider, change.resource
+        able = self.abilities(*name)
+        if undone := self._undone(change, live):
             self._leave(change, undone, open_=False)
         elif changes.later_push(self.db, *name, change.record, self.found.run_id):
             self._leave(change, "a later run has pushed to it")
@@ -213,6 +221,11 @@ class _Reverse:
                 self._leave(change, f"lumio cannot delete it at {change.provider}")
         else:
             self._update(change, live, policy)
+
+    def _merged_into(self, change: Changed) -> str:
+        """The record that one which is gone lives on in; empty where there is none."""
+        name = change.provider, change.resource
+        return merges.survivors(self.db, *name, [change.record]).get(change.record, "")
 
     def _undone(self, change: Changed, live: Held | None) -> str:
         """Why nothing of a change stands any longer, whoever took it back; empty if some does."""

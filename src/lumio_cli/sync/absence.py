@@ -8,11 +8,11 @@ from math import ceil
 from typing import TypeVar
 
 from lumio_cli.errors import LumioError
-from lumio_cli.hub import runs, state
+from lumio_cli.hub import records, runs, state
 from lumio_cli.hub.columns import ViewColumn
 from lumio_cli.hub.horizon import Reach
 from lumio_cli.hub.state import Account, ResourceState
-from lumio_cli.providers.base import Resource
+from lumio_cli.providers.base import Kind, Resource, Walk
 from lumio_cli.sync.model import Job, ResourceResult
 from lumio_cli.sync.store import Store
 from lumio_cli.sync.walk import Engine, Walker
@@ -85,30 +85,57 @@ class Absence:
         met = self._call(lambda db, store: store.met(db, *self._name, since))
         return met + self._result.failed
 
+    # -- what belongs to what is gone
+
+    def orphan(self, kind: Kind, walkers: Sequence[Walker]) -> None:
+        """Delete what belongs to records that are known to be gone: that takes no proof by a full
+        walk, and is no absence that a sweep would have to believe."""
+        resource, provider = self._job.resource, self._job.link.provider
+        if not (resource.group and resource.parents):
+            return
+        begun = min((w.point.since_seq for w in walkers), default=0)
+        # What a driven walk for changes begins after, the one before has seen to.
+        since = 0 if kind == "full" or resource.cursor is not None else begun
+
+        def delete(db: sqlite3.Connection, store: Store, walk: Walk) -> int:
+            gone = store.gone(db, self._job.provider, str(walk.options["parent"]), since)
+            if not gone or not records.has_table(db, *self._name):
+                return 0
+            groups = [provider.group_of(walk, key) for key in gone]
+            ids = records.ids_of_parents(db, records.raw_table(*self._name), groups)
+            if ids and kind == "full":
+                # What has just been listed is alive, whatever became of the one it belongs to.
+                absent = set(store.missing(db, *self._name, begun))
+                ids = [record_id for record_id in ids if record_id in absent]
+            return store.delete(db, *self._name, ids) if ids else 0
+
+        for walk in [walker.walk for walker in walkers]:
+            self._result.deleted += self._call(lambda db, store: delete(db, store, walk))  # noqa: B023
+
     # -- what is absent from a complete listing
 
     def sweep(self, walkers: Sequence[Walker]) -> None:
         """Delete what a complete walk has not met, unless that is hidden, or cannot be believed."""
         if not walkers:
             return
-        read = sum(w.point.rows for w in walkers)
+        empty = all(w.point.rows == 0 for w in walkers)
         since = min(w.point.since_seq for w in walkers)
-        if read == 0:
-            held = self._call(lambda db, _: state.read_state(db, *self._name)).records
-            if held:
-                self._warn(
-                    f"the listing was empty, though the hub holds {held:,} records: nothing "
-                    "was deleted"
-                )
-            return
         # A walk that was interrupted goes on, but not with the counts of the run that began it.
         begun = min(w.point.started_at for w in walkers)
         failed = self._call(lambda db, _: runs.failed_since(db, *self._name, begun))
         if self._result.failed or failed:
             self._warn("some records failed, so that nothing was deleted for being absent")
             return
-        limit, reach = self._engine.options.max_delete, self._reach()
+        # An empty listing is never believed; what it may lack is only what is hidden.
+        limit, reach = 0.0 if empty else self._engine.options.max_delete, self._reach()
         swept = self._call(lambda db, store: store.sweep(db, *self._name, since, limit, reach))
+        if empty:
+            if swept.refused:
+                self._warn(
+                    f"the listing was empty, though the hub holds {swept.refused:,} records: "
+                    "nothing was deleted"
+                )
+            return
         self._result.deleted += swept.deleted
         if swept.refused:
             needed = ceil(100 * swept.refused / max(1, swept.listed + swept.refused))
@@ -133,7 +160,7 @@ class Absence:
             return
         known = self._call(lambda db, _: state.read_state(db, *self._name))
         reach = None if known.mended else self._reach()
-        if reach is None:
+        if reach is None or reach.lifted:
             return
         back = self._call(lambda db, store: store.mend(db, *self._name, reach))
         if back:
@@ -151,13 +178,18 @@ class Absence:
 def reach_of(resource: Resource, account: Account | None, known: ResourceState) -> Reach | None:
     """Return how far back the listing of `resource` reaches; None: to the beginning."""
     horizon = resource.horizon
-    if horizon is None or set(horizon.unless).intersection(_scopes(account)):
+    if horizon is None or (horizon.within and not known.hides):
         return None
-    if horizon.within and not known.hides:
-        return None
-    time = ViewColumn("", horizon.path, horizon.kind)
-    root = ViewColumn("", horizon.root, horizon.kind) if horizon.root else None
-    return Reach(time, horizon.days, horizon.parent, horizon.within, root)
+    return Reach(
+        ViewColumn("", horizon.path, horizon.kind),
+        horizon.days,
+        horizon.parent,
+        resource.group,
+        sole=bool(horizon.parent) and set(resource.parents) <= {horizon.parent},
+        lifted=bool(set(horizon.unless).intersection(_scopes(account))),
+        within=horizon.within,
+        root=ViewColumn("", horizon.root, horizon.kind) if horizon.root else None,
+    )
 
 
 def _scopes(account: Account | None) -> tuple[str, ...]:

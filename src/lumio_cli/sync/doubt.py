@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, NamedTuple
 
-from lumio_cli.clock import parse_time
-from lumio_cli.hub import changes, records
+from lumio_cli.clock import format_timestamp, parse_time
+from lumio_cli.hub import changes, merges, records
 from lumio_cli.hub.columns import ViewColumn, values_of
 from lumio_cli.hub.outbox import Edit
 from lumio_cli.hub.records import raw_table
@@ -57,15 +57,27 @@ class Doubt:
         self.unique = unique
 
     def decide(
-        self, doubtful: Sequence[Edit], seen_until: float | None, lookback: float
+        self,
+        doubtful: Sequence[Edit],
+        seen_until: float | None,
+        lookback: float,
+        ahead: float = 0.0,
     ) -> Iterator[tuple[Edit, Found]]:
-        """Each edit with what became of it."""
+        """Each edit with what became of it. `ahead`: seconds that the provider's clock, which the
+        attempts are dated by, is ahead of the hub's.
+
+        A record that was merged before the hub has seen it may be the one, and is found no more;
+        nor can it be told from the others that its survivor is made of.
+        """
+        merged = {edit.record: self._merged_since(edit, ahead) for edit in doubtful}
+        mixed = {survivor for found in merged.values() for _, survivor in found}
         sent = {edit.record: self._meanings(sent_values(edit)) for edit in doubtful}
         # A record may have been made what it has become here by somebody else, or by a later try.
         wanted = [(edit, sent[edit.record]) for edit in doubtful]
         wanted += [(edit, self._meanings(edit.edits)) for edit in doubtful]
         names = sorted({name for _, values in wanted for name in values})
         came = self._came(min(e.attempt_rid or 0 for e in doubtful), names)
+        came = [one for one in came if one.record not in mixed]
         found = _matched(wanted, came)
         taken = set(found.values())
         others = _Alike([one for one in came if one.record not in taken])
@@ -76,7 +88,17 @@ class Doubt:
             sure = self._is_sure(edit, seen_until, lookback)
             both = (sent[edit.record], self._meanings(edit.edits))
             near = others.first(both, edit.attempt_rid or 0) if sure else ""
-            yield edit, Found(edit=self._left(edit, near, sure=sure))
+            swallowed = merged[edit.record]
+            if sure and not near and swallowed and edit.action != "delete":
+                yield edit, Found(edit=_unsettled(edit, _SWALLOWED.format(*swallowed[0])))
+            else:
+                yield edit, Found(edit=self._left(edit, near, sure=sure))
+
+    def _merged_since(self, edit: Edit, ahead: float) -> list[tuple[str, str]]:
+        """Records that the hub has never seen, merged since the attempt, with their survivors."""
+        attempted = parse_time(edit.attempted_at or edit.edited_at).timestamp()
+        since = format_timestamp(attempted - ahead - MARGIN)
+        return merges.unheard_of(self.db, *self.name, since)
 
     def _meanings(self, values: Mapping[str, Any]) -> dict[str, Any]:
         found = {}
@@ -112,15 +134,7 @@ class Doubt:
     def _left(self, edit: Edit, near: str, *, sure: bool) -> Edit | None:
         """An edit whose record was not found; `near` is one that is like it."""
         if sure and near:
-            return replace(
-                edit,
-                sent=None,
-                attempt_rid=None,
-                status="failed",
-                kind="unsettled",
-                message=f"whether it was created is not known; {near} came since and is like it."
-                " `lumio failures retry` sends it again, `lumio failures drop` does not",
-            )
+            return _unsettled(edit, f"{near} came since and is like it")
         if sure and edit.action == "delete":
             return None
         if sure:
@@ -139,6 +153,22 @@ class Doubt:
         of it, and what may be there is the very same."""
         unique = any(edit.edits.get(name) for name in self.unique)
         return edit.action == "create" and unique and sent_values(edit) == edit.edits
+
+
+_SWALLOWED = "{0} came since, and was merged into {1} before the hub has seen it"
+
+
+def _unsettled(edit: Edit, why: str) -> Edit:
+    """An edit that an operator has to decide about."""
+    return replace(
+        edit,
+        sent=None,
+        attempt_rid=None,
+        status="failed",
+        kind="unsettled",
+        message=f"whether it was created is not known; {why}."
+        " `lumio failures retry` sends it again, `lumio failures drop` does not",
+    )
 
 
 class _Came(NamedTuple):

@@ -91,24 +91,24 @@ def _edited(
     for column in known:
         name = column.name
         mine, their = edits[name], now[name]
-        if same(column, mine, their) and not _may_be_another(edit, column, mine):
+        if same(column, mine, their) and not may_be_another(edit, column, mine):
             del edits[name]
             base.pop(name, None)
-        elif _is_ours(edit, column, their):
+        elif is_ours(edit, column, their):
             base[name] = their
         elif not same(column, base.get(name), their):
-            winner = _winner(policy, edit, theirs)
-            if winner == "provider":
+            wins = winner(policy, edit, theirs)
+            if wins == "provider":
                 given_up[name] = (mine, their)
                 del edits[name]
                 base.pop(name, None)
-            elif winner == "local":
+            elif wins == "local":
                 base[name] = their
             else:
                 conflict[name] = their
     if not edits:
         return Merged(None, given_up)
-    return Merged(_kept(edit, edits, base, {"kind": "edit", "fields": conflict}), given_up)
+    return Merged(kept(edit, edits, base, {"kind": "edit", "fields": conflict}), given_up)
 
 
 def _edited_and_gone(
@@ -138,7 +138,7 @@ def _edited_and_gone(
             )
         )
     # Nobody says when it was deleted, so that `newest` cannot tell either.
-    return Merged(_kept(edit, edit.edits, edit.base, {"kind": "deleted", "fields": {}}))
+    return Merged(kept(edit, edit.edits, edit.base, {"kind": "deleted", "fields": {}}))
 
 
 def _restored(
@@ -149,6 +149,11 @@ def _restored(
     policy: Policy,
 ) -> Merged:
     """What was to be created anew is there again: the edit is one of that record."""
+    return merge(before_revival(edit, columns), theirs, columns, values, policy)
+
+
+def before_revival(edit: Edit, columns: Mapping[str, ViewColumn]) -> Edit:
+    """Take an edit that was to create a record anew for one of the old record again."""
     note = edit.conflict or {}
     base, edits = dict(note["base"]), {}
     for name, value in edit.edits.items():
@@ -156,7 +161,7 @@ def _restored(
         if name in base or name not in columns or not same(columns[name], value, made):
             edits[name] = value
             base.setdefault(name, made)
-    again = replace(
+    return replace(
         edit,
         record=note["of"],
         action="update",
@@ -165,7 +170,6 @@ def _restored(
         conflict=None,
         version=edit.version + 1,
     )
-    return merge(again, theirs, columns, values, policy)
 
 
 def _deleted(
@@ -180,30 +184,31 @@ def _deleted(
     changed = {
         c.name: now[c.name]
         for c in known
-        if not same(c, edit.base[c.name], now[c.name]) and not _is_ours(edit, c, now[c.name])
+        if not same(c, edit.base[c.name], now[c.name]) and not is_ours(edit, c, now[c.name])
     }
-    winner = _winner(policy, edit, theirs) if changed else "local"
-    if winner == "provider":
+    wins = winner(policy, edit, theirs) if changed else "local"
+    if wins == "provider":
         return Merged(None, {name: (None, value) for name, value in changed.items()})
-    if winner == "local":
-        return Merged(_kept(edit, edit.edits, {**edit.base, **changed}, None))
-    return Merged(_kept(edit, edit.edits, edit.base, {"kind": "changed", "fields": changed}))
+    if wins == "local":
+        return Merged(kept(edit, edit.edits, {**edit.base, **changed}, None))
+    return Merged(kept(edit, edit.edits, edit.base, {"kind": "changed", "fields": changed}))
 
 
-def _is_ours(edit: Edit, column: ViewColumn, their: Any) -> bool:
+def is_ours(edit: Edit, column: ViewColumn, their: Any) -> bool:
     """Whether the provider has what we sent, although it never said so."""
     sent = edit.sent or {}
     return column.name in sent and same(column, sent[column.name], their)
 
 
-def _may_be_another(edit: Edit, column: ViewColumn, mine: Any) -> bool:
+def may_be_another(edit: Edit, column: ViewColumn, mine: Any) -> bool:
     """Whether the provider may have another value by now, since one was sent and got no answer: the
     hub may be yet to hear of it."""
     sent = edit.sent or {}
     return column.name in sent and not same(column, sent[column.name], mine)
 
 
-def _winner(policy: Policy, edit: Edit, theirs: Held) -> Policy:
+def winner(policy: Policy, edit: Edit, theirs: Held) -> Policy:
+    """Who is right about a field, where both have changed it."""
     if policy != "newest":
         return policy
     # Providers write times in many forms; one that is understood has become a number.
@@ -214,13 +219,13 @@ def _winner(policy: Policy, edit: Edit, theirs: Held) -> Policy:
     return "provider" if there > here else "local"
 
 
-def _kept(
+def kept(
     edit: Edit,
     edits: Mapping[str, Any],
     base: Mapping[str, Any],
     conflict: Mapping[str, Any] | None,
 ) -> Edit:
-    """The edit with what the merge made of it; a new version only where that is another change."""
+    """Make of the edit what the merge left of it; a new version only where that is another."""
     fought = conflict is not None and (conflict["kind"] != "edit" or bool(conflict["fields"]))
     changed = edits != edit.edits or base != edit.base
     status = "conflict" if fought else "pending" if edit.status == "conflict" else edit.status

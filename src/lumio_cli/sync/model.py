@@ -194,8 +194,9 @@ class FieldChange:
 class RecordChange:
     """What a run would do to one record. Of a conflict, `before` is what the provider has and
     `after` what the hub has. `trace` names the change, of a push; `conflict` is the kind of one:
-    edit (both sides changed a field), changed (deleted here, edited there), deleted (the reverse).
-    `doubt`: it may have been done by an earlier run, and is looked for first.
+    edit (both sides changed a field), changed (deleted here, edited there), deleted (the reverse),
+    merged (edited or deleted here, and there part of another record, `into`). `doubt`: it may have
+    been done by an earlier run, and is looked for first.
     """
 
     provider: str
@@ -207,6 +208,7 @@ class RecordChange:
     trace: str = ""
     conflict: str = ""
     doubt: bool = False
+    into: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The change's entry in the document of `preview`."""
@@ -220,6 +222,8 @@ class RecordChange:
         }
         if self.conflict:
             document["conflict"] = self.conflict
+        if self.into:
+            document["merged_into"] = self.into
         if self.doubt:
             document["in_doubt"] = True
         return document

@@ -23,7 +23,9 @@ KEPT_PAYLOAD = 256 * 1024
 class Page:
     """One page, ready to be stored.
 
-    gone     ids that the page proves deleted (tombstones, merges)
+    gone     ids that the page proves deleted (tombstones)
+    became   ids of records that are others by now, as the page tells, with the others' ids; None:
+             the provider never tells
     groups   parents whose records are all on this page: others of theirs are gone
     seen     whether unchanged records are to be remembered, for the sweep
     cursor   where the cursor may move with this page; None: not yet
@@ -39,6 +41,7 @@ class Page:
     letters: Sequence[DeadLetter]
     checkpoint: Checkpoint
     gone: Sequence[str] = ()
+    became: Mapping[str, str] | None = None
     groups: Sequence[str] = ()
     seen: bool = False
     cursor: str | None = None
@@ -105,11 +108,17 @@ def prepare(provider: str, resource: Resource, records: Sequence[Any], max_recor
                 checked,
                 blake2b(digested, digest_size=16).digest(),
                 str(when) if when is not None else None,
-                str(record[group]) if group else None,
+                _owner(record, group),
                 payload.decode(),
             )
         )
     return found
+
+
+def _owner(record: Record, group: str) -> str | None:
+    """The parent that a record names, where its resource has any."""
+    owner = dig(record, group) if group else None
+    return str(owner) if owner is not None else None
 
 
 def check_id(value: Any) -> str | None:

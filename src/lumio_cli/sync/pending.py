@@ -3,20 +3,43 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lumio_cli.hub import changes, outbox, records, runs, views
+from lumio_cli.hub import changes, merges, outbox, records, runs, views
 from lumio_cli.hub.changes import Changed
 from lumio_cli.hub.columns import ViewColumn, values_of
 from lumio_cli.hub.outbox import CHUNK, Edit
 from lumio_cli.hub.records import Held, raw_table
 from lumio_cli.providers.base import dig
-from lumio_cli.sync.merge import Merged, Policy, about, merge
+from lumio_cli.sync.heirs import Heir, inherit
+from lumio_cli.sync.merge import Merged, Policy, Values, about, before_revival, merge
 
-Overlay = Callable[[Edit, Held | None], Held | None]
-"""The hub's record, or what a preview has seen in its place."""
+
+class Sight:
+    """A resource's records as a merge sees them: what the hub holds of them and of their edits. A
+    preview sees what it has met, too."""
+
+    def __init__(self, db: sqlite3.Connection, provider: str, resource: str) -> None:
+        self.db = db
+        self.name = provider, resource
+
+    def held(self, ids: Sequence[str]) -> dict[str, Held]:
+        """Records by id, those that are gone, too."""
+        return records.held(self.db, raw_table(*self.name), ids)
+
+    def survivors(self, gone: Sequence[str]) -> Mapping[str, str]:
+        """Those of records that are gone which were merged, each with what it is by now."""
+        return merges.survivors(self.db, *self.name, gone)
+
+    def edit(self, record: str) -> Edit | None:
+        """What was edited of a record."""
+        return outbox.find(self.db, *self.name, record)
+
+    def as_found(self, edit: Edit) -> Edit:
+        """An edit as the run that merges it finds it."""
+        return edit
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,65 +52,83 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """Where the next chunk begins (None: that was the last), and how many edits have given way to
-    the provider's values."""
+    """Where the next chunk begins (None: that was the last), how many edits have given way to the
+    provider's values, and which are edits of other records by now: old ids with new ones."""
 
     after: str | None
     given_up: int
+    moved: Mapping[str, str] = field(default_factory=dict)
 
 
 def chunk(
-    db: sqlite3.Connection,
-    provider: str,
-    resource: str,
+    sight: Sight,
     columns: Sequence[ViewColumn],
     policy: Policy,
     *,
     after: str = "",
     since: int = 0,
-    overlay: Overlay | None = None,
     only: Collection[str] | None = None,
+    by_hand: bool = False,
 ) -> Chunk:
     """Merge the next rows of the outbox; nothing is written.
 
     `since`: only those whose record has come with a later page of the hub. `only`: those of these
-    records. An edit that has failed is not sent before an operator says so, and only looked at
-    in case it has become needless; one that is under way is left alone.
+    records. `by_hand`: the policy is what an operator says to these very edits. An edit that has
+    failed is not sent before an operator says so, and only looked at in case it has become
+    needless; one that is under way is left alone.
+
+    Edits of merged records come last, when it is known what becomes of those of their survivors.
     """
+    db, name = sight.db, sight.name
     if only is not None:
-        listed = (outbox.find(db, provider, resource, record) for record in only)
+        listed = (outbox.find(db, *name, record) for record in only)
         edits = [edit for edit in listed if edit is not None]
     else:
-        edits = outbox.read(db, provider, resource, after=after, since=since)
+        edits = outbox.read(db, *name, after=after, since=since)
     following = edits[-1].record if only is None and len(edits) == CHUNK else None
-    held = records.held(db, raw_table(provider, resource), [about(e) for e in edits])
+    held = sight.held([about(e) for e in edits])
+    became = sight.survivors([record for record, theirs in held.items() if theirs.gone])
     named = {c.name: c for c in columns}
 
     def values(wanted: Sequence[ViewColumn], payload: str) -> Mapping[str, Any]:
         return values_of(db, wanted, payload)
 
+    made: dict[str, Edit | None] = {}
     found = []
-    for stored in edits:
-        theirs = held.get(about(stored))
-        edit = stored if overlay is None else _as_if_stopped(stored)
-        if overlay is not None:
-            theirs = overlay(edit, theirs)
+    for stored in sorted(edits, key=lambda edit: about(edit) in became):
+        edit = sight.as_found(stored)
         if edit.status in ("sending", "unknown"):
-            found.append((edit, Merged(edit)))
-            continue
-        result = merge(edit, theirs, named, values, policy)
+            result = Merged(edit)
+        elif about(edit) in became and edit.attempt_rid is None:
+            into = became[about(edit)]
+            heir = Heir(into, sight.held([into]).get(into), made.get(into, sight.edit(into)))
+            result = _inherited(edit, heir, named, values, policy if by_hand else None)
+        else:
+            result = merge(edit, held.get(about(edit)), named, values, policy)
         if edit.status == "failed" and result.edit is not None:
             result = Merged(edit)
+        made[edit.record] = None
+        if result.edit is not None:
+            made[result.edit.record] = result.edit
         found.append((edit, result))
     return Chunk(found, following)
 
 
-def _as_if_stopped(edit: Edit) -> Edit:
-    """An edit that another run was sending, or would have sent again, as the next will find it."""
-    doubtful = edit.status == "pending" and edit.attempt_rid is not None
-    if edit.status != "sending" and not doubtful:
-        return edit
-    return replace(edit, status="unknown" if outbox.is_local(edit.record) else "pending")
+def _inherited(
+    edit: Edit,
+    heir: Heir,
+    columns: Mapping[str, ViewColumn],
+    values: Values,
+    decided: Policy | None,
+) -> Merged:
+    if edit.action != "create":
+        return inherit(edit, heir, columns, values, decided)
+    # It was to be created anew, as it was thought to be deleted.
+    again = before_revival(edit, columns)
+    if not again.edits:
+        # All of the record was wanted back, as it was.
+        again = replace(again, edits=edit.edits)
+    return inherit(again, heir, columns, values, decided)
 
 
 def reconcile(
@@ -101,14 +142,26 @@ def reconcile(
     after: str = "",
     since: int = 0,
     only: Collection[str] | None = None,
+    by_hand: bool = False,
 ) -> Reconciled:
     """Merge the next rows of the outbox and keep what comes of it. Belongs into a transaction."""
     columns = views.read_columns(db, provider, resource)
-    part = chunk(db, provider, resource, columns, policy, after=after, since=since, only=only)
+    part = chunk(
+        Sight(db, provider, resource),
+        columns,
+        policy,
+        after=after,
+        since=since,
+        only=only,
+        by_hand=by_hand,
+    )
+    moved = {}
     for edit, result in part.merged:
         if result.edit is not edit:
             keep(db, edit, result, run_id, now)
-    return Reconciled(part.after, sum(bool(result.given_up) for _, result in part.merged))
+        if result.edit is not None and result.edit.record != edit.record:
+            moved[edit.record] = result.edit.record
+    return Reconciled(part.after, sum(bool(result.given_up) for _, result in part.merged), moved)
 
 
 def keep(db: sqlite3.Connection, edit: Edit, result: Merged, run_id: str, now: str) -> None:
@@ -141,11 +194,11 @@ def gives_way(count: int) -> str:
 
 def with_other(db: sqlite3.Connection, before: str, edit: Edit) -> Edit:
     """The edit and, where it was one of the record `before` and is now one of another, what was
-    edited of that."""
+    edited of that. One that bears the other's name has that in it."""
     other = None
     if edit.record != before:
         other = outbox.find(db, edit.provider, edit.resource, edit.record)
-    if other is None or edit.action == "delete":
+    if other is None or other.key == edit.key or edit.action == "delete":
         return edit
     if other.action == "delete":
         return other

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lumio_cli.clock import Clock
-from lumio_cli.hub import outbox, records, state, views
+from lumio_cli.hub import merges, outbox, records, state, views
 from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn, unique_columns
 from lumio_cli.hub.horizon import Reach
 from lumio_cli.hub.outbox import Edit
@@ -16,11 +16,12 @@ from lumio_cli.hub.records import Held, Row, raw_table
 from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
 from lumio_cli.providers.base import dig
 from lumio_cli.sync import pending
+from lumio_cli.sync.ahead import Ahead
 from lumio_cli.sync.merge import Policy, about
 from lumio_cli.sync.model import Action, FieldChange, RecordChange, ResourceResult
 from lumio_cli.sync.pages import Page
 from lumio_cli.sync.pending import Reconciled
-from lumio_cli.sync.store import Store, Stored
+from lumio_cli.sync.store import Store, Stored, renamed
 
 
 class PreviewStore(Store):
@@ -36,13 +37,15 @@ class PreviewStore(Store):
         self._looks: set[tuple[str, str]] = set()
         self._given_up: dict[tuple[str, str], int] = {}
         self._edited: dict[tuple[str, str], frozenset[str]] = {}
-        self._met: dict[tuple[str, str, str], Held] = {}
-        self._gone_ids: set[tuple[str, str, str]] = set()
+        self._became: dict[tuple[str, str], dict[str, str]] = {}
+        self._heirs: dict[tuple[str, str], frozenset[str]] = {}
+        self._planned: dict[tuple[str, str], dict[str, Edit]] = {}
         self._seen = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._seen.execute(
-            "CREATE TABLE seen (provider TEXT, resource TEXT, id TEXT,"
-            " PRIMARY KEY (provider, resource, id)) WITHOUT ROWID"
-        )
+        for table, more in (("seen", ""), ("gone", ""), ("met", ", payload TEXT, updated TEXT")):
+            self._seen.execute(
+                f"CREATE TABLE {table} (provider TEXT, resource TEXT, id TEXT{more},"
+                " PRIMARY KEY (provider, resource, id)) WITHOUT ROWID"
+            )
 
     @property
     def changes(self) -> list[RecordChange]:
@@ -100,11 +103,20 @@ class PreviewStore(Store):
         for row in found.updated:
             self._note(db, page, row, "update")
         edited = self._edited.get((provider, resource), frozenset())
-        for row in (*found.created, *found.updated):
-            if row.id in edited:
-                met = Held(row.payload, row.updated_at, False, 0)
-                self._met[provider, resource, row.id] = met
-        deleted = self._note_deleted(provider, resource, self._gone(db, table, page))
+        if edited:
+            # The survivor of a merge may be any record.
+            self._seen.executemany(
+                "INSERT OR REPLACE INTO met VALUES (?, ?, ?, ?, ?)",
+                (
+                    (provider, resource, row.id, row.payload, row.updated_at)
+                    for row in (*found.created, *found.updated)
+                    if row.id in edited or page.became is not None
+                ),
+            )
+        if page.became:
+            self._became.setdefault((provider, resource), {}).update(page.became)
+        gone = self._gone(db, table, page)
+        deleted = self._note_deleted(provider, resource, gone, page.became)
         unchanged = len(found.unchanged) + repeated
         return Stored(len(found.created), len(found.updated), unchanged, deleted)
 
@@ -122,13 +134,39 @@ class PreviewStore(Store):
         return [
             record_id
             for record_id in records.unseen(db, provider, resource, since_seq)
-            if not self._is_seen(provider, resource, record_id)
+            if not self._is_in("seen", provider, resource, record_id)
         ]
 
-    def delete(
-        self, db: sqlite3.Connection, provider: str, resource: str, ids: Sequence[str]
+    def settle_merges(
+        self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int | None
     ) -> int:
-        return self._note_deleted(provider, resource, ids)
+        if not records.has_table(db, provider, resource):
+            return 0
+        name = provider, resource
+        became = {**merges.undecided(db, *name), **self._became.get(name, {})}
+        live = records.live_ids(db, raw_table(*name), became)
+        alive = merges.listed(db, *name, live, since_seq)
+        gone = [i for i in live if i not in alive and not self._is_in("seen", *name, i)]
+        return self._note_deleted(*name, gone, became)
+
+    def delete(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        ids: Sequence[str],
+        became: Mapping[str, str] | None = None,
+    ) -> int:
+        return self._note_deleted(provider, resource, ids, became)
+
+    def gone(
+        self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
+    ) -> list[str]:
+        noted = self._seen.execute(
+            "SELECT id FROM gone WHERE provider = ? AND resource = ?", [provider, resource]
+        )
+        known = super().gone(db, provider, resource, since_seq)
+        return [*known, *(row[0] for row in noted)]
 
     def note_hidden(self, db: sqlite3.Connection, provider: str, resource: str, count: int) -> None:
         pass
@@ -176,30 +214,43 @@ class PreviewStore(Store):
         """Note what a push would do with the next edits; where to go on, None at the end."""
         name = result.provider, result.resource
         columns = self._columns.get(name) or views.read_columns(db, *name)
+        if not after:
+            heirs = Ahead(db, self, name, {}).survivors(sorted(self._edited.get(name, ())))
+            self._planned[name], self._heirs[name] = {}, frozenset(heirs.values())
+        planned, heirs_of = self._planned[name], self._heirs[name]
         part = pending.chunk(
-            db, *name, columns, policy, after=after, overlay=self._overlay, only=only
+            Ahead(db, self, name, planned), columns, policy, after=after, only=only
         )
-        for _, merged in part.merged:
+        for edit, merged in part.merged:
             left = merged.edit
             if merged.given_up:
                 self._given_up[name] = self._given_up.get(name, 0) + 1
             if left is None or left.status == "failed":
                 continue
-            self._plan_one(result, left)
-        if part.after is None and (count := self._given_up.get(name)):
-            result.warnings.append(pending.gives_way(count))
+            if left.record in heirs_of:
+                # More may come to it.
+                planned.setdefault(left.record, left)
+                if left.record != edit.record:
+                    planned[left.record] = left
+            else:
+                self._plan_one(result, left)
+        if part.after is None:
+            for left in planned.values():
+                self._plan_one(result, left)
+            if count := self._given_up.get(name):
+                result.warnings.append(pending.gives_way(count))
         return part.after
 
     def _plan_one(self, result: ResourceResult, edit: Edit) -> None:
-        kind = ""
+        kind = into = ""
         if edit.status == "conflict":
             result.conflicts += 1
-            kind = str((edit.conflict or {}).get("kind", "edit"))
-            theirs = (edit.conflict or {}).get("fields") or edit.edits
-            gone = kind == "deleted"
+            note = edit.conflict or {}
+            kind, into = str(note.get("kind", "edit")), str(note.get("into", ""))
+            theirs = note.get("fields") or {}
             fields = [
-                FieldChange(name, None if gone else theirs[name], edit.edits.get(name))
-                for name in theirs
+                FieldChange(name, theirs.get(name), edit.edits.get(name))
+                for name in theirs or edit.edits
             ]
             action: Action = "conflict"
         else:
@@ -220,16 +271,25 @@ class PreviewStore(Store):
                 edit.trace,
                 kind,
                 doubt=edit.status == "unknown",
+                into=into,
             )
         )
 
-    def _overlay(self, edit: Edit, held: Held | None) -> Held | None:
-        met = self._met.get((edit.provider, edit.resource, about(edit)))
-        if met is not None:
-            return met
-        if held is not None and (edit.provider, edit.resource, about(edit)) in self._gone_ids:
-            return held._replace(gone=True)
-        return held
+    def seen_as(self, provider: str, resource: str, record: str) -> Held | None:
+        """A record as this preview has met it, where that is news."""
+        row = self._seen.execute(
+            "SELECT payload, updated FROM met WHERE provider = ? AND resource = ? AND id = ?",
+            [provider, resource, record],
+        ).fetchone()
+        return None if row is None else Held(row[0], row[1], False, 0)
+
+    def is_gone(self, provider: str, resource: str, record: str) -> bool:
+        """Whether this preview has found that a record is gone."""
+        return self._is_in("gone", provider, resource, record)
+
+    def became(self, provider: str, resource: str) -> Mapping[str, str]:
+        """What records have become, as this preview was told."""
+        return self._became.get((provider, resource), {})
 
     def start_resource(self, db: sqlite3.Connection, result: ResourceResult) -> None:
         if result.hidden:
@@ -243,29 +303,37 @@ class PreviewStore(Store):
         that a record would count again on every page and in every walk that lists it.
         """
         name = page.provider, page.resource
-        fresh = {row.id: row for row in page.rows if not self._is_seen(*name, row.id)}
+        fresh = {row.id: row for row in page.rows if not self._is_in("seen", *name, row.id)}
         self._seen.executemany(
             "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", ((*name, i) for i in fresh)
         )
         return list(fresh.values())
 
-    def _is_seen(self, provider: str, resource: str, record_id: str) -> bool:
+    def _is_in(self, table: str, provider: str, resource: str, record_id: str) -> bool:
         row = self._seen.execute(
-            "SELECT 1 FROM seen WHERE provider = ? AND resource = ? AND id = ?",
+            f"SELECT 1 FROM {table} WHERE provider = ? AND resource = ? AND id = ?",  # noqa: S608 our own
             [provider, resource, record_id],
         ).fetchone()
         return row is not None
 
-    def _note_deleted(self, provider: str, resource: str, ids: Sequence[str]) -> int:
+    def _note_deleted(
+        self,
+        provider: str,
+        resource: str,
+        ids: Sequence[str],
+        became: Mapping[str, str] | None = None,
+    ) -> int:
         """Count deletions once, though a tombstone and the sweep may both find one."""
-        fresh = [i for i in ids if not self._is_seen(provider, resource, i)]
-        self._seen.executemany(
-            "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)", ((provider, resource, i) for i in fresh)
-        )
-        edited = self._edited.get((provider, resource), frozenset())
-        self._gone_ids.update((provider, resource, i) for i in fresh if i in edited)
+        fresh = [i for i in ids if not self._is_in("seen", provider, resource, i)]
+        for table in ("seen", "gone"):
+            self._seen.executemany(
+                f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?)",  # noqa: S608 our own
+                ((provider, resource, i) for i in fresh),
+            )
         for record_id in fresh:
-            self._add(RecordChange(provider, resource, record_id, "delete"))
+            fields = renamed(record_id, became or {})
+            told = tuple(FieldChange(name, *pair) for name, pair in fields.items())
+            self._add(RecordChange(provider, resource, record_id, "delete", told))
         return len(fresh)
 
     def _note(self, db: sqlite3.Connection, page: Page, row: Row, action: str) -> None:

@@ -82,6 +82,8 @@ class Pull:
         except Exception as error:  # noqa: BLE001 it costs this resource, and no other
             self._end(unexpected(self.job.target, error))
         finally:
+            for remark in self.provider.remarks(self.resource):
+                self._warn(remark)
             result.requests, result.retries = self.tally.requests, self.tally.retries
             result.waited_s = self.tally.waited
             result.cached = result.cached or (self.tally.cached > 0 and not self.tally.requests)
@@ -171,8 +173,10 @@ class Pull:
             self._call(lambda db, store: store.drop_walk(db, *self._name, "full"))
             return False
         else:
+            self._settle_merges(walkers, min((w.point.since_seq for w in walkers), default=0))
             if "tombstones" in self.resource.deletes and self._state.records:
                 self._tombstones()
+            self._absence.orphan("full", walkers)
             # A part that was refused does not prove that its records are gone.
             if "sweep" in self.resource.deletes and self.result.error is None:
                 self._absence.sweep(walkers)
@@ -198,6 +202,8 @@ class Pull:
         describe = self._schema.refresh if self.resource.cursor else None
         unfinished = self._unfinished("changes")
         walkers = self._walk("changes", unfinished, on_first_rows=describe)
+        self._settle_merges(walkers, None)
+        self._absence.orphan("changes", walkers)
         self._finish("changes", walkers)
         if "tombstones" in self.resource.deletes and self._tombstones_due():
             self._tombstones()
@@ -220,6 +226,14 @@ class Pull:
             return True
         age = self.engine.clock.time() - parse_time(known.tombstones_at).timestamp()
         return age >= float(self.provider.options.get("deletes_every", DELETES_EVERY))
+
+    def _settle_merges(self, walkers: Sequence[Walker], since: int | None) -> None:
+        """What others have swallowed is gone, unless this walk has listed it. A part of the walk
+        that was refused may have listed it: then nobody can say yet."""
+        if self.result.error is None and not any(w.stale for w in walkers):
+            self.result.deleted += self._call(
+                lambda db, store: store.settle_merges(db, *self._name, since)
+            )
 
     # -- walks
 

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
 from lumio_cli.errors import (
     OUTCOME_UNKNOWN,
-    BadReplyError,
-    GoneError,
     LumioError,
-    RejectedError,
     UnavailableError,
 )
 from lumio_cli.hub import outbox
 from lumio_cli.hub.outbox import Action, Edit
-from lumio_cli.providers.base import Call, Reply, Resource
-from lumio_cli.providers.writing import Change, Receipt, Writing
+from lumio_cli.providers.base import Call, Reply
+from lumio_cli.providers.writing import Receipt, Writing
 from lumio_cli.sync import pending
+from lumio_cli.sync.merge import about
 from lumio_cli.sync.mishaps import understood, unexpected
 from lumio_cli.sync.model import Job, Link, ResourceResult
 from lumio_cli.sync.outgoing import WRITE, Outgoing
 from lumio_cli.sync.preview import PreviewStore
 from lumio_cli.sync.pull import Pull
 from lumio_cli.sync.settling import Settled, Settling
+from lumio_cli.sync.told import Told, unanswered
 from lumio_cli.sync.walk import Engine
 
 T = TypeVar("T")
@@ -55,6 +54,7 @@ class Push:
         self._error: LumioError | None = None
         self._done = 0
         self._given_up = 0
+        self._merged = 0
         self._again = ""
 
     def relink(self, link: Link) -> None:
@@ -101,7 +101,7 @@ class Push:
             after = done.after
             self._given_up += done.given_up
         seen, self._out.ahead = self.look.seen_until, self.look.ahead
-        self._call(lambda db: self._settling.search(db, seen))
+        self.result.failed += self._call(lambda db: self._settling.search(db, seen))
         total = self._call(self._out.count).get("pending", 0)
         if total:
             self.engine.progress.start(self.job.target, total, detail="push")
@@ -155,6 +155,14 @@ class Push:
                 code=OUTCOME_UNKNOWN,
                 exit_code=3,
                 hint="the next push looks for them first, and creates none twice",
+            )
+        if self._error is None and self._merged:
+            edits = "1 edit is" if self._merged == 1 else f"{self._merged:,} edits are"
+            self._error = LumioError(
+                f"{self.job.target}: {edits} of records that were merged meanwhile",
+                code="merged",
+                exit_code=3,
+                hint="the next push looks at what they were merged into, and sends them to that",
             )
         if self._error is None and waiting:
             edits = "1 edit waits" if waiting == 1 else f"{waiting:,} edits wait"
@@ -217,13 +225,13 @@ class Push:
             if (why := self._out.obstacle(edit))
         }
         self._settle([(edit, refused[edit.record]) for edit in batch if edit.record in refused])
-        batch = [edit for edit in batch if edit.record not in refused]
+        batch = self._without_merged([edit for edit in batch if edit.record not in refused])
         if not batch:
             return
         arrived: list[tuple[Edit, Receipt]] = []
         waiting = {edit.trace: edit for edit in batch}
         changes = [self._out.change_of(edit, columns) for edit in batch]
-        told = _Told(provider, self.job.target, self._send)
+        told = Told(provider, self.job.target, self._send)
         while (pair := told.next(self.resource, changes, waiting)) is not None:
             arrived.append(pair)
             if len(arrived) >= size:
@@ -234,7 +242,7 @@ class Push:
             self._settle(arrived)
             self._send_halves(list(waiting.values()), size)
             return
-        arrived += [(edit, _unanswered(edit, told)) for edit in waiting.values()]
+        arrived += [(edit, unanswered(edit, told)) for edit in waiting.values()]
         self._settle(arrived)
         if told.error is not None and not told.refused:
             raise told.error
@@ -251,10 +259,50 @@ class Push:
             raise
         self._send_batch(edits[middle:], size)
 
+    def _without_merged(self, batch: Sequence[Edit]) -> list[Edit]:
+        """Of a batch, what is to be sent: a record that was merged is not created anew."""
+        again = [edit for edit in batch if edit.action == "create" and about(edit) != edit.record]
+        if not again:
+            return list(batch)
+        try:
+            found = self._survivors([about(edit) for edit in again])
+        except LumioError as error:
+            self._settle([(e, Receipt(e.trace, "retry", message=error.message)) for e in batch])
+            raise
+        merged = [edit for edit in again if about(edit) in found]
+        self._settle(
+            [(e, Receipt(e.trace, "failed", found[about(e)], kind="gone")) for e in merged]
+        )
+        left = {edit.record for edit in merged}
+        return [edit for edit in batch if edit.record not in left]
+
+    def _survivors(self, ids: Sequence[str]) -> Mapping[str, str]:
+        """What records that are gone were merged into, by the provider itself."""
+        with understood(self.job.target):
+            return self.provider.survivors(self.resource, ids, self._send)
+
+    def _told_of_gone(
+        self, pairs: Sequence[tuple[Edit, Receipt]]
+    ) -> tuple[Sequence[tuple[Edit, Receipt]], Mapping[str, str]]:
+        """Receipts, with what records that are gone were merged into. Where nobody can say that
+        now, they are to be asked about again."""
+        gone = [(e, r) for e, r in pairs if r.status == "failed" and r.kind == "gone"]
+        found = {about(e): r.id for e, r in gone if r.id not in ("", about(e))}
+        unknown = [about(e) for e, _ in gone if about(e) not in found]
+        if not unknown:
+            return pairs, found
+        try:
+            return pairs, {**self._survivors(unknown), **found}
+        except LumioError as error:
+            later = {e.record for e, _ in gone if about(e) in unknown}
+            again = Receipt("", "retry", message=error.message)
+            return [(e, again if e.record in later else r) for e, r in pairs], found
+
     def _settle(self, pairs: Sequence[tuple[Edit, Receipt]]) -> None:
         if not pairs:
             return
-        settled: Settled = self._call(lambda db: self._settling.settle(db, pairs))
+        told, found = self._told_of_gone(pairs)
+        settled: Settled = self._call(lambda db: self._settling.settle(db, told, found))
         result = self.result
         with self._lock:
             result.sent += settled.sent
@@ -264,6 +312,7 @@ class Push:
             result.failed += settled.failed
             self._done += settled.sent + settled.unknown + settled.met
             self._given_up += settled.given_up
+            self._merged += settled.merged
             self._again = self._again or settled.again
             result.requests, result.retries = self.tally.requests, self.tally.retries
         self.engine.progress.advance(self.job.target, len(pairs))
@@ -278,68 +327,6 @@ class Push:
 
     def _waiting(self, seconds: float, reason: str) -> None:
         self.engine.progress.waiting(self.job.target, reason, seconds)
-
-
-class _Told:
-    """What the provider's module tells of one batch, receipt by receipt.
-
-    error    why it ended early
-    clean    nothing was sent so far that changes anything
-    """
-
-    def __init__(self, provider: Writing, target: str, send: Callable[[Call], Reply]) -> None:
-        self._provider = provider
-        self._target = target
-        self._to = send
-        self._receipts: Iterator[Receipt] | None = None
-        self.error: LumioError | None = None
-        self.clean = True
-
-    def next(
-        self, resource: Resource, changes: Sequence[Change], waiting: dict[str, Edit]
-    ) -> tuple[Edit, Receipt] | None:
-        """The next edit that is told of, taken out of those that wait; None at the end."""
-        try:
-            with understood(self._target):
-                if self._receipts is None:
-                    self._receipts = iter(self._provider.write(resource, changes, self._send))
-                receipt = next(self._receipts, None)
-                return None if receipt is None else (waiting.pop(receipt.trace), receipt)
-        except LumioError as error:
-            self.error = error
-            return None
-
-    def _send(self, call: Call) -> Reply:
-        self.clean = self.clean and call.method == "GET"
-        return self._to(call)
-
-    @property
-    def puzzled(self) -> bool:
-        """Whether it could not put a value into words. Answers are not of this kind: what is wrong
-        with them is another error."""
-        cause = None if self.error is None else self.error.__cause__
-        return self.clean and isinstance(cause, ArithmeticError | RecursionError)
-
-    @property
-    def refused(self) -> bool:
-        """Whether the error is about what was to be written, and no reason to write nothing else.
-        That something is not there is not about a record: a receipt would say so of one.
-        """
-        rejected = isinstance(self.error, RejectedError) and not isinstance(self.error, GoneError)
-        return rejected or self.puzzled
-
-
-def _unanswered(edit: Edit, told: _Told) -> Receipt:
-    """The receipt of a change that the provider's module gave none for."""
-    error = told.error
-    if error is None:
-        return Receipt(edit.trace, "unknown", message="the adapter gave no receipt")
-    if told.refused:
-        why = f"lumio cannot write its values: {error.__cause__}" if told.puzzled else error.message
-        return Receipt(edit.trace, "failed", kind="validation", message=why)
-    unread = isinstance(error, BadReplyError) and not told.clean
-    in_doubt = error.code == OUTCOME_UNKNOWN or unread
-    return Receipt(edit.trace, "unknown" if in_doubt else "retry", message=error.message)
 
 
 def push_all(pushes: Sequence[Push]) -> None:

@@ -20,7 +20,7 @@ from lumio_cli.hub.runs import DeadLetter
 from lumio_cli.providers.base import dig
 from lumio_cli.providers.values import merged, put
 from lumio_cli.providers.writing import Receipt
-from lumio_cli.sync import pending
+from lumio_cli.sync import gone, pending
 from lumio_cli.sync.doubt import Doubt, sent_values
 from lumio_cli.sync.fields import provider_column
 from lumio_cli.sync.merge import Policy, about, same
@@ -36,7 +36,7 @@ MAX_MESSAGE = 300
 class Settled:
     """What settling came to: numbers of changes, and why some are to be sent again. `met`: edits
     of records that turned out to be gone; `given_up`: those of them that the policy decided
-    against."""
+    against; `merged`: those that wait for a look at the records that theirs were merged into."""
 
     created: int = 0
     updated: int = 0
@@ -45,6 +45,7 @@ class Settled:
     unknown: int = 0
     met: int = 0
     given_up: int = 0
+    merged: int = 0
     again: str = ""
 
     @property
@@ -67,8 +68,14 @@ class Settling:
         self._records: list[dict[str, Any]] = []
         self._noted: list[Changed] = []
 
-    def settle(self, db: sqlite3.Connection, pairs: Sequence[tuple[Edit, Receipt]]) -> Settled:
-        """Keep what became of edits that were sent."""
+    def settle(
+        self,
+        db: sqlite3.Connection,
+        pairs: Sequence[tuple[Edit, Receipt]],
+        survivors: Mapping[str, str] | None = None,
+    ) -> Settled:
+        """Keep what became of edits that were sent. `survivors`: what those of their records that
+        are gone were merged into."""
         settled, columns = Settled(), self.out.columns(db)
         self._records, self._noted = [], []
         done = [(edit, receipt) for edit, receipt in pairs if receipt.status == "done"]
@@ -78,7 +85,10 @@ class Settling:
                 self._created(db, edit, receipt, columns)
                 settled.created += 1
             elif edit.action == "update":
-                self._updated(db, edit, receipt, columns, held.get(edit.record))
+                if receipt.id in ("", edit.record):
+                    self._updated(db, edit, receipt, columns, held.get(edit.record))
+                else:
+                    self._updated_survivor(db, edit, receipt, columns)
                 settled.updated += 1
             else:
                 self._deleted(db, edit, columns, held.get(edit.record))
@@ -89,7 +99,7 @@ class Settling:
             runs.resolve_push(db, *self.name, letters, "sent", self.store.now())
         for edit, receipt in pairs:
             if receipt.status != "done":
-                self._not_done(db, edit, receipt, settled)
+                self._not_done(db, edit, receipt, settled, survivors or {})
         runs.heartbeat(db, self.store.run_id, self.store.now())
         return settled
 
@@ -153,6 +163,27 @@ class Settling:
         else:
             self._rebase(db, current, edit, columns)
 
+    def _updated_survivor(
+        self, db: sqlite3.Connection, edit: Edit, receipt: Receipt, columns: Columns
+    ) -> None:
+        """The edit has changed another record: the one that its own was merged into, just before.
+        What that is like, the answer or the next pull says."""
+        gone.note_gone(db, self.store, self.name, edit.record, receipt.id)
+        held = records.held(db, self.table, [receipt.id]).get(receipt.id)
+        known = [columns[name] for name in edit.edits if name in columns]
+        before = {} if held is None else values_of(db, known, held.payload)
+        now = edit.edits
+        if held is not None and not held.gone and receipt.record:
+            record = merged(json.loads(held.payload), receipt.record)
+            self._store(record)
+            now = _shown(db, edit, json.dumps(record), columns)
+        self._note(edit, receipt.id, {n: (before.get(n), value) for n, value in now.items()})
+        current = outbox.find(db, *self.name, edit.record)
+        if current is None or current.version == edit.version:
+            outbox.drop(db, *self.name, edit.record)
+        else:
+            self._rebase(db, current, edit, columns)
+
     def _rebase(self, db: sqlite3.Connection, current: Edit, sent: Edit, columns: Columns) -> None:
         """An edit was edited while it was sent: what is left is made on what was sent."""
         base = {**current.base, **sent.edits}
@@ -192,7 +223,12 @@ class Settling:
         outbox.drop(db, *self.name, edit.record)
 
     def _not_done(
-        self, db: sqlite3.Connection, edit: Edit, receipt: Receipt, settled: Settled
+        self,
+        db: sqlite3.Connection,
+        edit: Edit,
+        receipt: Receipt,
+        settled: Settled,
+        survivors: Mapping[str, str],
     ) -> None:
         current = outbox.find(db, *self.name, edit.record)
         if current is None:
@@ -228,8 +264,8 @@ class Settling:
                 current, status="pending", sent=sent, message=message, attempted_at=since
             )
             settled.again = settled.again or receipt.message or "the provider did not take it"
-        elif receipt.kind == "gone" and edit.action == "update":
-            if self._found_gone(db, current, settled):
+        elif receipt.kind == "gone" and not (new and about(current) == edit.record):
+            if self._found_gone(db, current, settled, survivors):
                 return
             current = self._failed(db, current, receipt, settled)
         elif new and current.attempt_rid is not None:
@@ -262,23 +298,17 @@ class Settling:
         self._bury(db, edit, receipt)
         return edit
 
-    def _found_gone(self, db: sqlite3.Connection, edit: Edit, settled: Settled) -> bool:
-        """The provider has deleted the record: the edit meets that as if a pull had told it. What
-        comes of it may still be sent by this run. False if the hub knows no such record."""
-        if edit.record not in records.held(db, self.table, [edit.record]):
+    def _found_gone(
+        self, db: sqlite3.Connection, edit: Edit, settled: Settled, survivors: Mapping[str, str]
+    ) -> bool:
+        """The provider has the record no longer, or as part of another: the edit meets that as if
+        a pull had told it. False if the hub knows no such record."""
+        met = gone.meet(db, self.store, self.name, self.policy, edit, survivors)
+        if met is None:
             return False
-        self.store.delete(db, *self.name, [edit.record])
-        outbox.save(db, replace(edit, status="pending", run_id=None))
-        done = pending.reconcile(
-            db,
-            *self.name,
-            self.policy,
-            run_id=self.store.run_id,
-            now=self.store.now(),
-            only=[edit.record],
-        )
         settled.met += 1
-        settled.given_up += done.given_up
+        settled.given_up += met.given_up
+        settled.merged += met.waits
         return True
 
     def _bury(self, db: sqlite3.Connection, edit: Edit, receipt: Receipt) -> None:
@@ -295,14 +325,16 @@ class Settling:
 
     # -- new records of which nobody knows whether they were created
 
-    def search(self, db: sqlite3.Connection, seen_until: float | None) -> None:
-        """Look for them among those that have come into the hub since they were sent.
+    def search(self, db: sqlite3.Connection, seen_until: float | None) -> int:
+        """Look for them among those that have come into the hub since they were sent; returns how
+        many an operator has to decide about.
 
         `seen_until`: what was created before that time (seconds since 1970) has come.
         """
+        buried = 0
         doubtful = list(outbox.walk(db, *self.name, status=("unknown",)))
         if not doubtful:
-            return
+            return 0
         self._records, self._noted = [], []
         unique = () if self.resource.writes is None else self.resource.writes.unique
         columns = self.out.columns(db)
@@ -310,7 +342,7 @@ class Settling:
         doubtful = [replace(e, attempted_at=e.attempted_at or self.out.now()) for e in doubtful]
         doubt = Doubt(db, *self.name, columns, unique)
         lookback = self.resource.cursor.lookback if self.resource.cursor else 0.0
-        for edit, found in doubt.decide(doubtful, seen_until, lookback):
+        for edit, found in doubt.decide(doubtful, seen_until, lookback, self.out.ahead):
             if found.record:
                 self._adopted(db, edit, found.record, columns)
             elif found.edit is None:
@@ -320,7 +352,9 @@ class Settling:
                 if found.edit.status == "failed":
                     receipt = Receipt("", "failed", "", None, "unsettled", found.edit.message or "")
                     self._bury(db, found.edit, receipt)
+                    buried += 1
         self._flush(db)
+        return buried
 
     def _adopted(self, db: sqlite3.Connection, edit: Edit, record: str, columns: Columns) -> None:
         payload = records.payload_of(db, self.table, record) or "{}"

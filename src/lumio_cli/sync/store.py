@@ -6,18 +6,18 @@ Every method runs on the writer's thread, inside its transaction.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
 from lumio_cli.clock import Clock, format_timestamp
-from lumio_cli.hub import changes, horizon, outbox, records, runs, state, views
+from lumio_cli.hub import changes, horizon, merges, outbox, records, runs, state, views
 from lumio_cli.hub.changes import Changed
 from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn
 from lumio_cli.hub.horizon import Reach
 from lumio_cli.hub.records import Sorted, raw_table
 from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
-from lumio_cli.sync import pending
+from lumio_cli.sync import heirs, pending
 from lumio_cli.sync.merge import Policy
 from lumio_cli.sync.model import ResourceResult
 from lumio_cli.sync.pages import Page
@@ -120,6 +120,8 @@ class Store:
         if kind == "full":
             records.forget_seen(db, provider, resource)
             state.update_state(db, provider, resource, hides=0)
+        elif kind == "changes":
+            merges.forget_listed(db, provider, resource)
         for point in points:
             state.save_checkpoint(db, provider, resource, point, self.now())
         return points
@@ -142,7 +144,8 @@ class Store:
                 records.mark_seen(db, provider, resource, found.unchanged)
         gone = self._gone(db, table, page)
         deleted = records.mark_deleted(db, table, gone, seq, now) if gone else 0
-        self._note_deletions(db, (provider, resource), gone, now)
+        heirs.note_page(db, page, found.created, now)
+        self._note_deletions(db, (provider, resource), gone, now, page.became or {})
         if page.letters:
             runs.add_dead_letters(db, page.letters, self.run_id, now)
             self._failing[provider, resource] = True
@@ -176,9 +179,17 @@ class Store:
         changes.add(db, noted)
 
     def _note_deletions(
-        self, db: sqlite3.Connection, name: tuple[str, str], ids: Sequence[str], now: str
+        self,
+        db: sqlite3.Connection,
+        name: tuple[str, str],
+        ids: Sequence[str],
+        now: str,
+        became: Mapping[str, str],
     ) -> None:
-        changes.add(db, (Changed(*name, i, now, self.run_id, "pull", "delete") for i in ids))
+        noted = (
+            Changed(*name, i, now, self.run_id, "pull", "delete", renamed(i, became)) for i in ids
+        )
+        changes.add(db, noted)
 
     def _has_letters(self, db: sqlite3.Connection, provider: str, resource: str) -> bool:
         """Whether any dead letter may have to be closed; asked once a run."""
@@ -226,6 +237,20 @@ class Store:
 
     # -- the end of a walk
 
+    def settle_merges(
+        self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int | None
+    ) -> int:
+        """Records that have become others by what a complete walk has met, and that it has not
+        listed themselves, are gone; returns how many. `since_seq`: see `merges.listed`."""
+        became = merges.undecided(db, provider, resource)
+        if not became:
+            return 0
+        alive = merges.listed(db, provider, resource, list(became), since_seq)
+        merges.forget(db, provider, resource, alive)
+        gone = [record for record in became if record not in alive]
+        merges.close(db, provider, resource)
+        return self.delete(db, provider, resource, gone, became)
+
     def sweep(
         self,
         db: sqlite3.Connection,
@@ -245,6 +270,12 @@ class Store:
         if reach is not None:
             if missing:
                 hidden = horizon.behind(db, provider, resource, missing, reach, self.now())
+            if (
+                hidden
+                and reach.lifted
+                and horizon.reaches_beyond(db, provider, resource, missing, reach, self.now())
+            ):
+                hidden = set()
             self.note_hidden(db, provider, resource, len(hidden))
         gone = [record_id for record_id in missing if record_id not in hidden]
         listed = live - len(missing)
@@ -275,15 +306,28 @@ class Store:
         return records.unseen(db, provider, resource, since_seq)
 
     def delete(
-        self, db: sqlite3.Connection, provider: str, resource: str, ids: Sequence[str]
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        ids: Sequence[str],
+        became: Mapping[str, str] | None = None,
     ) -> int:
-        """Mark records as deleted; returns how many were live."""
+        """Mark records as deleted; returns how many were live. `became`: what they are by now,
+        where they were merged into others."""
         table = raw_table(provider, resource)
         now = self.now()
+        ids = records.live_ids(db, table, ids)
         deleted = records.mark_deleted(db, table, ids, records.next_seq(db), now)
-        self._note_deletions(db, (provider, resource), ids, now)
+        self._note_deletions(db, (provider, resource), ids, now, became or {})
         records.add_records(db, provider, resource, -deleted)
         return deleted
+
+    def gone(
+        self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
+    ) -> list[str]:
+        """Records that are known to be deleted, since the change counter stood there."""
+        return records.gone_after(db, provider, resource, since_seq)
 
     def finish_walk(
         self,
@@ -299,6 +343,8 @@ class Store:
             # A window that was left unfinished lies before the walk that has just ended.
             state.drop_checkpoints(db, provider, resource, "changes")
             records.forget_seen(db, provider, resource)
+        elif kind == "changes":
+            merges.forget_listed(db, provider, resource)
         if values:
             state.update_state(db, provider, resource, **values)
 
@@ -385,3 +431,8 @@ class Store:
                 warning="; ".join(result.warnings) or None,
                 **({"synced_at": self.now()} if result.is_fresh else {}),
             )
+
+
+def renamed(record: str, became: Mapping[str, str]) -> changes.Fields:
+    """What the history says of a record that is gone: the other that it is by now, if any."""
+    return {"id": (record, became[record])} if record in became else {}

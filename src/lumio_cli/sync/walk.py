@@ -106,7 +106,7 @@ class Walker:
         """Seconds that the provider's clock is ahead of ours, as far as it is believed."""
         place = point.place or {}
         self.parent = max(point.since_seq if walk.kind == "changes" else 0, place.get("after", 0))
-        """The hub's number of the last parent whose listing was asked for."""
+        """The hub's number of the last parent whose records the walk has met, or will have."""
         self.refused = place.get("refused", "")
         """Why a parent was passed by, where one was."""
         self._total = total
@@ -116,6 +116,8 @@ class Walker:
         self._last: Future[Stored] | None = None
         self._provider = job.link.provider
         self._paging = self._provider.paging(walk)
+        # Not driven by parents though the resource is: an export has all of those there are now.
+        self._undriven = "parent" in walk.options and not isinstance(self._paging, Parents | Each)
         # Nobody may ask the provider for more while it is his turn: others wait for theirs.
         alone = walk.kind == "full" and type(self._provider).fill is Provider.fill
         self._turn: AbstractContextManager[object] = engine.turns if alone else nullcontext()
@@ -137,6 +139,9 @@ class Walker:
         place: Place | None = dict(self.point.place) if self.point.place else None
         if place is None:
             place = self._paging.first(size)
+            if self._undriven:
+                name = self.job.provider, str(self.walk.options["parent"])
+                self.parent = self.engine.writer.call(lambda db: records.last_key(db, *name))
         guard = _LoopGuard(self.job.target)
         while place is not None:
             self.engine.stop.check()
@@ -197,14 +202,14 @@ class Walker:
             filled = self._provider.fill(walk, found, self._send)
             total = self._provider.total(walk, reply) if brings_rows(asked) else None
             self._hides = self._provider.hides(walk, reply)
-        if following is not None and self.refused:
-            following = {**following, "refused": self.refused}
+        if following is not None and (self.refused or self._undriven):
+            following |= {"refused": self.refused} if self.refused else {"after": self.parent}
         if total is not None:
             self.stated = total if self.stated is None else min(total, self.stated)
         if total is not None and self._total is None:
             self._total = total
             self.engine.progress.start(self.job.target, total, detail=self.walk.kind)
-        groups = self._complete_groups(asked, following)
+        groups = self._complete_groups(asked, following, reply)
         self._store(found, filled, following, groups)
         return following
 
@@ -246,12 +251,15 @@ class Walker:
             return None
         return {**place, "keys": [key for _, key in found], "last": found[-1][0]}
 
-    def _complete_groups(self, asked: Place, following: Place | None) -> list[str]:
-        if "keys" not in asked or not isinstance(self._paging, Parents):
+    def _complete_groups(self, asked: Place, following: Place | None, reply: Reply) -> list[str]:
+        paging, again = self._paging, (following or {}).get("again") or {}
+        if "keys" not in asked or not isinstance(paging, Parents):
             # A parent's records may lie on many pages, and a window holds but some of them.
             return []
-        again = (following or {}).get("again") or {}
-        return [self._provider.group_of(self.walk, k) for k in asked["keys"] if k not in again]
+        with understood(self.job.target):
+            met = asked["keys"] if paging.met is None else paging.met(reply)
+        whole = (key for key in asked["keys"] if key not in again and key in met)
+        return [self._provider.group_of(self.walk, key) for key in whole]
 
     def _note_ceiling(self, reply: Reply) -> None:
         """The walk's end is the provider's time at its first answer, as far as it is believed."""
@@ -281,13 +289,7 @@ class Walker:
         prepared = prepare(self.job.provider, resource, filled, self.engine.options.max_record)
         tombstones = walk.kind == "tombstones"
         gone = [row.id for row in prepared.rows] if tombstones else []
-        if not tombstones:
-            for record in filled:
-                if isinstance(record, dict):
-                    gone.extend(self._provider.merged(walk, record))
-            # What is listed is alive, whatever another record, or it itself, says of it.
-            listed_ids = {row.id for row in prepared.rows}
-            gone = [record_id for record_id in gone if record_id not in listed_ids]
+        became = self._became(filled)
         self.point = replace(
             self.point,
             place=ended if following is None else following,
@@ -303,9 +305,10 @@ class Walker:
             letters=[] if tombstones else prepared.letters,
             checkpoint=self.point,
             gone=gone,
+            became=became,
             # A parent with a link that cannot be read does not prove that its others are gone.
             groups=[] if prepared.letters else groups,
-            seen=walk.kind == "full" and "sweep" in resource.deletes,
+            seen=walk.kind == "full" and ("sweep" in resource.deletes or became is not None),
             cursor=self._sorted_cursor(filled),
             total=self._total,
             volatile=resource.volatile,
@@ -329,6 +332,16 @@ class Walker:
 
         self._last = self.engine.writer.submit(write)
         self._pending.append((self._last, 0 if tombstones else len(filled)))
+
+    def _became(self, filled: list[Record]) -> dict[str, str] | None:
+        """What records have become, as those of a page tell; None: here they never do."""
+        if type(self._provider).merged is Provider.merged:
+            return None
+        found: dict[str, str] = {}
+        for record in filled:
+            if isinstance(record, dict):
+                found.update(self._provider.merged(self.walk, record))
+        return found
 
     def _drain(self, left: int) -> None:
         """Wait until at most `left` pages are still to be written."""

@@ -43,7 +43,7 @@ _BY_STATUS: dict[int, Outcome] = {
     505: Outcome.REJECTED,
 }
 
-NOT_PROCESSED = frozenset({423, 425, 477})
+NOT_PROCESSED = frozenset({402, 423, 425, 477})
 """RETRY statuses that say that nothing was done: safe to repeat even for a write."""
 
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from lumio_cli.errors import PagingError
-from lumio_cli.providers.base import Call, Reply, Walk, Window
-from lumio_cli.providers.mailchimp import Mailchimp
-from lumio_cli.providers.mailchimp.listing import Changed, Pages
 from lumio_cli.sandbox.http import Request, Response
 
 from .conftest import Desk
@@ -133,110 +128,56 @@ def test_secrets_of_reports_are_not_kept(desk: Desk) -> None:
     assert payloads and not any("sandbox-share-secret" in text for (text,) in payloads)
 
 
-def test_progress_knows_how_many_members_there_are(desk: Desk) -> None:
-    counted = desk.provider.count(desk.provider.resource("members"), desk.send)
-    rooms = desk.account.rooms.values()
-    known = sum(s in ("subscribed", "unsubscribed", "cleaned") for r in rooms for s in r.statuses())
-    assert counted == known
-    assert desk.provider.count(desk.provider.resource("reports"), desk.send) is None
+@pytest.mark.parametrize("resource", ["members", "segments", "campaigns", "audiences"])
+def test_a_full_walk_knows_how_many_it_will_meet(make_desk: Make, resource: str) -> None:
+    desk = make_desk(40, one=False)
+    counted = desk.provider.count(desk.provider.resource(resource), desk.send)
+    assert counted == (3 if resource == "audiences" else 40)
 
 
-# --- pages
+# --- definitions that are not as described
 
 
-def page(rows: list[Any], total: int) -> tuple[Reply, list[Any]]:
-    return Reply(200, {}, b'{"total_items": %d}' % total), rows
+@pytest.mark.parametrize("bad", [None, 7, {}, {"tag": None, "type": "text"}, {"tag": ""}])
+def test_a_merge_field_without_a_tag_costs_nothing_else(desk: Desk, bad: Any) -> None:
+    spoil(desk, "/merge-fields", lambda document: document["merge_fields"].insert(0, bad))
+    assert desk.lab.sync()["read"] == 40
+    assert "ltv" in {row[1] for row in desk.lab.sql("PRAGMA table_info(mailchimp_members)")}
 
 
-def row(name: str, second: int = 0) -> dict[str, str]:
-    return {"id": name, "last_changed": f"2026-01-01T00:00:{second:02}+00:00"}
+@pytest.mark.parametrize("rest", [{}, {"type": None}, {"type": 7}])
+def test_a_merge_field_without_a_type_is_text(desk: Desk, rest: dict[str, Any]) -> None:
+    def bare(document: dict[str, Any]) -> None:
+        document["merge_fields"] = [{"tag": f["tag"], **rest} for f in document["merge_fields"]]
+
+    spoil(desk, "/merge-fields", bare)
+    assert desk.lab.sync()["read"] == 40
+    kinds = {row[1]: row[2] for row in desk.lab.sql("PRAGMA table_info(mailchimp_members)")}
+    assert "ltv" in kinds
 
 
-def test_rows_that_leave_take_the_next_page_back() -> None:
-    style, place = Pages(), Pages().first(2)
-    second = style.next(place, *page([row("a"), row("b")], 5))
-    assert second is not None and second["offset"] == 2
-    back = style.next(second, *page([row("d"), row("e")], 4))
-    assert back is not None and back["offset"] == 1
-    onward = style.next(back, *page([row("c"), row("d")], 4))
-    assert onward is not None and onward["offset"] == 3
-    assert style.next(onward, *page([row("e")], 4)) is None
+def test_a_null_among_audiences_costs_no_definition_and_no_count(desk: Desk) -> None:
+    spoil(desk, "/3.0/lists", lambda document: document["lists"].insert(0, None))
+    assert desk.lab.lumio("sync", "mailchimp/members").resource("members")["read"] == 40
 
 
-def test_a_page_that_repeats_is_a_circle() -> None:
-    place = Pages().next(Pages().first(1), *page([row("a")], 9))
-    assert place is not None
-    with pytest.raises(PagingError):
-        Pages().next(place, *page([row("a")], 9))
+@pytest.mark.parametrize("total", [None, "9", True, {}])
+def test_a_number_of_members_that_cannot_be_read_is_done_without(desk: Desk, total: Any) -> None:
+    spoil(desk, "/members", lambda d: d.get("members") or d.update(total_items=total))
+    assert desk.provider.count(desk.provider.resource("members"), desk.send) is None
+    assert desk.lab.sync()["read"] == 40
 
 
-def test_without_a_total_a_page_that_is_not_full_is_the_last() -> None:
-    full = Pages().next(Pages().first(1), Reply(200, {}, b"{}"), [row("a")])
-    assert full is not None and full["offset"] == 1
-    assert Pages().next(full, Reply(200, {}, b"{}"), []) is None
+def spoil(desk: Desk, ending: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """From now on good answers of these paths are changed."""
+    handle = desk.account.handle
 
+    def changed(request: Request) -> Response:
+        response = handle(request)
+        if response.status >= 300 or not request.path.endswith(ending):
+            return response
+        document = json.loads(response.body)
+        change(document)
+        return Response.of_json(document)
 
-CALL = Call("GET", "/x", params={"before_last_changed": "2026-06-01T00:00:00+00:00"})
-
-
-def test_one_page_of_members_needs_no_bound_and_no_tail() -> None:
-    style = Changed()
-    assert "before_last_changed" not in style.ask(CALL, style.first(2)).params
-    assert style.next(style.first(2), *page([row("a")], 1)) is None
-
-
-def test_several_pages_are_bounded_and_end_with_what_changed_meanwhile() -> None:
-    style = Changed()
-    second = style.next(style.first(1), *page([row("a")], 2))
-    assert second is not None
-    assert style.ask(CALL, second).params["before_last_changed"] == "2026-06-01T00:00:00+00:00"
-    tail = style.next(second, *page([row("b")], 2))
-    assert tail is not None
-    asked = style.ask(CALL, tail).params
-    assert asked["since_last_changed"] == "2026-05-31T23:59:59+00:00"
-    assert "before_last_changed" not in asked and asked["offset"] == "0"
-    onward = style.next(tail, *page([row("c", 7)], 3))
-    assert onward is not None and onward["since"] == "2026-01-01T00:00:06+00:00"
-    assert style.next({**onward, "offset": 0}, *page([], 0)) is None
-
-
-def test_deep_offsets_are_given_up_for_a_later_beginning() -> None:
-    style = Changed(deep=2)
-    place = style.next({"size": 1, "offset": 1, "total": 9}, *page([row("a", 5)], 9))
-    assert place == {"size": 1, "offset": 0, "since": "2026-01-01T00:00:04+00:00"}
-    assert "before_last_changed" in style.ask(CALL, place).params
-    # A run of equal times is longer than that: the offset goes on.
-    stuck = style.next({**place, "offset": 1, "total": 9}, *page([row("b", 5)], 9))
-    assert stuck is not None and (stuck["offset"], stuck["since"]) == (2, place["since"])
-
-
-def test_times_are_asked_for_in_whole_seconds_and_a_second_early() -> None:
-    provider = Mailchimp({})
-    floor = datetime(2026, 5, 1, 10, 0, 0, 900_000, tzinfo=UTC)
-    walk = Walk(provider.resource("members"), "changes", window=Window(floor, floor))
-    params = provider.call(walk).params
-    assert params["since_last_changed"] == "2026-05-01T09:59:59+00:00"
-    assert params["before_last_changed"] == "2026-05-01T09:59:00+00:00"
-    walk = replace(walk, resource=provider.resource("segments"))
-    assert provider.call(walk).params["since_updated_at"] == "2026-05-01T09:59:59+00:00"
-
-
-def test_members_that_change_while_they_are_read_are_all_read(make_desk: Make) -> None:
-    desk = make_desk(25)
-    members = desk.provider.resource("members")
-    object.__setattr__(members, "page_size", {"full": 10, "changes": 10, "tombstones": 10})
-    try:
-        room = desk.account.rooms[desk.list_id]
-
-        def meanwhile(request: Request, answer: Response, number: int) -> None:
-            if number <= 2:
-                desk.lab.clock.forward(120)
-                for contact in room.members.ids()[number::7]:
-                    room.update(contact, {"language": f"x{number}"})
-
-        desk.lab.on_page(meanwhile)
-        entry = desk.lab.sync()
-        desk.lab.must_be_equal()
-        assert entry["deleted"] == 0
-    finally:
-        object.__setattr__(members, "page_size", dict.fromkeys(members.page_size, 500))
+    desk.account.handle = changed  # type: ignore[method-assign]

@@ -11,7 +11,7 @@ import pytest
 from lumio_cli.errors import CredentialError
 from lumio_cli.providers.auth import Credential
 from lumio_cli.providers.base import Allowance, Call, Outcome, Reply
-from lumio_cli.providers.pipedrive import SHUT_OUT, Pipedrive
+from lumio_cli.providers.pipedrive import CLOSED, SHUT_OUT, Pipedrive
 
 NOW = datetime(2026, 11, 23, 21, 30, tzinfo=UTC)
 TOKEN = Credential("token", "sandbox-token")
@@ -36,7 +36,6 @@ def error(text: str, **more: Any) -> dict[str, Any]:
     [
         (400, Outcome.REJECTED),
         (401, Outcome.REAUTH),
-        (402, Outcome.REFUSED),
         (403, Outcome.DENIED),
         (404, Outcome.GONE),
         (410, Outcome.GONE),
@@ -48,6 +47,15 @@ def test_an_error_means_what_the_status_pages_say(status: int, outcome: Outcome)
     verdict = Pipedrive({}).judge(reply(status, error("in Pipedrive's words")))
     assert verdict is not None
     assert (verdict.outcome, verdict.message) == (outcome, "in Pipedrive's words")
+
+
+@pytest.mark.parametrize("body", [error("payment required"), b"", b"<html>pay</html>", {}])
+def test_an_account_that_is_not_open_is_no_bad_credential(body: Any) -> None:
+    verdict = Pipedrive({}).judge(reply(402, body))
+    assert verdict is not None
+    assert (verdict.outcome, verdict.retry_after) == (Outcome.RETRY, CLOSED)
+    assert "not open" in verdict.message
+    assert "billing" in verdict.message
 
 
 @pytest.mark.parametrize("status", [500, 501, 503])

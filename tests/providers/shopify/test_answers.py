@@ -54,7 +54,7 @@ def error(code: str, message: str = "no", **more: Any) -> dict[str, Any]:
         (reply({"errors": "[API] Invalid API key"}, 401), Outcome.REAUTH),
         (reply({"errors": "Unavailable Shop"}, 402), Outcome.REJECTED),
         (reply({"errors": {"query": "Required parameter missing"}}, 400), None),
-        (reply({"errors": "Not Found"}, 404), Outcome.GONE),
+        (reply({"errors": "Not Found"}, 404), Outcome.REJECTED),
         (reply({"errors": "Locked"}, 423), Outcome.REJECTED),
         (reply({"errors": "Throttled"}, 429), None),
         (reply(b"oops", 502, "text/html"), None),

@@ -11,7 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
-from lumio_cli.errors import BadReplyError, RejectedError
+from lumio_cli.errors import (
+    BadReplyError,
+    DeniedError,
+    LumioError,
+    RejectedError,
+    UnavailableError,
+)
 from lumio_cli.providers.base import Reply, Walk
 from lumio_cli.providers.shopify import Shopify, bulk
 from lumio_cli.sandbox import Sandbox
@@ -40,7 +46,7 @@ def part(content: bytes, first: int, size: int) -> Reply:
 def read(content: bytes, size: int, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Everything, by the paging, in chunks of `size` bytes."""
     monkeypatch.setattr(bulk, "CHUNK", size)
-    jobs = bulk.jobs(flat=False)
+    jobs = bulk.jobs(False, lambda: False)
     place: Any = {"step": "page", "size": 1, "job": "j", "info": {"url": "https://x/"}}
     found: list[dict[str, Any]] = []
     while place is not None:
@@ -79,12 +85,32 @@ def test_a_part_that_came_short_is_an_error() -> None:
         bulk.chunk(Reply(206, {}, b""), flat=False)
 
 
-@pytest.mark.parametrize("status", ["FAILED", "CANCELED", "EXPIRED"])
-def test_an_operation_that_ended_badly_is_refused(status: str) -> None:
-    found = {"id": "j", "status": status, "errorCode": "TIMEOUT", "url": None}
-    reply = Reply(200, {}, json.dumps({"data": {"bulkOperation": found}}).encode())
-    with pytest.raises(RejectedError, match="TIMEOUT"):
-        bulk.state(reply)
+def ended(status: str, code: str | None) -> Reply:
+    found = {"id": "j", "status": status, "errorCode": code, "url": None}
+    return Reply(200, {}, json.dumps({"data": {"bulkOperation": found}}).encode())
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "error", "exit_code"),
+    [
+        ("FAILED", "TIMEOUT", UnavailableError, 5),
+        ("FAILED", "INTERNAL_SERVER_ERROR", UnavailableError, 5),
+        ("FAILED", "ACCESS_DENIED", DeniedError, 4),
+        ("CANCELED", None, RejectedError, 1),
+        ("EXPIRED", None, RejectedError, 1),
+    ],
+)
+def test_an_operation_that_ended_badly_is_told_by_what_it_failed_of(
+    status: str, code: str | None, error: type[LumioError], exit_code: int
+) -> None:
+    with pytest.raises(error, match=code or status) as caught:
+        bulk.state(ended(status, code))
+    assert caught.value.exit_code == exit_code
+    assert caught.value.hint
+    assert ("scope" in caught.value.hint) is (code == "ACCESS_DENIED")
+
+
+def test_an_operation_that_nobody_knows_is_begun_anew() -> None:
     with pytest.raises(RejectedError, match="no longer knows"):
         bulk.state(Reply(200, {}, b'{"data":{"bulkOperation":null}}'))
 

@@ -40,8 +40,8 @@ def test_every_resource_comes_and_a_second_sync_changes_nothing(lab: Rig) -> Non
         ALL, "succeeded"
     )
     counts = {name: len(payloads(lab, name)) for name in ALL}
-    assert counts["inventory_levels"] == 24
-    assert counts["locations"] == 3
+    assert counts["inventory_levels"] == 27
+    assert counts["locations"] == 4
     assert {counts[n] for n in ("products", "orders", "customers", "fulfillments")} == {12}
     assert counts["metafields"] > 40
     lab.clock.forward(3600)
@@ -65,7 +65,7 @@ def test_columns_read_what_shopify_nests(lab: Rig) -> None:
         " JOIN shopify_inventory_items i ON i.id = l.item_id"
         " JOIN shopify_locations p ON p.id = l.location_id WHERE l.sku = i.sku"
     )
-    assert joined == [(24,)]
+    assert joined == [(27,)]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_an_operation_that_fails_fails_its_resource_and_is_begun_anew(lab: Rig) 
     lab.extra[BULK_FROM] = "1"
     like = shop(lab.sandbox)
     like.bulk.failure = "INTERNAL_SERVER_ERROR"
-    entry = synced(lab, "shopify/products", code=1)["products"]
+    entry = synced(lab, "shopify/products", code=5)["products"]
     assert "INTERNAL_SERVER_ERROR" in entry["error"]["message"]
     like.bulk.failure = ""
     synced(lab, "shopify/products")

@@ -1,10 +1,11 @@
 """HubSpot CRM: contacts, companies, deals, products, tickets and how they belong together.
 
-Sources: HubSpot's public API descriptions (HubSpot-public-api-spec-collection: CRM objects v3 and
-2026-03, properties, owners, pipelines, associations v4, account info, OAuth v1 and v3) and, on
-developers.hubspot.com, the guides on usage limits and CRM search and the changelog entries
-"increasing-our-api-limits", "bug-fix-batch-read-limit-for-hubspot-associations-api",
-"service-keys", "legacy-private-app-creation-sunset" and
+Sources: HubSpot's public API descriptions (HubSpot-public-api-spec-collection: CRM objects,
+properties, owners, pipelines, associations, account info and OAuth, each numbered and of 2026-03)
+and, on developers.hubspot.com, the guides on usage limits, CRM search and service keys
+("account-service-keys") and the changelog entries "increasing-our-api-limits",
+"bug-fix-batch-read-limit-for-hubspot-associations-api", "service-keys",
+"legacy-private-app-creation-sunset", "v1-oauth-api-deprecation" and
 "legacy-apis-and-legacy-apps-whats-going-unsupported-and-when". What follows from them:
 
 - A listing returns only the properties that are asked for, at most 100 records a page; a search at
@@ -13,12 +14,13 @@ developers.hubspot.com, the guides on usage limits and CRM search and the change
 - The search index lags behind writes by seconds, sometimes minutes: windows reach back.
 - A search request's body may have 3,000 characters, a URL about 8,000: where the properties do not
   fit, the listing brings ids only and batch reads (100 a call) bring the rest.
-- Search and associations v4 are exempt from the ten-second limit; search has its own, of five
-  requests a second over all types of an account (`x-hubspot-rate-limit-exemptions` in the specs).
+- Search and batches of associations are exempt from the ten-second limit; search has its own, of
+  five requests a second over all types of an account (`x-hubspot-rate-limit-exemptions`).
 - Archiving does not touch the modification date: the archived are listed on their own.
 - Contacts carry `lastmodifieddate`, everything else `hs_lastmodifieddate`.
-- Numbered versions lose HubSpot's support in 2027 (associations v4 in March, v3 in September);
-  the version of the object endpoints is a setting for that reason.
+- Numbered versions lose HubSpot's support in 2027 (associations v4 in March, v3 in September): the
+  version of all endpoints is one setting, and dated unless told. A login's own endpoints are dated
+  whatever it says, since a wrong word in it must lock nobody out.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from lumio_cli.errors import BadReplyError, DeniedError, RejectedError
+from lumio_cli.errors import BadReplyError
 from lumio_cli.providers.auth import Credential, OAuth
 from lumio_cli.providers.base import (
     Allowance,
@@ -48,7 +50,8 @@ from lumio_cli.providers.base import (
     Walk,
     dig,
 )
-from lumio_cli.providers.hubspot import verdicts
+from lumio_cli.providers.hubspot import account, verdicts
+from lumio_cli.providers.hubspot.endpoints import DATED, Api, endpoint
 from lumio_cli.providers.hubspot.properties import (
     METADATA_SECONDS,
     definitions,
@@ -65,12 +68,12 @@ from lumio_cli.providers.hubspot.resources import (
     links,
     stages,
 )
+from lumio_cli.providers.hubspot.survivors import MERGED, survivors
 from lumio_cli.providers.hubspot.writes import write_all
 from lumio_cli.providers.paging import with_params
 from lumio_cli.providers.values import as_text
 from lumio_cli.providers.writing import Change, Receipt
 
-MERGED = "hs_merged_object_ids"
 SEARCH_BODY = 2_600
 """Characters of properties that fit into a search body of 3,000, with its filters."""
 LIST_URL = 6_000
@@ -89,7 +92,7 @@ class HubSpot(Provider):
     credential = (
         Field(
             "token",
-            "Service key, or access token of a private app (Settings > Integrations)",
+            "Service key (Development > Keys > Service keys), or access token of a private app",
             secret=True,
             pattern=r"pat-[a-z0-9]+-[0-9a-fA-F-]{36}|[A-Za-z0-9_-]{20,}",
         ),
@@ -97,8 +100,8 @@ class HubSpot(Provider):
     oauth = OAuth(
         authorize_url="https://app.hubspot.com/oauth/authorize",
         redirect_port=18921,
-        token_path="/oauth/v3/token",  # noqa: S106 a path, not a password
-        revoke_path="/oauth/v3/token/revoke",
+        token_path=f"{endpoint(DATED, 'oauth')}/token",
+        revoke_path=f"{endpoint(DATED, 'oauth')}/token/revoke",
         scopes=(
             "oauth",
             "crm.objects.contacts.read",
@@ -117,8 +120,8 @@ class HubSpot(Provider):
     fields = (
         Field(
             "api_version",
-            "Version of the CRM object endpoints: v3, or a dated one such as 2026-03",
-            default="v3",
+            "Version of all of HubSpot's endpoints: a dated one such as 2026-03, or v3",
+            default=DATED,
             pattern=r"v3|20\d\d-\d\d",
         ),
         Field(
@@ -135,7 +138,7 @@ class HubSpot(Provider):
             10.0,
             kind="window",
             shared="token",
-            exempt=("*/search", "/crm/v4/associations/*", "/oauth/*"),
+            exempt=("*/search", "/crm/*associations/*/batch/*", "/oauth/*"),
         ),
         # Five a second; a fifth of a second more, since requests do not arrive as they were sent.
         Quota("search", 5, 1.2, kind="window", shared="account", routes=("*/search",)),
@@ -143,7 +146,8 @@ class HubSpot(Provider):
     )
     resources = (*OBJECTS, ASSOCIATIONS, OWNERS, PIPELINES)
     guide = (
-        "In HubSpot open Settings > Integrations > Service Keys and create a service key.",
+        "In HubSpot open Development > Keys > Service keys and create a service key. Super admins"
+        " can, and users with developer tools access; service keys are in public beta.",
         "Give it the scopes listed below; those for writing only if you want to push changes.",
         "Copy the key and run `lumio connect hubspot`.",
         "The access token of a legacy private app works as well; HubSpot lets nobody create new"
@@ -164,53 +168,24 @@ class HubSpot(Provider):
 
     def probe(self, send: Send, credential: Credential) -> Identity:
         """The account's details, and the token's scopes where HubSpot tells them."""
-        body = send(Call("GET", "/account-info/v3/details")).json()
-        if not isinstance(body, dict) or "portalId" not in body:
-            raise BadReplyError("HubSpot's account details name no portal", hint="try again later")
-        scopes: tuple[str, ...] | None = credential.scopes
-        details = {"time_zone": str(body.get("timeZone", "")), "hub_id": str(body["portalId"])}
-        try:
-            if credential.kind == "oauth":
-                call = Call(
-                    "GET",
-                    f"/oauth/v1/access-tokens/{credential.token}",
-                    route="/oauth/v1/access-tokens/{token}",
-                )
-            else:
-                call = Call(
-                    "POST",
-                    "/oauth/v2/private-apps/get/access-token-info",
-                    json={"tokenKey": credential.token},
-                    safe=True,
-                )
-            told = dig(send(call).json(), "scopes")
-            if isinstance(told, list):
-                scopes = tuple(str(s) for s in told)
-        except (RejectedError, DeniedError):
-            pass  # Not every kind of token can be inspected; the account itself is proven.
-        return Identity(
-            account_id=str(body["portalId"]),
-            account_name=str(
-                body.get("portalName") or body.get("uiDomain") or f"portal {body['portalId']}"
-            ),
-            scopes=scopes,
-            expires_at=credential.expires_at,
-            details=details,
-        )
+        return account.probe(self._path("account"), self._path("oauth"), send, credential)
 
     # -- reading
 
-    def _objects(self, name: str) -> str:
-        """The path of an object type, in the version that is set."""
-        version = str(self.options.get("api_version") or "v3")
-        return f"/crm/v3/objects/{name}" if version == "v3" else f"/crm/objects/{version}/{name}"
+    def _path(self, api: Api, *names: str) -> str:
+        """A path of an API, in the version that is set."""
+        version = str(self.options.get("api_version") or DATED)
+        return "/".join((endpoint(version, api), *names))
 
     def describe(self, resource: Resource, send: Send) -> tuple[Property, ...] | None:
         """The mapped properties that exist, and the custom ones that are wanted."""
         if resource not in OBJECTS:
             return None
         chosen = {str(name) for name in self.options.get("custom_properties") or ["all"]}
-        return described(definitions(resource.name, send), self._mapped(resource), chosen)
+        return described(self._definitions(resource, send), self._mapped(resource), chosen)
+
+    def _definitions(self, resource: Resource, send: Send) -> list[Mapping[str, Any]]:
+        return definitions(self._path("properties", resource.name), send)
 
     def _mapped(self, resource: Resource) -> tuple[Column, ...]:
         """The declared columns and those that the operator added."""
@@ -231,14 +206,15 @@ class HubSpot(Provider):
         """List, search or, for associations, batch read."""
         resource, options = walk.resource, walk.options
         if resource is ASSOCIATIONS:
-            path = f"/crm/v4/associations/{options['from']}/{options['to']}/batch/read"
+            pair = (str(options["from"]), str(options["to"]))
+            path = self._path("associations", *pair, "batch", "read")
             return Call("POST", path, json={"inputs": []}, safe=True)
         if resource is PIPELINES:
-            path = f"{resource.path}/{options['type']}"
+            path = self._path("pipelines", str(options["type"]))
             return Call("GET", path, cache_for=METADATA_SECONDS)
         if resource is OWNERS:
-            return Call("GET", resource.path, cache_for=METADATA_SECONDS)
-        path = self._objects(resource.name)
+            return Call("GET", self._path("owners"), cache_for=METADATA_SECONDS)
+        path = self._path("objects", resource.name)
         if walk.kind == "changes":
             return self._search(walk, f"{path}/search")
         call = with_params(Call("GET", path), archived=str(walk.kind == "tombstones").lower())
@@ -295,7 +271,7 @@ class HubSpot(Provider):
                 "properties": list(walk.properties),
                 "propertiesWithHistory": [],
             }
-            path = f"{self._objects(walk.resource.name)}/batch/read"
+            path = self._path("objects", walk.resource.name, "batch", "read")
             reply = send(Call("POST", path, json=body, safe=True))
             _refuse_partial(reply)
             found.extend(reply.json()["results"])
@@ -316,8 +292,7 @@ class HubSpot(Provider):
 
     def total(self, walk: Walk, reply: Reply) -> int | None:
         """A search says how many records match; after the first page fewer do."""
-        value = reply.json().get("total") if walk.kind == "changes" else None
-        return int(value) if value is not None else None
+        return _number(reply) if walk.kind == "changes" else None
 
     def count(self, resource: Resource, send: Send) -> int | None:
         """A search for everything, of which one record is asked for."""
@@ -330,18 +305,29 @@ class HubSpot(Provider):
             "limit": 1,
             "after": "0",
         }
-        path = f"{self._objects(resource.name)}/search"
-        return int(send(Call("POST", path, json=body, safe=True)).json()["total"])
+        path = self._path("objects", resource.name, "search")
+        return _number(send(Call("POST", path, json=body, safe=True)))
 
     def group_of(self, walk: Walk, parent_id: str) -> str:
         """The links of one record to one other type."""
         return f"{walk.slice}:{parent_id}"
 
-    def merged(self, walk: Walk, record: Record) -> tuple[str, ...]:
-        """A merge keeps one id; the others are listed on the winner and vanish."""
+    def merged(self, walk: Walk, record: Record) -> Mapping[str, str]:
+        """The survivor lists those that it is made of, and they vanish: one of them, where it keeps
+        the other's id; both, where it has a new one, as deals have since they can be merged at all
+        (changelog "announcement-deals-now-support-merging")."""
         properties = record.get("properties")
         value = properties.get(MERGED) if isinstance(properties, dict) else None
-        return tuple(part for part in str(value).split(";") if part) if value else ()
+        if not value or walk.kind == "tombstones":
+            return {}
+        return {part: str(record.get("id")) for part in str(value).split(";") if part}
+
+    def survivors(self, resource: Resource, ids: Sequence[str], send: Send) -> Mapping[str, str]:
+        """A read by the id of a merged record answers the survivor, which lists that id (same
+        changelog: the id in the answer is the new record's)."""
+        if resource not in OBJECTS:
+            return {}
+        return survivors(self._path("objects", resource.name), ids, send)
 
     # -- writing
 
@@ -349,12 +335,18 @@ class HubSpot(Provider):
         """Apply changes of one action in batches of 100; one receipt a change."""
         known = {}
         if changes[0].action != "archive":
-            known = targets(definitions(resource.name, send), self._mapped(resource))
-        yield from write_all(self._objects(resource.name), changes, known, send)
+            known = targets(self._definitions(resource, send), self._mapped(resource))
+        yield from write_all(self._path("objects", resource.name), changes, known, send)
 
     def shown(self, column: Column, value: Json) -> Json:
         """All of HubSpot's values are texts."""
         return as_text(column.kind, value)
+
+
+def _number(reply: Reply) -> int | None:
+    """How many records a search finds; None where its answer does not say."""
+    value = dig(reply.json(), "total")
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _bound(field: str, operator: str, value: datetime) -> dict[str, str]:

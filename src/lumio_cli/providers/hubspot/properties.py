@@ -14,7 +14,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from lumio_cli.clock import format_time, parse_time
-from lumio_cli.providers.base import Call, Column, Property, Send
+from lumio_cli.errors import BadReplyError
+from lumio_cli.providers.base import Call, Column, Property, Send, dig
 
 METADATA_SECONDS = 1800.0
 """How long owners, pipelines and properties may be served from the cache."""
@@ -27,6 +28,7 @@ KINDS = {
 }
 """HubSpot's property types that are more than text. Their values arrive as strings all the same."""
 
+TEXT = "string"
 _PREFIX = "properties."
 
 
@@ -39,16 +41,26 @@ class Target:
     read_only: bool
 
 
-def definitions(type_: str, send: Send) -> list[Mapping[str, Any]]:
-    """All properties of an object type, as HubSpot describes them."""
+def definitions(path: str, send: Send) -> list[Mapping[str, Any]]:
+    """All properties of an object type, as HubSpot describes them at `path`.
+
+    What has no name is left out; what has no type that can be read is text, as all values are.
+    Raises `BadReplyError` where there is no list of them.
+    """
     call = Call(
         "GET",
-        f"/crm/v3/properties/{type_}",
+        path,
         params={"archived": "false"},
         cache_for=METADATA_SECONDS,
     )
-    found: list[Mapping[str, Any]] = send(call).json()["results"]
-    return found
+    found = dig(send(call).json(), "results")
+    if not isinstance(found, list):
+        raise BadReplyError(
+            f"hubspot answered {path} without a list at 'results'",
+            hint="try again later; `lumio debug` shows the exchange",
+        )
+    named = [item for item in found if isinstance(dig(item, "name"), str) and item["name"]]
+    return [item if isinstance(item.get("type"), str) else {**item, "type": TEXT} for item in named]
 
 
 def described(
@@ -59,7 +71,7 @@ def described(
     wanted = {c.path.removeprefix(_PREFIX): c for c in mapped}
     found = []
     for item in items:
-        name, type_ = str(item["name"]), str(item["type"])
+        name, type_ = item["name"], item["type"]
         custom = not item.get("hubspotDefined", False)
         column = wanted.get(name)
         if column is None:
@@ -74,23 +86,22 @@ def described(
 
 def targets(items: Iterable[Mapping[str, Any]], mapped: Iterable[Column]) -> dict[str, Target]:
     """The properties by the names of their columns."""
-    known = {str(item["name"]): item for item in items}
+    known = {item["name"]: item for item in items}
     columns = {name: (name, False) for name in known}
     for column in mapped:
         name = column.path.removeprefix(_PREFIX)
         if column.path.startswith(_PREFIX) and name in known:
             columns[column.name] = (name, column.read_only)
     return {
-        column: Target(name, str(known[name]["type"]), fixed or _read_only(known[name]))
+        column: Target(name, known[name]["type"], fixed or _read_only(known[name]))
         for column, (name, fixed) in columns.items()
     }
 
 
 def _read_only(item: Mapping[str, Any]) -> bool:
     """Whether HubSpot makes the value: it says so, or computes it."""
-    metadata = item.get("modificationMetadata") or {}
     computed = item.get("calculated") or str(item.get("fieldType")).startswith("calculation_")
-    return bool(metadata.get("readOnlyValue") or computed)
+    return bool(dig(item, "modificationMetadata.readOnlyValue") or computed)
 
 
 def written(values: Mapping[str, str | None], known: Mapping[str, Target]) -> dict[str, str]:

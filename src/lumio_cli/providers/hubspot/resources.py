@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lumio_cli.providers.base import Call, Column, Cursor, Record, Reply, Resource, dig
-from lumio_cli.providers.paging import Above, Parents, Single, Token
+from lumio_cli.providers.base import Call, Column, Cursor, Kind, Record, Reply, Resource, dig
+from lumio_cli.providers.paging import Above, NoPlaceError, Paging, Parents, Single, Token
 from lumio_cli.providers.writing import Writes
 
 BATCH = 100
@@ -62,6 +62,11 @@ def _above(call: Call, key: str | None, size: int) -> Call:
     return replace(call, json=body)
 
 
+def _resume(call: Call, token: str) -> Call:
+    """The same search from where an empty page says that its rows are."""
+    return replace(call, json={**call.json, "after": token})
+
+
 def _ask_associations(call: Call, keys: Mapping[str, str | None]) -> Call:
     inputs = [
         {"id": k} if token is None else {"id": k, "after": token} for k, token in keys.items()
@@ -70,20 +75,26 @@ def _ask_associations(call: Call, keys: Mapping[str, str | None]) -> Call:
 
 
 def _more_associations(reply: Reply) -> dict[str, str]:
-    """The records whose list of associations goes on, with the token to ask on."""
+    """The records whose list of associations goes on, with the token to ask on.
+
+    Raises `NoPlaceError` for one that goes on without a token.
+    """
     found = {}
-    for result in reply.json().get("results", ()):
-        token = dig(result, "paging.next.after")
-        if token:
-            found[str(result["from"]["id"])] = str(token)
+    for result in dig(reply.json(), "results") or ():
+        token, from_id = dig(result, f"{NEXT}.after"), dig(result, "from.id")
+        if dig(result, NEXT) is not None and not token:
+            raise NoPlaceError(f"{NEXT!r} of a record without 'after'")
+        if token and from_id is not None:
+            found[str(from_id)] = str(token)
     return found
 
 
-PAGING = {
-    "full": Token("paging.next.after", "after", "limit"),
-    "changes": Above(_above, more="paging.next.after"),
-    "tombstones": Token("paging.next.after", "after", "limit"),
-}
+NEXT = "paging.next"
+"""Where an answer says that there is more, with `after` as the place (`ForwardPaging`)."""
+PAGES = Token(f"{NEXT}.after", "after", "limit", more=NEXT)
+# A search's total is of what matches it, and so of what lies above the last id.
+CHANGES = Above(_above, more=f"{NEXT}.after", total="total", resume=_resume)
+PAGING: Mapping[Kind, Paging] = {"full": PAGES, "changes": CHANGES, "tombstones": PAGES}
 
 
 def _crm(name: str, title: str, scope: str, columns: str, **more: Any) -> Resource:
@@ -95,7 +106,7 @@ def _crm(name: str, title: str, scope: str, columns: str, **more: Any) -> Resour
         path=name,
         title=title,
         columns=_columns(columns),
-        paging=PAGING,  # type: ignore[arg-type]
+        paging=PAGING,
         page_size={"full": 100, "changes": 200, "tombstones": 100},
         cursor=Cursor(path=f"properties.{modified}", lookback=300.0),
         deletes=("tombstones", "sweep"),
@@ -182,7 +193,7 @@ ASSOCIATIONS = Resource(
 
 OWNERS = Resource(
     name="owners",
-    path="/crm/v3/owners",
+    path="owners",
     title="Owners",
     columns=(
         Column("email", "email"),
@@ -191,7 +202,7 @@ OWNERS = Resource(
         Column("user_id", "userId", "integer"),
         Column("archived", "archived", "boolean"),
     ),
-    paging={"full": Token("paging.next.after", "after", "limit")},
+    paging={"full": PAGES},
     page_size={"full": 500},
     deletes=("sweep",),
     scopes=("crm.objects.owners.read",),
@@ -200,7 +211,7 @@ OWNERS = Resource(
 
 PIPELINES = Resource(
     name="pipelines",
-    path="/crm/v3/pipelines",
+    path="pipelines",
     title="Pipelines and stages",
     columns=(
         Column("object_type", "object_type"),
@@ -231,10 +242,9 @@ def links(a: str, b: str, result: Any) -> list[Record]:
 
 def _link(a: str, b: str, from_id: Any, to: Mapping[str, Any]) -> Record:
     to_id = str(to["toObjectId"])
-    kinds = sorted(
-        (t for t in to.get("associationTypes") or ()),
-        key=lambda t: (str(t.get("category")), int(t.get("typeId") or 0)),
-    )
+    listed = to.get("associationTypes")
+    kinds = [t for t in listed if isinstance(t, dict)] if isinstance(listed, list) else []
+    kinds.sort(key=lambda t: (str(t.get("category")), str(t.get("typeId")).rjust(20)))
     return {
         "id": f"{a}:{from_id}:{b}:{to_id}",
         "parent": f"{a}-{b}:{from_id}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from lumio_cli.providers.base import Allowance, Outcome, Reply, Verdict, dig
 
@@ -29,9 +30,9 @@ def judge(reply: Reply) -> Verdict | None:
     if reply.status == 403:
         scopes = tuple(
             str(scope)
-            for error in body.get("errors") or ()
+            for error in _list(body.get("errors"))
             for name in ("requiredGranularScopes", "requiredScopes")
-            for scope in dig(error, f"context.{name}") or ()
+            for scope in _list(dig(error, f"context.{name}"))
         )
         return Verdict(Outcome.DENIED, message, category, scopes=scopes)
     if not body:
@@ -43,6 +44,10 @@ def judge(reply: Reply) -> Verdict | None:
     if reply.status == 404:
         return Verdict(Outcome.GONE, message, category)
     return Verdict(Outcome.REJECTED, message, category) if reply.status < 500 else None
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def remaining(reply: Reply) -> tuple[Allowance, ...]:

@@ -23,6 +23,7 @@ from lumio_cli.errors import (
 from lumio_cli.providers.base import Call, Send
 from lumio_cli.providers.hubspot.properties import Target, written
 from lumio_cli.providers.hubspot.resources import BATCH
+from lumio_cli.providers.hubspot.survivors import survivors
 from lumio_cli.providers.hubspot.verdicts import REFUSED
 from lumio_cli.providers.writing import Change, Receipt
 
@@ -59,6 +60,15 @@ def write_all(
         except ValueError as error:
             yield _failed(change, "validation", str(error))
     # Last in, first out: what is left of a batch comes before the next one.
+    if changes[0].action == "archive":
+        # Nothing published says that an archive by a merged record's id spares its survivor.
+        merged = survivors(path, [change.id for change, _ in pairs], send)
+        yield from (
+            Receipt(c.trace, "failed", merged[c.id], None, "gone", f"merged into {merged[c.id]}")
+            for c, _ in pairs
+            if c.id in merged
+        )
+        pairs = [pair for pair in pairs if pair[0].id not in merged]
     waiting = [pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH)][::-1]
     while waiting:
         batch = waiting.pop()

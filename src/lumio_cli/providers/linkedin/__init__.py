@@ -155,6 +155,7 @@ class LinkedIn(Provider):
     )
     resources = RESOURCES
     messages = (posting.POST,)
+    no_merges = "LinkedIn publishes no merge of posts, pages or leads."
     guide = (
         "On linkedin.com/developers create an app for your page, and let an administrator of the"
         " page verify it.",

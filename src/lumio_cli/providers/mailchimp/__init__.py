@@ -59,6 +59,7 @@ from lumio_cli.providers.mailchimp.resources import (
     REPORTS,
     SEGMENTS,
     member,
+    put_list,
 )
 from lumio_cli.providers.mailchimp.writes import Writer
 from lumio_cli.providers.messages import Message, Past
@@ -125,6 +126,7 @@ class Mailchimp(Provider):
             default=200,
         ),
     )
+    no_merges = "Mailchimp publishes no merge of members or campaigns."
     quotas = (
         # Ten; two are left for connections that Mailchimp has not seen the end of, and for others.
         Quota(
@@ -207,11 +209,12 @@ class Mailchimp(Provider):
             path = f"https://{centre}.api.mailchimp.com{path}"
         names = "account_id,account_name,role,account_timezone,total_subscribers"
         body = send(Call("GET", path, route="/3.0/", params={"fields": names})).json()
-        if not isinstance(body, dict) or not body.get("account_id"):
+        account_id = dig(body, "account_id")
+        if not isinstance(account_id, str) or not account_id:
             raise BadReplyError("Mailchimp's answer names no account", hint="try again later")
         return Identity(
-            account_id=str(body["account_id"]),
-            account_name=str(body.get("account_name") or body["account_id"]),
+            account_id=account_id,
+            account_name=str(body.get("account_name") or account_id),
             expires_at=credential.expires_at,
             details={
                 "role": str(body.get("role") or ""),
@@ -267,20 +270,17 @@ class Mailchimp(Provider):
         list_id = dig(reply.json(), "list_id")
         return [member(row, list_id) for row in rows]
 
-    def total(self, walk: Walk, reply: Reply) -> int | None:
-        """How many there are, where that is not said of one audience only."""
-        value = None if walk.resource.parents else dig(reply.json(), "total_items")
-        return value if isinstance(value, int) else None
-
     def count(self, resource: Resource, send: Send) -> int | None:
-        """The members of all audiences, as their own numbers have them: the pending are missing."""
-        if resource is not MEMBERS:
-            return None
-        names = ("member_count", "unsubscribe_count", "cleaned_count")
-        fields = ",".join(f"lists.stats.{name}" for name in names)
-        call = Call("GET", AUDIENCES.path, params={"fields": fields, "count": "1000"})
-        found = send(call).json()["lists"]
-        return sum(int(dig(item, f"stats.{name}") or 0) for item in found for name in names)
+        """What the collections say of their length, asked apart: a walk ends by the same number, so
+        that a wrong one on a page could not be told otherwise."""
+        found = 0
+        for list_id in list_ids(send) if resource.parents else ("",):
+            call = Call("GET", resource.path, params={"fields": "total_items", "count": "1"})
+            total = dig(send(put_list(call, list_id) if list_id else call).json(), "total_items")
+            if not isinstance(total, int) or isinstance(total, bool):
+                return None
+            found += total
+        return found
 
     # -- writing and sending
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lumio_cli.providers.base import Call, Column, Property, Send, dig
+from lumio_cli.errors import BadReplyError
+from lumio_cli.providers.base import Call, Column, Property, Reply, Send, dig
 from lumio_cli.providers.mailchimp.listing import MOST
 from lumio_cli.providers.mailchimp.resources import MEMBERS
 
@@ -21,11 +22,13 @@ KINDS = {"number": "number", "date": "datetime", "address": "json"}
 def list_ids(send: Send) -> list[str]:
     """The ids of all audiences: an account has hundreds at the very most."""
     call = Call("GET", "/3.0/lists", params={"fields": "lists.id", "count": str(MOST)})
-    return [str(item["id"]) for item in send(call).json()["lists"]]
+    ids = [dig(item, "id") for item in _rows(send(call), "lists")]
+    return [list_id for list_id in ids if isinstance(list_id, str) and list_id]
 
 
 def merge_fields(list_id: str, send: Send, cache_for: float = 0.0) -> list[Mapping[str, Any]]:
-    """What an audience asks of its members."""
+    """What an audience asks of its members. A field without a tag is left out, one without a type
+    is text."""
     names = "merge_fields.tag,merge_fields.name,merge_fields.type"
     call = Call(
         "GET",
@@ -34,7 +37,19 @@ def merge_fields(list_id: str, send: Send, cache_for: float = 0.0) -> list[Mappi
         params={"fields": names, "count": str(MOST)},
         cache_for=cache_for,
     )
-    found: list[Mapping[str, Any]] = send(call).json()["merge_fields"]
+    found = _rows(send(call), "merge_fields")
+    tagged = [field for field in found if isinstance(dig(field, "tag"), str) and field["tag"]]
+    return [f if isinstance(f.get("type"), str) else {**f, "type": "text"} for f in tagged]
+
+
+def _rows(reply: Reply, name: str) -> list[Any]:
+    """The list of that name in an answer. Raises `BadReplyError` where there is none."""
+    found = dig(reply.json(), name)
+    if not isinstance(found, list):
+        raise BadReplyError(
+            f"mailchimp answered without a list at {name!r}",
+            hint="try again later; `lumio debug` shows the exchange",
+        )
     return found
 
 
@@ -55,7 +70,7 @@ def described(fields: Iterable[Mapping[str, Any]]) -> tuple[Property, ...]:
     """The merge fields of all audiences as one table's: a tag that has several types is text."""
     found: dict[str, Property] = {}
     for field in fields:
-        tag, kind = str(field["tag"]), str(field["type"])
+        tag, kind = field["tag"], field["type"]
         known = found.get(tag)
         if known is not None and known.type != kind:
             kind = "text"
@@ -83,8 +98,8 @@ class Fields:
         """The fixed fields and these merge fields."""
         columns = {c.name: c for c in MEMBERS.columns if not c.path.startswith("merge_fields.")}
         for field in fields:
-            column = column_of(str(field["tag"]), str(field["type"]))
-            columns[column.name] = columns[str(field["tag"])] = column
+            column = column_of(field["tag"], field["type"])
+            columns[column.name] = columns[field["tag"]] = column
         return cls(columns)
 
     def body(self, values: Mapping[str, str | None]) -> dict[str, Any]:

@@ -1,10 +1,17 @@
 """How Mailchimp's collections are paged: `count` and `offset`, and `total_items` in the answer.
 
-Rows that leave a collection while it is read make the rest move forward: where the total has
-shrunk, the next page begins as much before this one. Members are read in the order of
-`last_changed`, so that one which changes meanwhile moves to the end. An upper bound in the past
-takes it out of the pages still to come, so that the total shrinks; what lies behind that bound is
-read at the end, from one time to the next.
+The reference of every collection calls `total_items` their number "regardless of pagination": a
+page of fewer rows than were asked for is followed by what lies behind them, and an empty one is no
+end while the total says that there is more.
+
+Rows that leave a collection while it is read make the rest move forward, and its total need not
+tell, since others may join. So each page begins with the last row of the one before: what comes
+behind it is what follows. Where it is not found, the walk goes back until it meets one of the last
+rows it has read. Where many leave, pages overlap by more: a busy audience loses rows on every page.
+
+Members are read in the order of `last_changed`, so that one which changes meanwhile moves to the
+end. An upper bound in the past takes it out of the pages still to come; what lies behind that bound
+is read at the end, from one time to the next.
 """
 
 from __future__ import annotations
@@ -13,9 +20,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from lumio_cli.errors import PagingError
+from lumio_cli.errors import BadReplyError, PagingError
 from lumio_cli.providers.base import Call, Place, Record, Reply, dig
-from lumio_cli.providers.paging import with_params
+from lumio_cli.providers.paging import NoPlaceError, key_of, with_params
 
 MOST = 1000
 """Rows a page has at most (reference of every collection, `count`)."""
@@ -39,6 +46,10 @@ def moved(text: str, seconds: int) -> str:
     return stamp(datetime.fromisoformat(text) + timedelta(seconds=seconds))
 
 
+EDGES = 10
+"""Last rows of a page that the next one is known by: each of them may leave meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pages:
     """A collection, from its first row to its last."""
@@ -49,27 +60,44 @@ class Pages:
 
     def ask(self, call: Call, place: Place) -> Call:
         """See `paging.Paging`."""
-        return with_params(call, count=str(place["size"]), offset=str(place["offset"]))
+        count = min(MOST, place["size"] + place.get("overlap", 0))
+        return with_params(call, count=str(count), offset=str(place["offset"]))
 
     def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
-        """See `paging.Paging`. Raises `PagingError` for a page that is the one before."""
-        size, offset = place["size"], place["offset"]
+        """See `paging.Paging`. Raises `PagingError` for a page that is the one before, and
+        `BadReplyError` for one that does not say how many rows there are."""
         total = dig(reply.json(), "total_items")
-        if not isinstance(total, int):
-            return {"size": size, "offset": offset + size} if len(rows) >= size else None
-        shrunk = min(offset, max(0, place.get("total", total) - total))
-        if shrunk:
-            return {"size": size, "offset": offset - shrunk, "total": total}
-        if not rows or offset + size >= total:
-            return None
-        first = dig(rows[0], "id")
-        if first is not None and first == place.get("first"):
+        if not isinstance(total, int) or isinstance(total, bool):
+            # To end here would pass over all that follows.
+            raise BadReplyError(
+                "mailchimp: a page does not say in 'total_items' how many there are"
+            )
+        ids = [key_of(row, "id") for row in rows]
+        if ids and ids[0] is not None and ids[0] == place.get("first"):
             raise PagingError(
                 "mailchimp: two pages begin with the same record; stopped instead of going in "
                 "circles",
                 hint="`lumio debug` shows the exchange",
             )
-        return {"size": size, "offset": offset + size, "total": total, "first": first}
+        size, offset, edges = place["size"], place["offset"], place.get("edges", [])
+        left = max(0, place.get("total", total) - total)
+        if offset and (set(edges).isdisjoint(ids) if edges else left):
+            # From the beginning nothing has to be met: going back comes to an end.
+            back = min(offset, max(2 * left, 2 * place.get("back", 0), size // 4) + len(edges))
+            met = {"edges": edges} if edges and back < offset else {}
+            return {"size": size, "offset": offset - back, "total": total, "back": back, **met}
+        after = offset + len(rows)
+        if after >= total:
+            return None
+        if not rows:
+            raise NoPlaceError(f"{total} in all, and none from {offset} on")
+        following = {"size": size, "total": total, "first": ids[0]}
+        last = [row_id for row_id in ids[-EDGES:] if row_id is not None]
+        if len(rows) == 1 or not last:
+            return {**following, "offset": after}
+        overlap = 1 if not left else min(2 * left + 1, len(rows) // 2)
+        known = {"overlap": overlap, "edge": last[-1], "edges": last}
+        return {**following, "offset": after - overlap, **known}
 
 
 @dataclass(frozen=True, slots=True)

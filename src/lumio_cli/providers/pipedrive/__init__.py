@@ -17,8 +17,11 @@ was checked against the live API. What follows from them:
   Products know no `updated_until`, and none is needed: what changes behind a walk carries a time
   after its beginning, and so comes with the next one.
 - Archived deals are left out of the listing of deals and have their own, at twice the cost.
-- Deleted deals of the last 30 days can be listed (`status=deleted`). Nothing lists other deleted
-  records: they are found by their absence.
+- Deleted deals of the last 30 days can be listed (`status=deleted`), archived ones by the listing
+  of archived deals, which has the same parameter. What that one shows is written nowhere: only
+  what says of itself that it is deleted is taken for it. Nothing lists other deleted records (v1's
+  `/recents` does not promise to): they are found by their absence.
+- 402 says that the company's account is not open: its trial has ended, or a payment is missing.
 - Custom fields lie under `custom_fields` by hashes, which differ from account to account. Values
   with options come with labels where the listing can be asked for them (not products, not
   archived deals: there the field definitions tell).
@@ -90,13 +93,19 @@ PLANS = {"lite": (20, 1), "growth": (40, 2), "premium": (100, 5), "ultimate": (1
 BASE_TOKENS = 30_000
 SHUT_OUT = 900.0
 """Seconds to stay away after Cloudflare has closed the door. Pipedrive does not say how long."""
+CLOSED = 86_400.0
+"""Seconds after which a company's account that is not open is worth another look: whoever pays the
+bill is no part of a run, and no wait is long enough for it."""
 LONGEST_RESET = 10.0
 """A reset of the two-second window that is further away than this is no reset of it."""
 OWN_HOST = re.compile(r"https://[a-z0-9][a-z0-9-]*\.pipedrive\.com")
+NOT_OPEN = (
+    "the company's account is not open, because its trial has ended or payment details are missing;"
+    " an administrator can open it in Pipedrive's billing settings"
+)
 _OUTCOMES = {
     400: Outcome.REJECTED,
     401: Outcome.REAUTH,
-    402: Outcome.REFUSED,
     404: Outcome.GONE,
     410: Outcome.GONE,
     415: Outcome.DENIED,
@@ -159,6 +168,10 @@ class Pipedrive(Provider):
             default=["all"],
         ),
     )
+    no_merges = (
+        "The API tells of a merge (`merge_what_id`) only to whoever makes it: the record that was"
+        " merged is listed as deleted, or no longer, and nothing names the other."
+    )
     quotas: tuple[Quota, ...] = (
         # Two seconds, and a little more, since requests do not arrive as they were sent.
         Quota("burst", PLANS["lite"][0], 2.2, kind="window", exempt=("*/oauth/*",)),
@@ -187,6 +200,7 @@ class Pipedrive(Provider):
     notes = (
         "Deletions of persons, organizations, activities and products are seen by a full sync only:"
         " the API lists deleted deals (of 30 days), and nothing else that was deleted.",
+        "Users come from the cache for up to 30 minutes; --mode full asks for them.",
         "Archived deals can be read and not written.",
         "A label or an option that is renamed reaches records that have it with a full sync.",
         "Leads, notes, files, mail and projects are not synced.",
@@ -247,6 +261,10 @@ class Pipedrive(Provider):
             return None
         if reply.status == 429:
             return _throttled(reply, message)
+        if reply.status == 402:
+            # Nothing is wrong with the credential, and nothing has been done.
+            said = f"{message}: {NOT_OPEN}" if message else NOT_OPEN
+            return Verdict(Outcome.RETRY, said, code, CLOSED)
         if reply.status == 403:
             if not body and "json" not in reply.headers.get("content-type", ""):
                 said = "Cloudflare has shut this client out for ignoring the rate limit"
@@ -276,7 +294,7 @@ class Pipedrive(Provider):
         """The user's own data: two tokens, and any credential may ask for it."""
         body = send(Call("GET", "/api/v1/users/me", cost=2.0)).json()
         company = dig(body, "data.company_id")
-        if company is None:
+        if not isinstance(company, int | str) or isinstance(company, bool) or company == "":
             raise BadReplyError("Pipedrive's user names no company", hint="try again later")
         domain = str(dig(body, "data.company_domain") or "")
         host = f"https://{domain}.pipedrive.com"
@@ -327,7 +345,7 @@ class Pipedrive(Provider):
         if isinstance(body, dict) and body.get("data", ...) is None:
             return []
         rows = super().records(walk, reply)
-        return rows if walk.kind == "tombstones" else [row for row in rows if not deleted(row)]
+        return [row for row in rows if deleted(row) is (walk.kind == "tombstones")]
 
     def fill(self, walk: Walk, records: list[Record], send: Send) -> list[Record]:
         """Labels for options, where the listing could not be asked for them."""

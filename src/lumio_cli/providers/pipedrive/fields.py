@@ -82,7 +82,8 @@ class Definition:
 
 
 def read_definitions(resource: Resource, send: Send) -> list[Definition]:
-    """All fields of a resource; none where it has no custom ones. Raises `BadReplyError`."""
+    """All fields of a resource; none where it has no custom ones. What has no key is left out.
+    Raises `BadReplyError`."""
     path = FIELDS.get(resource.name)
     if path is None:
         return []
@@ -93,9 +94,12 @@ def read_definitions(resource: Resource, send: Send) -> list[Definition]:
         call = Call("GET", path, params=params, cost=COSTS["list"], cache_for=SECONDS)
         body = send(call).json()
         rows = dig(body, "data")
-        if not isinstance(rows, list):
-            raise BadReplyError(f"pipedrive answered {path} without a list of fields")
-        found += [_definition(row) for row in rows]
+        if rows is not None and not isinstance(rows, list):
+            raise BadReplyError(
+                f"pipedrive answered {path} without a list of fields",
+                hint="try again later; `lumio debug` shows the exchange",
+            )
+        found += [_definition(row) for row in rows or () if isinstance(dig(row, "field_code"), str)]
         following = dig(body, NEXT)
         if not following or following == cursor:
             return found
@@ -103,15 +107,17 @@ def read_definitions(resource: Resource, send: Send) -> list[Definition]:
 
 
 def _definition(row: Any) -> Definition:
+    """A field; one without a type that can be read is shown as it is, and not written."""
+    listed = row.get("options")
     options = {
         option["id"]: str(option.get("label"))
-        for option in row.get("options") or ()
-        if isinstance(option.get("id"), int)
+        for option in (listed if isinstance(listed, list) else ())
+        if isinstance(dig(option, "id"), int) and not isinstance(option["id"], bool)
     }
     return Definition(
-        code=str(row["field_code"]),
+        code=row["field_code"],
         name=str(row.get("field_name") or row["field_code"]),
-        type=str(row["field_type"]),
+        type=str(row.get("field_type") or ""),
         custom=row.get("is_custom_field") is True,
         options=options,
     )

@@ -24,7 +24,7 @@ _PAGES = Token(NEXT, "cursor", "limit")
 
 @dataclass(frozen=True, slots=True)
 class LiveThenArchived:
-    """The deals, then the archived ones, which are a listing of their own.
+    """The deals, then the archived ones, which are a listing of their own, also of the deleted.
 
     A deal that is archived while the walk is on its way comes in the second listing, if not in
     both; the same record twice does no harm.
@@ -86,7 +86,7 @@ def _main(
 ) -> Resource:
     paging: dict[Kind, Paging] = {"full": pages, "changes": pages}
     if "tombstones" in deletes:
-        paging["tombstones"] = _PAGES
+        paging["tombstones"] = pages
     return Resource(
         name=name,
         path=f"/api/v2/{name}",
@@ -242,5 +242,5 @@ def list_cost(resource: Resource) -> float:
 
 
 def deleted(record: Record) -> bool:
-    """Whether a record that is listed has been deleted."""
-    return dig(record, "is_deleted") is True
+    """Whether a record that is listed says of itself that it has been deleted."""
+    return dig(record, "is_deleted") is True or dig(record, "status") == "deleted"

@@ -21,8 +21,9 @@ sObjects (v59); clients that are widely used (simple-salesforce 1.12, jsforce). 
   the time that it writes: windows reach back. Types without it have LastModifiedDate, CreatedDate
   or LoginTime, as their description says; of types with none of them everything is read each time.
 - Deleted and merged records stay in the recycle bin for 15 days, where `queryAll` shows them with
-  IsDeleted. What was purged from it, or is of a type without that field, is seen by a full walk
-  alone. Old activities are archived: `query` shows them no longer, `queryAll` does.
+  IsDeleted, the merged ones with the MasterRecordId of the record that was kept. What was purged
+  from it, or is of a type without that field, is seen by a full walk alone. Old activities are
+  archived: `query` shows them no longer, `queryAll` does.
 - One field that is gone fails the whole query: fields are described anew whenever that happens.
 - Compound fields (addresses, locations) cannot be read by Bulk API and repeat their parts; base64
   fields come as links. Neither is asked for, nor are LastViewedDate and LastReferencedDate, which
@@ -94,6 +95,11 @@ METADATA_SECONDS = 1800.0
 BULK_FROM = 20_000
 """Records from which a job takes fewer requests than the pages would, and less of Salesforce."""
 BULK_WRITE_FROM = 2_000
+ASKED = 200
+"""Ids that fit into the condition of a query in an address."""
+MASTER = "MasterRecordId"
+"""Where a record that was merged names the one that was kept. Accounts, contacts, leads and a few
+other types have it."""
 BULK_PAGE = 2_000
 """Rows of a bulk result that are read at once: wide ones take some tens of megabytes."""
 DATA = "/services/data/{version}"
@@ -308,7 +314,8 @@ class Salesforce(Provider):
         if walk.kind == "tombstones":
             if not self._has_bin(walk):
                 return self._describe(walk.resource)
-            query = select(type_, (), [f"{BIN} = true"])
+            master = [MASTER] if MASTER in self._asked(walk) else []
+            query = select(type_, master, [f"{BIN} = true"])
             return self._get("queryAll", {"q": query})
         fields = self._asked(walk)
         what, conditions = "query", []
@@ -365,6 +372,27 @@ class Salesforce(Provider):
             if dig(item, "name") == resource.path and isinstance(number, int):
                 return number
         return None
+
+    def merged(self, walk: Walk, record: Record) -> Mapping[str, str]:
+        """A record that was deleted as the result of a merge names the one that was kept."""
+        master = record.get(MASTER) if walk.kind == "tombstones" else None
+        return {str(record.get("Id")): str(master)} if master else {}
+
+    def survivors(self, resource: Resource, ids: Sequence[str], send: Send) -> Mapping[str, str]:
+        """What the recycle bin says of them; what was purged from it nobody can tell."""
+        told = send(self._describe(resource)).json()["fields"]
+        if MASTER not in {item["name"] for item in told}:
+            return {}
+        found: dict[str, str] = {}
+        for start in range(0, len(ids), ASKED):
+            listed = ", ".join(
+                f"'{record}'" for record in ids[start : start + ASKED] if ID.fullmatch(record)
+            )
+            conditions = [f"Id IN ({listed})", f"{BIN} = true", f"{MASTER} != null"]
+            query = select(resource.path, (MASTER,), conditions)
+            for record in unwrap(send(self._get("queryAll", {"q": query})).json())["records"]:
+                found[str(record["Id"])] = str(record[MASTER])
+        return found
 
     # -- writing
 

@@ -31,10 +31,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any
 
 from lumio_cli.errors import BadReplyError, CredentialError
-from lumio_cli.providers.auth import Credential, OAuth, Way, refresh_call, token_call
+from lumio_cli.providers.auth import Credential, refresh_call, token_call
 from lumio_cli.providers.base import (
     Allowance,
     Call,
@@ -42,6 +43,7 @@ from lumio_cli.providers.base import (
     Field,
     Identity,
     Kind,
+    Outcome,
     Provider,
     Quota,
     Record,
@@ -53,28 +55,43 @@ from lumio_cli.providers.base import (
     dig,
 )
 from lumio_cli.providers.paging import Paging
-from lumio_cli.providers.shopify import bulk, graph
+from lumio_cli.providers.shopify import bulk, graph, personal
 from lumio_cli.providers.shopify import documents as ask
-from lumio_cli.providers.shopify.facts import BULK_FROM, GUIDE, NOTES, PLANS, SCOPES, SHOP, VERSION
+from lumio_cli.providers.shopify.children import filled
+from lumio_cli.providers.shopify.facts import (
+    BULK_FROM,
+    GUIDE,
+    NOTES,
+    OAUTH,
+    PLANS,
+    SETTINGS,
+    SHOP,
+    VERSION,
+    WAYS,
+)
 from lumio_cli.providers.shopify.inputs import tag_list
 from lumio_cli.providers.shopify.judging import judge
 from lumio_cli.providers.shopify.resources import (
     ALL,
     BULK,
+    CUSTOMERS,
     FULFILLMENTS,
     INVENTORY_LEVELS,
     LISTINGS,
     METAFIELDS,
-    METAFIELDS_OF,
     NESTED,
     Keyset,
-    Nested,
-    owned,
     owners,
-    stock,
 )
+from lumio_cli.providers.shopify.rows import nodes_of, owned, shipped, stock
 from lumio_cli.providers.shopify.writes import write_all
 from lumio_cli.providers.writing import Change, Receipt
+
+ALL_PERSONAL = frozenset(personal.FIELDS)
+LOOK = 10
+"""Records of which a page is read before a bulk operation, to hear what is refused."""
+AT_ONCE = 0.001
+"""Seconds after which a call is sent again that has only been changed."""
 
 
 class Shopify(Provider):
@@ -97,48 +114,12 @@ class Shopify(Provider):
         ),
         SHOP,
     )
-    ways = (
-        Way(
-            "client_credentials",
-            "Client id and secret of an app of your own organization (Dev Dashboard)",
-            (
-                SHOP,
-                Field("client_id", "Client ID (Dev Dashboard > your app > Settings)"),
-                Field("client_secret", "Client secret, beside it", secret=True),
-            ),
-        ),
-    )
-    oauth = OAuth(
-        authorize_url="https://{shop}/admin/oauth/authorize",
-        token_path="https://{shop}/admin/oauth/access_token",  # noqa: S106 an address
-        scopes=SCOPES,
-        scope_separator=",",
-        pkce=False,
-        redirect_port=18922,
-        fields=(SHOP,),
-        token_extra={"expiring": "1"},
-        optional_param="",
-    )
-    fields = (
-        Field(
-            "api_version",
-            "Version of the Admin API: Shopify brings one a quarter and keeps each for a year",
-            default=VERSION,
-            pattern=r"20\d\d-(01|04|07|10)",
-        ),
-        Field(
-            "plan",
-            "Your shop's plan, for the limit of points: unknown, standard, advanced, plus, "
-            "enterprise",
-            default="unknown",
-            pattern="|".join(PLANS),
-        ),
-        Field(
-            "bulk_from",
-            "Records from which a full sync uses a bulk operation; 0 never does",
-            kind="integer",
-            default=BULK_FROM,
-        ),
+    ways = WAYS
+    oauth = OAUTH
+    fields = SETTINGS
+    no_merges = (
+        "`customerMerge` tells the resulting customer only to whoever makes the merge; the other is"
+        " gone, and no query names what it has become."
     )
     quotas = (
         Quota(
@@ -164,11 +145,20 @@ class Shopify(Provider):
         (points,) = type(self).quotas
         self.quotas = (replace(points, count=rate, burst=burst, most=most),)
         super().__init__(options)
+        self._left_out = frozenset() if options.get("personal_data", True) else ALL_PERSONAL
+        self._refused: frozenset[str] = frozenset()
+        self._served = ""
+        self._lock = Lock()
 
     @property
     def version(self) -> str:
         """The version of the Admin API that is asked."""
         return str(self.options.get("api_version") or VERSION)
+
+    @property
+    def _least(self) -> int:
+        """Records from which a full walk is a bulk operation; 0: never."""
+        return int(self.options.get("bulk_from", BULK_FROM))
 
     # -- talking
 
@@ -196,9 +186,45 @@ class Shopify(Provider):
             return token_call(self.oauth, form, credential.fields)
         return refresh_call(self.oauth, credential) if credential.refresh else None
 
+    def address(self, call: Call, credential: Credential) -> Call:
+        """The call without the personal fields that the account does not show to this app."""
+        return personal.asked_without(call, self._left_out)
+
     def judge(self, reply: Reply) -> Verdict | None:
-        """Most errors come with status 200: see `judging`."""
-        return judge(reply)
+        """Most errors come with status 200: see `judging`. A personal field that is refused is
+        left out from then on, and what asked for it is asked again without it."""
+        self._note_version(reply)
+        refused = personal.refused(reply)
+        if not refused:
+            return judge(reply)
+        self._leave_out(refused)
+        if personal.carried_out(reply):
+            return None
+        return Verdict(Outcome.RETRY, "asked again without personal data", retry_after=AT_ONCE)
+
+    def _leave_out(self, names: frozenset[str]) -> None:
+        with self._lock:
+            self._refused |= names
+            self._left_out |= names
+
+    def _note_version(self, reply: Reply) -> None:
+        served = reply.headers.get("x-shopify-api-version", "")
+        if served and served != self.version:
+            self._served = served
+
+    def remarks(self, resource: Resource) -> tuple[str, ...]:
+        """Personal data that was refused, and a version that answered in place of the one asked:
+        Shopify serves the oldest that it still has ("falls forward") once one is retired."""
+        found = []
+        document = LISTINGS.get(resource.name, "")
+        if said := personal.told(resource, self._refused, document):
+            found.append(said)
+        if self._served:
+            found.append(
+                f"Shopify answered with version {self._served} of its API, though {self.version} "
+                "was asked for: set `api_version` to one that it still serves"
+            )
+        return tuple(found)
 
     def remaining(self, call: Call, reply: Reply) -> tuple[Allowance, ...]:
         """`extensions.cost`: what is in the bucket, and what the call cost less than planned."""
@@ -254,23 +280,32 @@ class Shopify(Provider):
         by the type of their owners."""
         if resource is METAFIELDS:
             return {parent: {"parent": parent} for parent in resource.parents}
-        least = int(self.options.get("bulk_from", BULK_FROM))
-        many = kind == "full" and expected is not None and 0 < least <= expected
-        if many and resource.name in BULK:
-            return {"": {"bulk": True}}
-        return {"": {"parent": "locations"} if resource is INVENTORY_LEVELS else {}}
+        many = kind == "full" and expected is not None and 0 < self._least <= expected
+        driven = {"parent": "locations"} if resource is INVENTORY_LEVELS else {}
+        return {"": {**driven, "bulk": True} if many and resource.name in BULK else driven}
+
+    def _relent(self, resource: Resource) -> bool:
+        """Whether there is personal data yet to be left out of a bulk operation that was refused:
+        it does not say what it was refused for."""
+        held = personal.held_by(resource)
+        if held <= self._left_out:
+            return False
+        self._leave_out(held)
+        return True
 
     def paging(self, walk: Walk) -> Paging:
         """By a bulk operation where the walk is one, else as declared."""
         if walk.options.get("bulk"):
-            return bulk.jobs(flat=walk.resource is INVENTORY_LEVELS)
+            flat = walk.resource is INVENTORY_LEVELS
+            return bulk.jobs(flat, lambda: self._relent(walk.resource))
         if walk.resource is METAFIELDS and walk.kind == "full":
             return Keyset(str(walk.options["parent"]))
         return super().paging(walk)
 
     def call(self, walk: Walk) -> Call:
         """The document of the walk, planned for a full page."""
-        name, size = walk.resource.name, walk.resource.page_size.get(walk.kind, 100)
+        resource, name = walk.resource, walk.resource.name
+        size = resource.page_size.get(walk.kind, 100)
         if walk.options.get("bulk"):
             return graph.call(self.version, ask.RUN, {"query": BULK[name]})
         if walk.resource is METAFIELDS and walk.kind == "changes":
@@ -282,9 +317,11 @@ class Shopify(Provider):
             query = "action:destroy AND subject_type:PRODUCT"
             return graph.call(self.version, ask.DELETED, {"first": size, "query": query})
         terms = []
+        # The published description of this filter is, of customers alone, "matching a whole day":
+        # where days are what is compared, an end would cut off what has changed today.
         if walk.kind == "changes" and walk.window.floor is not None:
             terms.append(f"updated_at:>='{_time(walk.window.floor)}'")
-        if walk.kind == "changes" and walk.window.ceiling is not None:
+        if walk.kind == "changes" and walk.window.ceiling and resource is not CUSTOMERS:
             terms.append(f"updated_at:<='{_time(walk.window.ceiling)}'")
         variables: dict[str, Any] = {"first": size}
         if terms:
@@ -304,15 +341,10 @@ class Shopify(Provider):
             found = bulk.records(reply, nested.field if nested else "", flat)
             return [stock(row) for row in found] if flat else found
         if walk.kind == "tombstones":
-            events = dig(reply.json(), "data.events.nodes")
-            if not isinstance(events, list):
-                raise BadReplyError("Shopify answered a page of events without a list of them")
-            return [{**e, "id": e["subjectId"]} for e in events if e.get("subjectId")]
+            events = nodes_of(reply, "events")
+            return [{**e, "id": e["subjectId"]} for e in events if dig(e, "subjectId")]
         if resource is METAFIELDS and walk.kind == "full":
-            nodes = dig(reply.json(), f"data.{walk.options['parent']}.nodes")
-            if not isinstance(nodes, list):
-                raise BadReplyError("Shopify answered a page of owners without a list of them")
-            return nodes
+            return nodes_of(reply, str(walk.options["parent"]))
         if resource is METAFIELDS:
             return [
                 owned(row, owner)
@@ -325,47 +357,12 @@ class Shopify(Provider):
         if resource is INVENTORY_LEVELS:
             return [stock(row) for row in rows]
         if resource is FULFILLMENTS:
-            return [
-                {**row, "order": {"id": order.get("id"), "name": order.get("name")}}
-                for order in rows
-                for row in order["fulfillments"]
-            ]
+            return [row for order in rows for row in shipped(order)]
         return rows
 
     def fill(self, walk: Walk, records: list[Record], send: Send) -> list[Record]:
         """The children that a page had no room for, and children as plain lists."""
-        if walk.resource is METAFIELDS and walk.kind == "full":
-            return [
-                owned(row, owner)
-                for owner in records
-                for row in self._children(METAFIELDS_OF, owner, send)
-            ]
-        nested = NESTED.get(walk.resource.name)
-        if nested is None or walk.kind == "tombstones":
-            return records
-        # From a bulk operation children are lists already; what cannot be read stays as it is.
-        return [
-            {**record, nested.field: self._children(nested, record, send)}
-            if isinstance(record, dict) and isinstance(record.get(nested.field), dict)
-            else record
-            for record in records
-        ]
-
-    def _children(self, nested: Nested, record: Record, send: Send) -> list[Any]:
-        """All children of a record, of which its page has the first."""
-        page = record.get(nested.field)
-        children = list(dig(page, "nodes") or ())
-        while dig(page, "pageInfo.hasNextPage") and isinstance(record.get("id"), str):
-            after = dig(page, "pageInfo.endCursor")
-            variables = {"id": record["id"], "after": after}
-            body = send(graph.call(self.version, nested.document, variables)).json()
-            page = dig(body, nested.path)
-            if page is None:
-                break  # the record was deleted meanwhile
-            if dig(page, "pageInfo.endCursor") == after:
-                raise BadReplyError(f"{nested.field} of {record['id']} do not end")
-            children += page["nodes"]
-        return children
+        return filled(self.version, walk, records, send)
 
     def count(self, resource: Resource, send: Send) -> int | None:
         """How many there are; of inventory items as many as variants, of stock at least those."""
@@ -374,13 +371,18 @@ class Shopify(Provider):
             return None
         data = dig(send(graph.call(self.version, ask.COUNTS[name])).json(), "data")
         found = dig(next(iter(data.values())), "count")
-        return int(found) if found is not None else None
+        if found is None:
+            return None
+        if resource.name in personal.OF and 0 < self._least <= int(found):
+            # Pages say which field is refused, a bulk operation does not.
+            send(graph.call(self.version, LISTINGS[resource.name], {"first": LOOK}))
+        return int(found)
 
     # -- writing
 
     def write(self, resource: Resource, changes: Sequence[Change], send: Send) -> Iterator[Receipt]:
         """Apply changes of one action; one receipt a change."""
-        return write_all(self.version, resource, changes, send)
+        return write_all(self.version, resource, changes, send, lambda: self._left_out)
 
     def shown(self, column: Column, value: Any) -> Any:
         """Tags are a list, however they were written."""

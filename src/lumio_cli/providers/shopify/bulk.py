@@ -10,14 +10,16 @@ with a checkpoint of its own. Files and their addresses are kept for seven days.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from lumio_cli.errors import BadReplyError, RejectedError
+from lumio_cli.errors import BadReplyError, DeniedError, RejectedError
 from lumio_cli.providers.base import Call, Place, Record, Reply, dig
 from lumio_cli.providers.paging import Jobs, JobState
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.documents import LOOK
+from lumio_cli.providers.values import read_json
 
 CHUNK = 512 * 1024
 """Bytes of a first try at a chunk."""
@@ -28,9 +30,25 @@ WAIT = 5.0
 PARENT = b'"__parentId":'
 
 
-def jobs(flat: bool) -> Jobs:
+@dataclass(frozen=True, slots=True)
+class Export(Jobs):
+    """An operation that may be run once more where it was refused: `relent` leaves out what it may
+    have been refused for, and says whether there was any."""
+
+    relent: Callable[[], bool]
+
+    def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
+        try:
+            return Jobs.next(self, place, reply, rows)
+        except DeniedError:
+            if not self.relent():
+                raise
+            return {"step": "submit", "size": place["size"], "retried": True}
+
+
+def jobs(flat: bool, relent: Callable[[], bool]) -> Export:
     """The paging of a bulk walk. `flat`: the records are the children, and their parents do not
-    matter."""
+    matter; `relent` as in `Export`."""
 
     def following(place: Place, reply: Reply, _: Sequence[Record]) -> Place | None:
         if not place["info"]:
@@ -48,7 +66,7 @@ def jobs(flat: bool) -> Jobs:
             )
         return {**place, "span": span}
 
-    return Jobs(submit=lambda call: call, poll=_poll, state=state, read=_read, following=following)
+    return Export(lambda call: call, _poll, state, _read, following, relent)
 
 
 def _poll(call: Call, job: str) -> Call:
@@ -59,8 +77,9 @@ def _poll(call: Call, job: str) -> Call:
 def state(reply: Reply) -> JobState:
     """How an operation stands, from the answer that began it or from a later look at it.
 
-    Raises `RejectedError` for one that failed or is no longer known: it will not get better, so
-    that a walk that hangs on it begins anew.
+    Raises `BadReplyError` for one that failed, `DeniedError` for one that failed since it asked for
+    what the app may not see, `RejectedError` for one that is no longer known, or was canceled. None
+    of them gets better: a walk that hangs on it begins anew.
     """
     data = dig(reply.json(), "data") or {}
     begun = data.get("bulkOperationRunQuery") or {}
@@ -76,12 +95,19 @@ def state(reply: Reply) -> JobState:
     if status in ("CREATED", "RUNNING"):
         return JobState(False, str(found["id"]), wait=WAIT)
     if status != "COMPLETED":
-        why = found.get("errorCode") or status
-        raise RejectedError(
-            f"Shopify's bulk operation ended as {status} ({why})",
-            category=str(why),
-            hint="run it again; `bulk_from: 0` in the settings does without bulk operations",
-        )
+        why = str(found.get("errorCode") or status)
+        said, pages = f"Shopify's bulk operation ended as {status} ({why})", "`bulk_from: 0`"
+        if why == "ACCESS_DENIED":
+            raise DeniedError(
+                said,
+                hint="the app lacks a scope for what is read: `lumio providers show shopify` lists "
+                f"them; {pages} in the settings reads pages, which name it",
+            )
+        hint = f"run it again; {pages} in the settings does without bulk operations"
+        if status == "FAILED":
+            # INTERNAL_SERVER_ERROR and TIMEOUT: faults of Shopify's, that pass.
+            raise BadReplyError(said, hint=hint, code="provider_unavailable")
+        raise RejectedError(said, category=why, hint=hint)
     # An operation that found nothing has no file.
     return JobState(True, str(found["id"]), info={"url": found["url"]} if found["url"] else None)
 
@@ -121,7 +147,8 @@ def chunk(reply: Reply, flat: bool) -> tuple[bytes, bool]:
         start = end
         while start > 0:
             start = body.rfind(b"\n", 0, start - 1) + 1
-            if PARENT not in body[start : body.find(b"\n", start)]:
+            line = body[start : body.find(b"\n", start)]
+            if line.startswith(b"{") and PARENT not in line:
                 break
         end = start
     return body[:end], True
@@ -130,28 +157,35 @@ def chunk(reply: Reply, flat: bool) -> tuple[bytes, bool]:
 def records(reply: Reply, children: str, flat: bool) -> list[Record]:
     """The records of a chunk: parents with their children as the list `children`, or, where
     `flat`, the children alone. A line that cannot be placed comes without an id."""
-    import orjson
-
     body, _ = chunk(reply, flat)
-    found: list[Record] = []
-    for line in body.splitlines():
-        try:
-            row: Any = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            raise BadReplyError(
-                f"Shopify's bulk file has a line that is not JSON: {error}"
-            ) from None
-        parent = row.pop("__parentId", None)
-        if flat:
+    found: list[Any] = []
+    last: Record | None = None
+    lines = [line for line in body.split(b"\n") if line]
+    if lines and not any(line.startswith((b"{", b"null")) for line in lines):
+        raise BadReplyError("Shopify's bulk file is not one of JSON lines", hint="run it again")
+    for row in map(_row, lines):
+        parent = row.pop("__parentId", None) if isinstance(row, dict) else None
+        if not isinstance(row, dict) or "unreadable" in row:
+            found.append(row)  # it may be a parent or a child: the others do not hang on it
+        elif flat:
             if parent is not None:
                 found.append(row)
         elif parent is None:
-            found.append({**row, children: []} if children else row)
-        elif found and found[-1].get("id") == parent:
-            found[-1][children].append(row)
+            last = {**row, children: []} if children else row
+            found.append(last)
+        elif last is not None and last.get("id") == parent:
+            last[children].append(row)
         else:
             found.append({"unreadable": {**row, "__parentId": parent}})
     return found
+
+
+def _row(line: bytes) -> Any:
+    """What a line says; one that cannot be read costs itself only."""
+    try:
+        return read_json(line)
+    except ValueError:
+        return {"unreadable": line.decode("utf-8", "replace")}
 
 
 def is_file(reply: Reply) -> bool:

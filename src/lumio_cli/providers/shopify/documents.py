@@ -51,13 +51,14 @@ CUSTOMER = f"""
 WRITTEN = {
     "products": "id updatedAt title handle status vendor productType tags descriptionHtml"
     " templateSuffix seo { title description }",
-    "customers": "id updatedAt displayName firstName lastName note tags locale taxExempt"
+    "customers": "id updatedAt firstName lastName note tags locale taxExempt"
     " defaultEmailAddress { emailAddress marketingState marketingUpdatedAt }"
     " defaultPhoneNumber { phoneNumber marketingState }",
     "orders": "id updatedAt email phone note poNumber tags",
 }
 """What the answer to a mutation tells of the record: all that can be written, as Shopify keeps it
-(handles, tags and numbers have a form of its own)."""
+(handles, tags and numbers have a form of its own). Not `displayName`: it is never null, so that an
+app which may not see it would not be shown the record at all, nor its id."""
 ITEM = """
   id legacyResourceId sku tracked requiresShipping countryCodeOfOrigin provinceCodeOfOrigin
   harmonizedSystemCode createdAt updatedAt unitCost { amount currencyCode }
@@ -100,9 +101,9 @@ def listing(name: str, root: str, fields: str, children: str = "", of: str = "")
         else ""
     )
     sort = "" if root == "inventoryItems" else ", sortKey: ID"
-    return f"""query {name}($first: Int!, $query: String) {{
-  {root}(first: $first, query: $query{sort}) {{
-    nodes {{ {fields} {nested} }} pageInfo {{ hasNextPage }}
+    return f"""query {name}($first: Int!, $after: String, $query: String) {{
+  {root}(first: $first, after: $after, query: $query{sort}) {{
+    nodes {{ {fields} {nested} }} pageInfo {{ hasNextPage endCursor }}
   }}
 }}"""
 
@@ -124,21 +125,27 @@ def more(name: str, root: str, children: str, of: str) -> str:
 }}"""
 
 
+STOCK = "includeInactive: true"
+"""Levels that are not in use: left out by default, so that `isActive` would never be false."""
+PLACES = "includeInactive: true, includeLegacy: true"
+"""Deactivated locations, and those that apps of fulfillment services manage ("legacy" ones): left
+out by default, with all of their stock."""
 LEVELS = f"""query InventoryLevels($id: ID!, $first: Int!, $after: String, $query: String) {{
   location(id: $id) {{
-    inventoryLevels(first: $first, after: $after, query: $query) {{
+    inventoryLevels(first: $first, after: $after, query: $query, {STOCK}) {{
       nodes {{ {LEVEL} }} pageInfo {{ hasNextPage endCursor }}
     }}
   }}
 }}"""
 LOCATIONS = f"""query Locations($first: Int!, $after: String) {{
-  locations(first: $first, after: $after, includeInactive: true, sortKey: ID) {{
+  locations(first: $first, after: $after, {PLACES}, sortKey: ID) {{
     nodes {{ {LOCATION} }} pageInfo {{ hasNextPage endCursor }}
   }}
 }}"""
-FULFILLMENTS = f"""query Fulfillments($first: Int!, $query: String) {{
-  orders(first: $first, query: $query, sortKey: ID) {{
-    nodes {{ id name fulfillments {{ {FULFILLMENT} }} }} pageInfo {{ hasNextPage }}
+FULFILLMENTS = f"""query Fulfillments($first: Int!, $after: String, $query: String) {{
+  orders(first: $first, after: $after, query: $query, sortKey: ID) {{
+    nodes {{ id name fulfillments {{ {FULFILLMENT} }} }}
+    pageInfo {{ hasNextPage endCursor }}
   }}
 }}"""
 DELETED = """query DeletedProducts($first: Int!, $after: String, $query: String) {
@@ -162,9 +169,10 @@ OWNED = f"""query MetafieldsOf($ids: [ID!]!) {{
 def owners(root: str) -> str:
     """The document of a listing of owners with their metafields."""
     nested = f"metafields(first: {INNER}) {{ nodes {{ {METAFIELD} }}"
-    return f"""query Metafields($first: Int!, $query: String) {{
-  {root}(first: $first, query: $query, sortKey: ID) {{
-    nodes {{ id {nested} pageInfo {{ hasNextPage endCursor }} }} }} pageInfo {{ hasNextPage }}
+    return f"""query Metafields($first: Int!, $after: String, $query: String) {{
+  {root}(first: $first, after: $after, query: $query, sortKey: ID) {{
+    nodes {{ id {nested} pageInfo {{ hasNextPage endCursor }} }} }}
+    pageInfo {{ hasNextPage endCursor }}
   }}
 }}"""
 

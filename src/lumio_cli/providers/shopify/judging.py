@@ -7,15 +7,40 @@ from collections.abc import Mapping
 from typing import Any
 
 from lumio_cli.providers.base import Outcome, Reply, Verdict, dig
+from lumio_cli.providers.shopify.personal import SCOPE
 
+SECURITY = 430
+"""The status of a "Shopify Security Rejection" ("API response status codes" on shopify.dev)."""
+UNAPPROVED = (
+    "no scope opens it: it is protected customer data, for which Shopify approves apps; for an app "
+    "that was made in the shop's admin it depends on the shop's plan"
+)
 BUSY = 30.0
 """Seconds after which a bulk operation is tried again that had no place."""
-_SCOPE = re.compile(r"`([a-z_]+)`")
+_ADMIN = "see what the shop's admin says at https://admin.shopify.com, and run it again"
+_CLOSED = {
+    402: ("SHOP_FROZEN", "the shop is frozen: its bill is not paid", _ADMIN),
+    403: ("SHOP_UNAVAILABLE", "the shop is closed, paused or frozen", _ADMIN),
+    404: (
+        "NOT_FOUND",
+        "there is no such shop, or the version of the API is none that Shopify has",
+        "check `shop`, the shop's own domain (example.myshopify.com), and `api_version`",
+    ),
+    423: ("SHOP_LOCKED", "the shop is locked: Shopify has shut it down", _ADMIN),
+}
+"""Of statuses that are about the shop and not about the app: a category, what it means, and what to
+do. 402 and 403 come as "Unavailable Shop" (orbit-apps/elixir-shopifyapi, pull requests 380 and 382;
+Shopify/shopify-cli, issue 1770); GraphQL tells of missing scopes with status 200."""
 
 
 def judge(reply: Reply) -> Verdict | None:
     """The verdict; None where the status alone decides."""
     kind = reply.headers.get("content-type", "")
+    if reply.status == SECURITY:
+        # In short bursts, to good requests, too: kirillplatonov/shopify_graphql, issue 38.
+        return Verdict(
+            Outcome.RETRY, "Shopify took the request for an attack", "SECURITY_REJECTION"
+        )
     if "xml" in kind and 400 <= reply.status < 500:
         # Google's storage: the file of a bulk operation has expired, and a new one is needed.
         found = re.search(rb"<Code>(\w+)</Code>", reply.body)
@@ -30,7 +55,7 @@ def judge(reply: Reply) -> Verdict | None:
     if isinstance(errors, list) and errors:
         return _failed(body, errors)
     for search in dig(body, "extensions.search") or ():
-        for warning in search.get("warnings") or ():
+        for warning in dig(search, "warnings") or ():
             message = f"the search was not understood: {warning.get('field')}: "
             return Verdict(
                 Outcome.REJECTED, message + str(warning.get("message")), "SEARCH_WARNING"
@@ -50,14 +75,13 @@ def _refused(reply: Reply, body: Mapping[str, Any], errors: Any) -> Verdict | No
         message = "; ".join(f"{name}: {text}" for name, text in errors.items())
     if reply.status == 401:
         return Verdict(Outcome.REAUTH, message)
-    if reply.status == 402:
-        return Verdict(Outcome.REJECTED, message or "the shop is frozen", "SHOP_FROZEN")
-    if reply.status == 403:
-        return Verdict(Outcome.DENIED, message, scopes=tuple(_SCOPE.findall(message)))
-    if reply.status == 404:
-        return Verdict(Outcome.GONE, message)
-    if reply.status == 423:
-        return Verdict(Outcome.REJECTED, message or "the shop is locked", "SHOP_LOCKED")
+    scope = reply.status == 403 and "unavailable" not in message.lower()
+    if reply.status in _CLOSED and not scope:
+        category, told, hint = _CLOSED[reply.status]
+        said = f"{told} (Shopify says: {message})" if message else told
+        return Verdict(Outcome.REJECTED, said, category, hint=hint)
+    if scope:
+        return Verdict(Outcome.DENIED, message, scopes=tuple(SCOPE.findall(message)))
     return None
 
 
@@ -75,13 +99,11 @@ def _failed(body: Mapping[str, Any], errors: list[Any]) -> Verdict:
         )
     denied = by_code.get("ACCESS_DENIED")
     if denied is not None:
-        wanted = str(dig(denied, "extensions.requiredAccess") or denied.get("message"))
-        return Verdict(
-            Outcome.DENIED,
-            str(denied.get("message")),
-            "ACCESS_DENIED",
-            scopes=tuple(_SCOPE.findall(wanted)),
-        )
+        said = str(denied.get("message"))
+        wanted = str(dig(denied, "extensions.requiredAccess") or said)
+        hint = UNAPPROVED if "not approved" in said else ""
+        scopes = tuple(SCOPE.findall(wanted))
+        return Verdict(Outcome.DENIED, said, "ACCESS_DENIED", scopes=scopes, hint=hint)
     message, code = str(first.get("message")), str(dig(first, "extensions.code") or "")
     if code in ("INTERNAL_SERVER_ERROR", "TIMEOUT") or message.startswith("Internal error"):
         return Verdict(Outcome.RETRY, message, code)

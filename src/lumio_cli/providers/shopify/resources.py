@@ -7,10 +7,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import Call, Column, Cursor, Kind, Place, Record, Reply, Resource, dig
-from lumio_cli.providers.paging import Each, Paging, Parents, Token
+from lumio_cli.providers.base import (
+    Call,
+    Column,
+    Cursor,
+    Horizon,
+    Kind,
+    Place,
+    Record,
+    Reply,
+    Resource,
+    dig,
+)
+from lumio_cli.providers.paging import Each, NoPlaceError, Paging, Parents, Token
 from lumio_cli.providers.shopify import documents as ask
 from lumio_cli.providers.shopify import graph
+from lumio_cli.providers.shopify.facts import ALL_ORDERS
+from lumio_cli.providers.shopify.rows import goes_on
 from lumio_cli.providers.writing import Writes
 
 LOOKBACK = 300.0
@@ -21,12 +34,23 @@ PERSON = replace(ONE, unique=("email", "phone"))
 the customer; a second one is refused as taken."""
 
 
+RECENT = Horizon(
+    "createdAt",
+    f"Shopify shows orders, and what belongs to them, for 60 days to apps without {ALL_ORDERS}",
+    days=60,
+    unless=(ALL_ORDERS,),
+)
+"""Schema 2026-07, `Order`: "Only the last 60 days' worth of orders from a store are accessible from
+the `Order` object by default"."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keyset:
     """Pages by id: each asks for what lies above the last node's number, in the order of ids.
 
     Shopify pages no deeper than 25,000 objects of one list (API limits, "Pagination limits"); a
-    condition on the id begins a new list with each page. `root` is the connection in the answer.
+    condition on the id begins a new list with each page, and a cursor goes on within one: after a
+    page of which no row says where it lies. `root` is the connection in the answer.
     """
 
     root: str
@@ -36,6 +60,8 @@ class Keyset:
 
     def ask(self, call: Call, place: Place) -> Call:
         variables = {**call.json["variables"], "first": place["size"]}
+        if place.get("token"):
+            variables["after"] = place["token"]
         if place.get("above"):
             terms = [variables.get("query"), f"id:>{place['above']}"]
             variables["query"] = " AND ".join(t for t in terms if t)
@@ -43,14 +69,20 @@ class Keyset:
 
     def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
         page = dig(reply.json(), f"data.{self.root}")
-        nodes = dig(page, "nodes")
-        if not nodes or not dig(page, "pageInfo.hasNextPage"):
+        more, token = dig(page, "pageInfo.hasNextPage"), dig(page, "pageInfo.endCursor")
+        if more is False:
             return None
+        if more is not True:
+            raise BadReplyError(f"a page of {self.root} does not say whether more follow")
         # A node without an id cannot say where to go on; the last one that has it can.
+        nodes = dig(page, "nodes") or ()
         above = [number for node in nodes if (number := number_of(dig(node, "id")))]
-        if not above:
-            raise BadReplyError("a page has no record with an id, and more were to come")
-        return {"size": place["size"], "above": above[-1]}
+        if above:
+            return {"size": place["size"], "above": above[-1]}
+        if not token:
+            raise NoPlaceError(f"of {self.root}")
+        # Of a page that has nothing to go by, its end is a place within the same list.
+        return {**place, "token": str(token)}
 
 
 def number_of(record_id: Any) -> str:
@@ -101,33 +133,21 @@ def _put_metafields(call: Call, keys: Mapping[str, str | None]) -> Call:
     return graph.call(version, ask.owned_more(len(keys)), variables)
 
 
-def owners(reply: Reply) -> list[Any]:
+def owners(reply: Reply) -> list[Record]:
     """The owners in an answer about metafields; those that are gone are not among them."""
     data = dig(reply.json(), "data")
     listed = data.get("nodes") if "nodes" in data else list(data.values())
-    return [owner for owner in listed if owner]
+    return [owner for owner in listed or () if isinstance(owner, dict)]
 
 
 def _more_metafields(reply: Reply) -> dict[str, str]:
     """The owners whose list of metafields goes on, with the cursor to ask on."""
-    return {
-        str(owner["id"]): str(dig(owner, "metafields.pageInfo.endCursor"))
-        for owner in owners(reply)
-        if dig(owner, "metafields.pageInfo.hasNextPage")
-    }
+    return {str(o["id"]): after for o in owners(reply) if (after := goes_on(o.get("metafields")))}
 
 
-def owned(row: Any, owner: Mapping[str, Any]) -> Record:
-    """A metafield that names its owner."""
-    return {**row, "ownerId": owner["id"]}
-
-
-def stock(row: Any) -> Record:
-    """A level whose quantities are an object by name."""
-    listed = row.get("quantities") if isinstance(row, dict) else None
-    if not isinstance(listed, list):
-        return {"unreadable": row} if not isinstance(row, dict) else row
-    return {**row, "quantities": {q["name"]: q["quantity"] for q in listed}}
+def _met_owners(reply: Reply) -> set[str]:
+    """The owners that are shown: an order that is too old is none of them, and has its own yet."""
+    return {str(owner.get("id")) for owner in owners(reply)}
 
 
 def _put_location(call: Call, key: str) -> Call:
@@ -196,6 +216,7 @@ ORDERS = _resource(
     scopes=("read_orders", "read_customers"),
     write_scopes=("write_orders",),
     writes=Writes(update=1, at_once=50),
+    horizon=RECENT,
     note="Shopify shows the orders of the last 60 days, unless the app has read_all_orders.",
 )
 CUSTOMERS = _resource(
@@ -225,6 +246,7 @@ INVENTORY_ITEMS = _resource(
     " country_of_origin=countryCodeOfOrigin province_of_origin=provinceCodeOfOrigin"
     " harmonized_system_code",
     100,
+    rough_count=True,  # that of variants
     scopes=("read_inventory",),
 )
 FULFILLMENTS = replace(
@@ -238,6 +260,8 @@ FULFILLMENTS = replace(
         " delivered_at:datetime estimated_delivery_at:datetime in_transit_at:datetime",
         50,
         scopes=("read_orders", "read_fulfillments"),
+        group="order.id",
+        horizon=replace(RECENT, parent="orders"),
         note="Read with the orders that changed; a fulfillment changes its order.",
     ),
     path="fulfillments",
@@ -279,12 +303,13 @@ INVENTORY_LEVELS = Resource(
     scopes=("read_inventory", "read_locations"),
     write_scopes=("write_inventory",),
     parents=("locations",),
+    rough_count=True,  # what is stocked nowhere has none
     writes=Writes(update=250, at_once=250),
     note="Listed location by location: needs the resource locations.",
 )
 # What changed is asked for by the ids of owners, so that what is gone of them is known; everything
 # is listed with the owners, which costs Shopify a tenth: see `Shopify.paging`.
-_OWNED = Parents(_put_metafields, _more_metafields)
+_OWNED = Parents(_put_metafields, _more_metafields, _met_owners)
 METAFIELDS = Resource(
     name="metafields",
     path="metafields",
@@ -299,6 +324,7 @@ METAFIELDS = Resource(
     deletes=("sweep",),
     parents=("products", "customers", "orders"),
     group="ownerId",
+    horizon=replace(RECENT, parent="orders"),
     note="Read for owners that changed and, in a full sync, for all.",
 )
 ALL = (
@@ -350,7 +376,7 @@ BULK: Mapping[str, str] = {
     "customers": ask.bulk("customers", ask.CUSTOMER),
     "inventory_items": ask.bulk("inventoryItems", ask.ITEM),
     "inventory_levels": ask.bulk(
-        "locations(includeInactive: true)", "id", "inventoryLevels", ask.LEVEL
+        f"locations({ask.PLACES})", "id", f"inventoryLevels({ask.STOCK})", ask.LEVEL
     ),
 }
 """What can be read by a bulk operation. Fulfillments cannot: Shopify does not take connections

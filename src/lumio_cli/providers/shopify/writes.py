@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from lumio_cli.providers.base import Call, Resource, Send, dig
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.documents import WRITTEN
 from lumio_cli.providers.shopify.inputs import input_of, quantity
+from lumio_cli.providers.shopify.personal import as_shown, check
 from lumio_cli.providers.shopify.resources import INVENTORY_LEVELS
 from lumio_cli.providers.writing import Change, Receipt
 
@@ -65,16 +66,21 @@ def document(resource: str, action: str) -> str:
 
 
 def write_all(
-    version: str, resource: Resource, changes: Sequence[Change], send: Send
+    version: str,
+    resource: Resource,
+    changes: Sequence[Change],
+    send: Send,
+    left_out: Callable[[], frozenset[str]],
 ) -> Iterator[Receipt]:
-    """Apply changes of one action; one receipt a change."""
+    """Apply changes of one action; one receipt a change. `left_out` are the personal fields that
+    are not shown now: what cannot be read is not written, either."""
     if resource is INVENTORY_LEVELS:
         yield from _write_stock(version, changes, send)
         return
     denied: Receipt | None = None
     for change in changes:
         if denied is None:
-            receipt = _write_one(version, resource, change, send)
+            receipt = _write_one(version, resource, change, send, left_out)
             denied = receipt if receipt.kind == "permission" else None
         else:
             # So it would be with all others: they are not worth a request each.
@@ -109,9 +115,16 @@ def _counted(change: Change, known: Collection[str]) -> str:
     return name
 
 
-def _write_one(version: str, resource: Resource, change: Change, send: Send) -> Receipt:
+def _write_one(
+    version: str,
+    resource: Resource,
+    change: Change,
+    send: Send,
+    left_out: Callable[[], frozenset[str]],
+) -> Receipt:
     name = _KINDS[resource.name][0]
     try:
+        check(resource, change.values, left_out())
         given = input_of(resource, change)
     except ValueError as error:
         return Receipt(change.trace, "failed", change.id, None, "validation", str(error))
@@ -139,7 +152,7 @@ def _write_one(version: str, resource: Resource, change: Change, send: Send) -> 
     if not isinstance(record, dict):
         message = "Shopify's answer does not say what became of this item"
         return Receipt(change.trace, "unknown", change.id, None, "unsettled", message)
-    return Receipt(change.trace, "done", str(record["id"]), record)
+    return Receipt(change.trace, "done", str(record["id"]), as_shown(record, reply.get("errors")))
 
 
 def _sent(call: Call, change: Change, send: Send) -> Any:

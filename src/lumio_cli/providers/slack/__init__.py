@@ -156,6 +156,7 @@ class Slack(Provider):
     quotas = quotas_of(APP_KINDS["internal"])
     resources: tuple[Resource, ...] = RESOURCES
     messages = KINDS
+    no_merges = "Slack publishes no merge of users, channels or messages."
     guide = (
         "Open https://api.slack.com/apps, choose Create New App, From a manifest, and paste the "
         "manifest from lumio's guide to Slack.",

@@ -167,6 +167,7 @@ class WhatsApp(Provider):
         STATUSES,
     )
     messages: ClassVar = KINDS
+    no_merges = "WhatsApp publishes no merge of templates, numbers or messages."
     guide = (
         "At developers.facebook.com create an app for WhatsApp (use case Connect with customers"
         " through WhatsApp).",

@@ -130,9 +130,10 @@ class Account:
             self._before(store, index)
             store.purge(index)
 
-    def merge(self, kind: str, winner_id: str, loser_id: str) -> str:
+    def merge(self, kind: str, winner_id: str, loser_id: str, *, new_id: bool = False) -> str:
         """Merges two records: the loser's id vanishes, what the winner lacks it takes from the
-        loser, and its `hs_merged_object_ids` lists the loser. Returns the winner's id."""
+        loser, and its `hs_merged_object_ids` lists the loser. With `new_id` both vanish, and the
+        record that is made of them lists both. Returns the survivor's id."""
         with self.lock:
             store = self.store(kind)
             if not store.type.mergeable:
@@ -151,12 +152,25 @@ class Account:
             if kind == "contacts" and theirs.get("email"):
                 emails = [mine.get("hs_additional_emails"), theirs["email"]]
                 taken["hs_additional_emails"] = ";".join(part for part in emails if part)
-            self._before(store, loser)
-            store.purge(loser)
-            store.merged_into[loser] = winner
-            self.links.move(store.type.name, loser, winner)
-            self.put(store, winner, taken)
-            return str(store.ids[winner])
+            survivor = winner
+            if new_id:
+                own = {n: v for n, v in mine.items() if v is not None and self._is_own(store, n)}
+                taken = {**own, **taken}
+                taken["hs_merged_object_ids"] = f"{winner_id};{taken['hs_merged_object_ids']}"
+            for merged_away in (winner, loser) if new_id else (loser,):
+                self._before(store, merged_away)
+                store.purge(merged_away)
+            if new_id:
+                survivor = self.add(store, {})
+            for merged_away in (winner, loser) if new_id else (loser,):
+                store.merged_into[merged_away] = survivor
+                self.links.move(store.type.name, merged_away, survivor)
+            self.put(store, survivor, taken)
+            return str(store.ids[survivor])
+
+    def _is_own(self, store: Store, name: str) -> bool:
+        """Whether a property is the record's, and not one of its id and times."""
+        return name not in ("hs_object_id", "createdate", store.type.modified)
 
     def check(
         self, store: Store, properties: Any, new: bool = False, index: int | None = None

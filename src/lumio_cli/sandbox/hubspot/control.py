@@ -19,6 +19,9 @@ def control(hub: HubSpot, request: Request, parts: list[str]) -> Response | None
     if parts == ["consent"] and request.method == "POST":
         hub.auth.consent = bool(request.json().get("consent", True))
         return Response.of_json({"consent": hub.auth.consent})
+    if parts == ["retired"] and request.method == "POST":
+        hub.retired = {str(path): int(status) for path, status in request.json().items()}
+        return Response.of_json(hub.retired)
     if parts == ["properties"] and request.method == "POST":
         return _properties(hub, request.json())
     if parts == ["associate"] and request.method == "POST":
@@ -45,7 +48,9 @@ def _record(hub: HubSpot, kind: str, action: str, request: Request) -> Response 
     elif action == "purge":
         hub.purge(kind, str(body["id"]))
     elif action == "merge":
-        hub.merge(kind, str(body["winner"]), str(body["loser"]))
+        new_id = bool(body.get("new_id"))
+        merged = hub.merge(kind, str(body["winner"]), str(body["loser"]), new_id=new_id)
+        return Response.of_json({"id": merged})
     else:
         return None
     return Response.of_json({})

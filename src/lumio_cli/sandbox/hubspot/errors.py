@@ -6,6 +6,9 @@ from typing import Any
 
 from ..http import Response
 
+GONE = b"<!DOCTYPE html>\n<html><head><title>Page not found</title></head><body></body></html>\n"
+"""What is there where an endpoint used to be: a page that is no JSON."""
+
 
 class ApiError(Exception):
     """An answer other than success. `extra` goes into the body as it is."""

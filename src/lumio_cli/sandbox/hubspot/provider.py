@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
-import orjson
-
-from ..faults import spoil
 from ..http import BadJsonError, Request, Response, Routes
 from ..lookalike import CLIENT_ID, CLIENT_SECRET, Token
 from ..options import Options
@@ -19,7 +17,8 @@ from . import auth, batch, definitions, links, metadata, objects
 from .account import Account
 from .catalog import PORTAL_ID, TYPES, UTC_OFFSET_SECONDS
 from .control import control
-from .errors import ApiError, invalid, missing_scopes, no_resource, over_quota
+from .distort import distorted
+from .errors import GONE, ApiError, invalid, missing_scopes, no_resource, over_quota
 from .search import Searcher
 from .store import Store
 
@@ -43,6 +42,7 @@ _DATED = (
     (re.compile(r"^/crm/objects/2026-03/([^/]+/[^/]+/associations/.+)$"), r"/crm/v4/objects/\1"),
     (re.compile(r"^/crm/associations/2026-03/(.+)$"), r"/crm/v4/associations/\1"),
     (re.compile(r"^/crm/(objects|properties|pipelines|owners)/2026-03(/.*)?$"), r"/crm/v3/\1\2"),
+    (re.compile(r"^/(account-info|oauth)/2026-03(/.+)$"), r"/\1/v3\2"),
 )
 
 
@@ -58,6 +58,8 @@ class HubSpot(Account):
         self.ledger = Ledger(clock)
         self._limits = parse_quota(options.quota, PUBLISHED, self.name)
         self._searchers: dict[str, Searcher] = {}
+        self.retired: dict[str, int] = {}
+        """Paths that are served no longer, as shell patterns, and the status of the page there."""
         self._seed = seed
         self._answers = 0
 
@@ -72,6 +74,9 @@ class HubSpot(Account):
         with self.lock:
             self._answers += 1
             correlation_id = self._correlation_id()
+            for pattern, status in self.retired.items():
+                if fnmatchcase(request.path, pattern):
+                    return Response(status, GONE, {"Content-Type": "text/html; charset=utf-8"})
             try:
                 response = self._answer(request)
             except ApiError as error:
@@ -200,23 +205,7 @@ class HubSpot(Account):
         """A JSON answer with a fault of its content."""
         if not isinstance(body, dict) or not isinstance(body.get("results"), list):
             return body
-        rows = body["results"]
-        if kind == "empty":
-            body.pop("paging", None)
-            return {**body, "results": [], **({"total": 0} if "total" in body else {})}
-        if kind == "loop":
-            asked = request.one("after")
-            if asked is None and request.method == "POST":
-                asked = orjson.loads(request.body or b"{}").get("after")
-            stuck = (body.get("paging") or {}).get("next", {}).get("after", "1")
-            stuck = asked if asked not in (None, "", "0") else stuck
-            return {**body, "paging": {"next": {"after": stuck}}}
-        if rows and kind == "huge":
-            text = "x" * int(float(argument or 50) * 1_000_000)
-            rows[0].setdefault("properties", {})["message"] = text
-        else:
-            spoil(rows, kind, argument)
-        return body
+        return distorted(kind, argument, request, body)
 
     def expire(self, request: Request) -> None:
         """The token of this request expires now."""

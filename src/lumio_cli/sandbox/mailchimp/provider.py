@@ -61,6 +61,8 @@ class Mailchimp(LookAlike):
         self.vault.add("disabled", key("disabled"))
         self.vault.add("expired", key("expired"), expires_at=0.0)
         self.vault.add("oauth", "sandbox-oauth-access-token").oauth = True
+        self.most_rows: int | None = None
+        """Rows that a page has at most, whatever `count` asks for; None: as many as it asks for."""
         self.batches: dict[str, batches.Batch] = {}
         self.batch_polls = 2
         self.drafts: dict[str, dict[str, Any]] = {}
@@ -153,6 +155,9 @@ class Mailchimp(LookAlike):
         """Answers a request, unless too many others are under way."""
         if not request.path.startswith("/3.0"):
             return super().handle(request)
+        count = request.one("count")
+        if self.most_rows is not None and count is not None and count.isdigit():
+            request.query["count"] = [str(min(int(count), self.most_rows))]
         with self._counting:
             self._under_way += 1
             over = self.limits is not None and self._under_way > self.limits["connections"]
@@ -165,6 +170,11 @@ class Mailchimp(LookAlike):
         finally:
             with self._counting:
                 self._under_way -= 1
+
+    def label(self, request: Request) -> str:
+        """The path, and `#total_items` where nothing but how many there are is asked for."""
+        counts = request.many("fields") == ["total_items"]
+        return f"{request.path}#total_items" if counts else request.path
 
     # -- how it words what went wrong
 
@@ -197,6 +207,10 @@ class Mailchimp(LookAlike):
         rows = body[name]
         if kind == "empty":
             return {**body, name: [], "total_items": 0}
+        if kind == "hollow":
+            return {**body, name: []}
+        if kind in ("nowhere", "last"):
+            return {**body, "total_items": self._claimed(kind, request, body, len(rows))}
         if kind == "loop":
             again = self._first_page(request, name)
             return {**again, "total_items": 1_000_000}
@@ -205,6 +219,14 @@ class Mailchimp(LookAlike):
         if rows and kind == "noid":
             rows[0].pop("id", None)
         return body
+
+    @staticmethod
+    def _claimed(kind: str, request: Request, body: dict[str, Any], rows: int) -> int:
+        """A total that is one more than there are, which nobody can ever ask for; or one that ends
+        with this page."""
+        if kind == "nowhere":
+            return int(body.get("total_items", 0)) + 1
+        return int(request.one("offset") or 0) + rows
 
     def _first_page(self, request: Request, name: str) -> dict[str, Any]:
         """What the listing answers to everyone who asks for any page of it."""
@@ -216,6 +238,14 @@ class Mailchimp(LookAlike):
         )
         found: dict[str, Any] = orjson.loads(first.body)
         return found if name in found else {name: []}
+
+    def control(self, request: Request, parts: list[str]) -> Response | None:
+        """`/_sandbox/mailchimp/pages`, and what every look-alike has."""
+        if parts == ["pages"] and request.method == "POST":
+            most = request.json().get("most")
+            self.most_rows = None if most is None else int(most)
+            return Response.of_json({"most": self.most_rows})
+        return super().control(request, parts)
 
     def is_viewer(self, request: Request) -> bool:
         """Whether the request's user may only read."""

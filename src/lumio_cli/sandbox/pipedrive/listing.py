@@ -272,6 +272,23 @@ def _after(request: Request, order: str, direction: str) -> tuple[Any, int] | No
     return place.get("fieldValue"), int(place["id"])
 
 
+def same_place(request: Request) -> str | None:
+    """Another cursor for the page that a request by id asks for; None in any other order."""
+    order = request.one("sort_by") or "id", request.one("sort_direction") or "asc"
+    if order != ("id", "asc"):
+        return None
+    text = request.one("cursor")
+    start: dict[str, Any] = {
+        "field": "id",
+        "fieldValue": 0,
+        "sortDirection": "asc",
+        "id": 0,
+        "offset": 0,
+    }
+    place = start if text is None else _read(text)
+    return _write({**place, "again": place.get("again", 0) + 1})
+
+
 def _write(place: Mapping[str, Any]) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(place)).decode().rstrip("=")
 

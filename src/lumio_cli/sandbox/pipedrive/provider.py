@@ -267,7 +267,11 @@ class Pipedrive(LookAlike):
 
     def failure(self, status: int, retry_after: str | None) -> Response:
         """An outage in Pipedrive's words."""
-        known = {403: "Scope and URL mismatch", 429: "Request over limit"}
+        known = {
+            402: "Payment required",
+            403: "Scope and URL mismatch",
+            429: "Request over limit",
+        }
         response = failed(status, known.get(status, "Requested service is not available"))
         if retry_after is not None:
             response.headers["Retry-After"] = retry_after
@@ -278,6 +282,12 @@ class Pipedrive(LookAlike):
         if not isinstance(body, dict) or not isinstance(body.get("data"), list):
             return body
         rows = body["data"]
+        paged = isinstance(body.get("additional_data"), dict)
+        if kind == "hollow" and paged and (again := listing.same_place(request)) is not None:
+            return {**body, "data": [], "additional_data": {"next_cursor": again}}
+        if kind == "last" and paged:
+            return {**body, "additional_data": {"next_cursor": None}}
+        # `nowhere` cannot be: a page of v2 says by the cursor alone that there is more.
         if kind == "empty":
             return {**body, "data": [], "additional_data": {"next_cursor": None}}
         if kind == "loop":

@@ -12,6 +12,7 @@ from .data import iso
 from .errors import Invalid, missing, no_column, problem
 from .ids import normal_id
 from .queries import rows
+from .records import MERGEABLE
 from .soql import Query, seconds
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def summary(kind: TypeInfo, version: str) -> dict[str, Any]:
         "customSetting": False, "deepCloneable": False, "deletable": not kind.readonly,
         "deprecatedAndHidden": False, "feedEnabled": False, "hasSubtypes": False,
         "isInterface": False, "isSubtype": False, "keyPrefix": kind.prefix, "label": label,
-        "labelPlural": f"{label}s", "layoutable": True, "mergeable": not kind.readonly,
+        "labelPlural": f"{label}s", "layoutable": True, "mergeable": kind.name in MERGEABLE,
         "mruEnabled": True, "name": kind.name, "queryable": True, "replicateable": True,
         "retrieveable": True, "searchable": True, "triggerable": True,
         "undeletable": not kind.readonly, "updateable": not kind.readonly,

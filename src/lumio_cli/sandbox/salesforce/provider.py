@@ -21,6 +21,7 @@ from .errors import Invalid, bad_session, missing, problem
 from .records import Records, Tables
 
 DAY = 86_400.0
+_WRITES = ("create", "update", "merge")
 _SWITCHES: dict[str, Callable[[Any], Any]] = {
     "hidden": set, "busy": int, "polls": int, "setup": bool, "counts": dict, "audiences": set,
     "refusal": str, "unbulkable": set, "jobs_max": int, "job_error": str, "hollow_results": int,
@@ -238,13 +239,16 @@ class Salesforce(LookAlike):
         if parts[1] == "archive":
             self.tables.archived.add(body["id"])
             return Response.of_json({})
-        if kind.readonly or parts[1] not in ("create", "update"):
+        if kind.readonly or parts[1] not in _WRITES:
             return super().control(request, parts)
         try:
             with self.lock:
                 if parts[1] == "create":
                     return Response.of_json({"id": self.store.create(kind, body["values"])}, 201)
-                self.store.update(kind, body["id"], body["values"])
+                if parts[1] == "merge":
+                    self.store.merge(kind, body["winner"], body["loser"])
+                else:
+                    self.store.update(kind, body["id"], body["values"])
         except Invalid as error:
             return error.answer().response
         return Response.of_json({})

@@ -16,6 +16,7 @@ from .ids import make_id, normal_id
 from .soql import seconds
 
 HANDFUL = {"User": USERS, "Organization": 1, "Attachment": 3}
+MERGEABLE = ("Lead", "Account", "Contact")
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _GENERATED = re.compile(r"(.+)-(\d{8})")
 
@@ -169,6 +170,26 @@ class Records:
         self._unlocked(record_id)
         self.tables[kind.name].delete(record_id)
         return record_id
+
+    def merge(self, kind: TypeInfo, master: Any, victim: Any) -> None:
+        """Merge a record into another, as the SOAP call does: what the master has stays, the victim
+        goes into the recycle bin with the master's id, and what hung on it hangs on the master.
+        Raises Invalid."""
+        if kind.name not in MERGEABLE:
+            raise Invalid("INVALID_TYPE", f"{kind.name} records cannot be merged")
+        winner, loser = self.locate(kind, master), self.locate(kind, victim)
+        if winner == loser:
+            raise Invalid("INVALID_ID_FIELD", "a record cannot be merged with itself")
+        table = self.tables[kind.name]
+        table.update(loser, {"MasterRecordId": winner})
+        table.delete(loser)
+        table.update(winner, {})
+        for name in MAIN:
+            referring = [f.name for f in TYPES[name].fields.values() if f.refers == kind.name]
+            for document in list(self.tables[name]) if referring else ():
+                moved = {f: winner for f in referring if document.get(f) == loser}
+                if moved:
+                    self.tables[name].update(str(document["Id"]), moved)
 
     def _unlocked(self, record_id: str) -> None:
         if record_id in self.locked:

@@ -25,10 +25,13 @@ KINDS = {
     "Location": "locations",
 }
 """Types of nodes with a table of their own."""
+EVER = float("-inf")
+"""Before all time."""
 
 
 class Account:
-    """The records of one shop. Stock: every item is stocked at the first two of three locations.
+    """The records of one shop. Stock: every item is stocked at the first two of four locations,
+    some at that of a fulfillment service; `inactive` are levels that are kept, but not in use.
 
     A product's first variant is the one whose inventory item is listed; the order of a number has
     the fulfillment of that number, until others are made. Not thread-safe.
@@ -48,9 +51,10 @@ class Account:
             identify=lambda n: gid("InventoryItem", n * MOST),
         )  # fmt: skip
         levels = Table(
-            2 * count, lambda n: data.level(seed, n), data.stamp, clock,
-            identify=lambda n: data.level_id(n % 2, gid("InventoryItem", n // 2 * MOST)),
+            data.levels(count), lambda n: data.level(seed, n, count), data.stamp, clock,
+            identify=lambda n: data.level_id(*data.stocked(n, count)),
         )  # fmt: skip
+        self.inactive = {data.level_id(*data.stocked(n, count)) for n in range(15, 2 * count, 32)}
         self.tables: dict[str, Table] = {
             "products": table(count, "Product", lambda n: data.product(seed, n)),
             "orders": table(count, "Order", lambda n: data.order(seed, n, count)),
@@ -58,7 +62,7 @@ class Account:
             "inventory_items": items,
             "inventory_levels": levels,
             "fulfillments": table(count, "Fulfillment", lambda n: data.fulfillment(seed, n)),
-            "locations": table(3, "Location", data.location),
+            "locations": table(len(data.LOCATIONS), "Location", data.location),
         }
         self.added: dict[str, list[str]] = {}
         """Fulfillments that were made later, by the id of their order."""
@@ -235,7 +239,7 @@ class Account:
         table = self.tables["inventory_levels"]
         ids = [data.level_id(place, node["id"]) for place in places]
         node["inventoryLevels"] = lambda _, **args: numbered(
-            [i for i in ids if i in table], args, self.node
+            [i for i in ids if i in table and self._stocked(i, args)], args, self.node
         )
         number = (number_of(node["id"]) - data.BASES["InventoryItem"]) // MOST
         parent = gid("Product", number)
@@ -246,6 +250,7 @@ class Account:
 
     def _wire_inventorylevel(self, node: dict[str, Any]) -> None:
         item_id, place, counts = node["_item"], node["_place"], node["_counts"]
+        node["isActive"] = node["id"] not in self.inactive
         node["item"] = lambda *_: self.node(item_id)
         node["location"] = lambda *_: self.node(gid("Location", place))
         tail = node["id"].rpartition("/")[2]
@@ -267,16 +272,26 @@ class Account:
     def _levels(self, place: int, query: Query | None, args: Args) -> dict[str, Any]:
         table = self.tables["inventory_levels"]
         head = f"gid://shopify/InventoryLevel/{80_000_001 + place}?"
-        ids = [i for i in self._found(table, query) if i.startswith(head)]
+        found = self._found(table, query)
+        ids = [i for i in found if i.startswith(head) and self._stocked(i, args)]
         ids.sort(key=_item_of)
         return connection(ids, lambda i: (_item_of(i),), self.node, args)
 
+    def _stocked(self, level_id: str, args: Args) -> bool:
+        return bool(args.get("includeInactive")) or level_id not in self.inactive
+
     # -- lists
 
-    def listing(self, name: str, query: Query | None, args: Args) -> dict[str, Any]:
-        """The connection over a table that the arguments and the parsed search ask for."""
+    def listing(
+        self, name: str, query: Query | None, args: Args, since: float = EVER
+    ) -> dict[str, Any]:
+        """The connection over a table that the arguments and the parsed search ask for, of what
+        was created `since` then (seconds since the epoch)."""
         table = self.tables[name]
-        ids = self._found(table, query)
+        ids = self._created(table, self._found(table, query), since)
+        if name == "locations" and not args.get("includeLegacy"):
+            service = gid("Location", data.SERVICE)
+            ids = [i for i in ids if i != service]
         by_time = args.get("sortKey") == "UPDATED_AT"
         if by_time:
             ids = sorted(ids, key=lambda i: (int(table.modified(i)), number_of(i)))
@@ -287,9 +302,14 @@ class Account:
 
         return connection(ids, order, self.node, args)
 
-    def total(self, name: str, query: Query | None) -> int:
-        """How many records a search finds."""
-        return len(self._found(self.tables[name], query))
+    def total(self, name: str, query: Query | None, since: float = EVER) -> int:
+        """How many records a search finds, of what was created `since` then."""
+        table = self.tables[name]
+        return len(self._created(table, self._found(table, query), since))
+
+    @staticmethod
+    def _created(table: Table, ids: Sequence[str], since: float) -> Sequence[str]:
+        return ids if since == EVER else [i for i in ids if table.created(i) >= since]
 
     def _found(self, table: Table, query: Query | None) -> Sequence[str]:
         """Ids that fit, ascending. What was modified within the lag is not in the index yet."""

@@ -57,12 +57,14 @@ class Bulk:
 
     polls   how often a new operation is seen running before it is done
     failure the error code that new operations end with; empty: none
+    holes   whether new results begin with a line that is null
     """
 
     def __init__(self, shop: Shopify) -> None:
         self._shop = shop
         self.polls = 1
         self.failure = ""
+        self.holes = False
         self.operations: dict[str, Operation] = {}
 
     # -- the API
@@ -157,8 +159,14 @@ class Bulk:
     def _finish(self, operation: Operation) -> None:
         operation.completed = self._shop.now()
         operation.status, operation.error = "COMPLETED", None
+        if engine.refused_fields(operation.query, self._shop.refused):
+            # Which of them, an operation does not say.
+            operation.status, operation.error = "FAILED", "ACCESS_DENIED"
+            return
         try:
             operation.file = tempfile.TemporaryFile()  # noqa: SIM115 it lives with the operation
+            if self.holes:
+                operation.size += operation.file.write(b"null\n")
             for line in self._lines(operation):
                 operation.size += operation.file.write(line)
         except GraphQLError:

@@ -22,6 +22,12 @@ def cursor(place: Sequence[float]) -> str:
     return base64.b64encode(orjson.dumps({"last": list(place)})).decode()
 
 
+def again(after: str | None, number: int) -> str:
+    """Another cursor of the place `after` (None: of the beginning), unlike the one itself."""
+    last = list(place_of(after)) if after else []
+    return base64.b64encode(orjson.dumps({"last": last, "again": number})).decode()
+
+
 def place_of(text: str) -> tuple[float, ...]:
     """The place that a cursor stands for. Raises GraphQLError."""
     try:

@@ -43,7 +43,11 @@ MANY = 120
 """Children of the few parents that have more than a page of them."""
 CODES = {"Germany": "DE", "Brazil": "BR", "Japan": "JP", "Poland": "PL", "Iceland": "IS"}
 QUANTITIES = ("available", "committed", "damaged", "incoming", "on_hand", "reserved")
-LOCATIONS = ("Lager Köln", "Depósito São Paulo", "Pop-up 東京 🛍")
+LOCATIONS = ("Lager Köln", "Depósito São Paulo", "Pop-up 東京 🛍", "Ship & Co 📦")
+SERVICE = 3
+"""Which of the locations a fulfillment service manages: it is a legacy one."""
+SERVED = 4
+"""Of so many items, one is stocked at the service's location, too."""
 
 
 def gid(kind: str, number: int) -> str:
@@ -318,16 +322,28 @@ def level_id(place: int, item_id: str) -> str:
     )
 
 
-def level(seed: int, number: int) -> Document:
-    """Stock: of item number // 2, at the first or the second location."""
+def levels(items: int) -> int:
+    """How many levels so many items have."""
+    return 2 * items + items // SERVED
+
+
+def stocked(number: int, items: int) -> tuple[int, str]:
+    """Where the n-th level of so many items is, and the item: at the first or the second location,
+    and then at the service's."""
+    if number < 2 * items:
+        return number % 2, gid("InventoryItem", number // 2 * MOST)
+    return SERVICE, gid("InventoryItem", (number - 2 * items) * SERVED * MOST)
+
+
+def level(seed: int, number: int, items: int) -> Document:
+    """The n-th level of so many items."""
     random = draw(seed, "level", number)
-    place, item_id = number % 2, gid("InventoryItem", number // 2 * MOST)
+    place, item_id = stocked(number, items)
     available = random.randrange(-2, 200)
     counts = {"available": available, "committed": random.randrange(5), "incoming": 0}
     counts |= {"damaged": 0, "reserved": 0, "on_hand": available + counts["committed"]}
     return {
         "id": level_id(place, item_id),
-        "isActive": True,
         "canDeactivate": True,
         "deactivationAlert": None,
         "_place": place,
@@ -342,10 +358,10 @@ def location(number: int) -> Document:
         "id": gid("Location", number),
         "name": LOCATIONS[number],
         "isActive": True,
-        "isFulfillmentService": False,
+        "isFulfillmentService": number == SERVICE,
         "fulfillsOnlineOrders": number == 0,
         "shipsInventory": True,
-        "hasActiveInventory": number < 2,
+        "hasActiveInventory": number != 2,
         "address": {
             "address1": "1 Sandbox Street",
             "city": CITIES[number],

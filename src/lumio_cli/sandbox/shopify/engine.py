@@ -25,6 +25,7 @@ except ModuleNotFoundError as error:
         "the look-alike of Shopify needs the package graphql-core: pip install graphql-core"
     ) from error
 
+from . import personal
 from .cost import Meter
 from .data import kind_of
 from .sdl import SDL
@@ -64,15 +65,28 @@ def operation_name(body: Any) -> str:
     return found.name.value if found is not None and found.name is not None else ""
 
 
+def refused_fields(text: str, refused: frozenset[str]) -> list[str]:
+    """The fields of a document that is valid which an app may not use."""
+    document, _ = compiled(text)
+    assert document is not None  # noqa: S101 it is valid
+    return list(personal.refused_fields(schema(), document, refused))
+
+
 def meter(document: DocumentNode, variables: Mapping[str, Any], name: str | None) -> Meter:
     """What counts the cost of an operation."""
     return Meter(schema(), document, variables, name)
 
 
 def run(
-    document: DocumentNode, root: Any, variables: Mapping[str, Any], name: str | None, context: Any
+    document: DocumentNode,
+    root: Any,
+    variables: Mapping[str, Any],
+    name: str | None,
+    context: Any,
+    refused: frozenset[str] = frozenset(),
 ) -> tuple[Any, list[dict[str, Any]]]:
-    """The data of an operation, and its errors as they are answered."""
+    """The data of an operation, and its errors as they are answered; `refused` is the customer
+    data that the app is not approved for."""
     result = execute_sync(
         schema(),
         document,
@@ -80,5 +94,6 @@ def run(
         context_value=context,
         variable_values=dict(variables),
         operation_name=name,
+        field_resolver=personal.resolver(refused) if refused else None,
     )
     return result.data, [error.formatted for error in result.errors or ()]  # type: ignore[misc]

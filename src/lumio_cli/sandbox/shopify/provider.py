@@ -19,11 +19,14 @@ from ..options import Options
 from . import engine
 from .account import Account
 from .bulk import Bulk
+from .connections import again
 from .mutations import Writes
-from .roots import SHOP_DOMAIN, SHOP_ID, Root
+from .personal import CONTENTS
+from .roots import ALL_ORDERS, SHOP_DOMAIN, SHOP_ID, Root
 
 SCOPES = (
-    "read_customers", "read_fulfillments", "read_inventory", "read_locations", "read_orders",
+    "read_all_orders", "read_customers", "read_fulfillments", "read_inventory", "read_locations",
+    "read_orders",
     "read_products", "write_customers", "write_inventory", "write_orders", "write_products",
 )  # fmt: skip
 MOST = 1000
@@ -65,7 +68,12 @@ class Shopify(LookAlike):
     """One shop behind HTTP. Counts by app and shop, so that all tokens share a bucket.
 
     `records` are products, orders, customers, inventory items and fulfillments, each; there are
-    two inventory levels an item, and three locations.
+    two inventory levels an item, some more at the location of a fulfillment service, and four
+    locations.
+
+    refused  the customer data that the app is not approved for: see `personal.CONTENTS`
+    closed   the status that a shop that is not to be had answers everything with; 0: it is open
+    serves   the version of the API that is served in place of any that is asked for; empty: none
     """
 
     name = "shopify"
@@ -82,6 +90,10 @@ class Shopify(LookAlike):
         limits = self.limits or {"points": UNLIMITED, "restore": UNLIMITED}
         self.bucket = Bucket(limits["points"], limits["restore"], limits["points"], options.clock())
         self._first: dict[str, Any] = {}
+        self._hollow = 0
+        self.refused: frozenset[str] = frozenset()
+        self.closed = 0
+        self.serves = ""
         vault = self.vault
         vault.scopes, vault.rotate, vault.prefix = SCOPES, True, "shpat_sandbox"
         reads = [s for s in SCOPES if s.startswith("read_")]
@@ -89,6 +101,8 @@ class Shopify(LookAlike):
         vault.add("read_only", "shpat_sandbox_read_000000000000000000", reads)
         products = ["read_products"]
         vault.add("products_only", "shpat_sandbox_products_00000000000000", products)
+        recent = [s for s in SCOPES if s != ALL_ORDERS]
+        vault.add("recent_orders", "shpat_sandbox_recent_00000000000000000", recent)
         vault.add("no_scopes", "shpat_sandbox_none_000000000000000000", ())
         vault.add("expired", "shpat_sandbox_expired_0000000000000000", expires_at=0.0)
 
@@ -101,6 +115,11 @@ class Shopify(LookAlike):
     def authenticate(self, request: Request) -> Token:
         """The token of a request. Raises Answered (401)."""
         self.base_url = request.base_url
+        if self.closed:
+            # "Unavailable Shop" comes with 402 and 403 (orbit-apps/elixir-shopifyapi, pull request
+            # 382); 423 is a shop that was shut down.
+            words = {402: "Unavailable Shop", 403: "Unavailable Shop", 423: "Locked"}
+            raise Answered(self.refuse(self.closed, words.get(self.closed, "Not Found")))
         token = self.vault.find(self.presented(request))
         if token is None:
             message = "[API] Invalid API key or access token (unrecognized login or wrong password)"
@@ -146,7 +165,7 @@ class Shopify(LookAlike):
         """One document, carried out."""
         if not VERSION.fullmatch(version):
             return self.refuse(404, "Not Found")
-        headers = {"X-Shopify-API-Version": version}
+        headers = {"X-Shopify-API-Version": self.serves or version}
         body = request.json()
         if not isinstance(body, dict) or not isinstance(body.get("query"), str):
             wrong = {"errors": {"query": "Required parameter missing or invalid"}}
@@ -165,7 +184,7 @@ class Shopify(LookAlike):
         writes = "mutation" in (d.operation.value for d in document.definitions
                                 if hasattr(d, "operation"))  # fmt: skip
         root = (Writes if writes else Root)(self, token.scopes)
-        data, wrong_fields = engine.run(document, root, variables, name, self)
+        data, wrong_fields = engine.run(document, root, variables, name, self, self.refused)
         actual = min(requested, meter.actual(data))
         self.bucket.level = min(self.bucket.most, self.bucket.level + requested - actual)
         extensions: dict[str, Any] = {"cost": self._cost(requested, actual)}
@@ -280,20 +299,65 @@ class Shopify(LookAlike):
     # -- faults
 
     def distort(self, kind: str, argument: str | None, request: Request, body: Any) -> Any:
-        """A page with a fault of its content: the first list of nodes in its data."""
+        """A page with a fault of its content: the first list of nodes in its data. `nullrow` may
+        name a field of them with a list or a connection, whose first child it makes null."""
         page = _page(body.get("data") if isinstance(body, dict) else None)
         if page is None:
             return body
         rows = page["nodes"]
+        info = page.get("pageInfo", {})
         if kind == "empty":
             page["nodes"] = []
-            page.get("pageInfo", {})["hasNextPage"] = False
+            info["hasNextPage"] = False
+        elif kind == "hollow" and info:
+            self._hollow += 1
+            after = (request.json().get("variables") or {}).get("after")
+            page["nodes"], info["hasNextPage"] = [], True
+            if "endCursor" in info:
+                info["endCursor"] = again(after, self._hollow)
+        elif kind == "nowhere" and info:
+            info["hasNextPage"] = True
+            if "endCursor" in info:
+                info["endCursor"] = None
+        elif kind == "last":
+            info["hasNextPage"] = False
+        elif kind == "nullrow" and argument is not None:
+            _pierce(rows, argument)
         elif kind == "loop":
-            page.get("pageInfo", {})["hasNextPage"] = True
+            info["hasNextPage"] = True
             return copy.deepcopy(self._first.setdefault(self.label(request), body))
         else:
             spoil(rows, kind, argument)
         return body
+
+    # -- for tests, from outside
+
+    def control(self, request: Request, parts: list[str]) -> Response | None:
+        """`/_sandbox/shopify/...`: POST `refuse` `{"contents": [WORD]}` (customer data that the
+        app is not approved for, see `personal`), `closed` `{"status"}`, `serves` `{"version"}`,
+        `age` `{"order", "days"}`, `holes` `{"on"}` (null in results of bulk operations), and what
+        every look-alike knows."""
+        if request.method != "POST" or parts not in (
+            ["refuse"], ["closed"], ["serves"], ["age"], ["holes"],
+        ):  # fmt: skip
+            return super().control(request, parts)
+        body = request.json()
+        with self.lock:
+            if parts == ["refuse"]:
+                unknown = set(body["contents"]) - CONTENTS
+                if unknown:
+                    raise ValueError(f"one of {', '.join(sorted(CONTENTS))}, not {unknown}")
+                self.refused = frozenset(body["contents"])
+            elif parts == ["closed"]:
+                self.closed = int(body["status"])
+            elif parts == ["serves"]:
+                self.serves = str(body["version"])
+            elif parts == ["age"]:
+                created = self.now() - float(body["days"]) * 86_400
+                self.tables["orders"].backdate(str(body["order"]), created)
+            else:
+                self.bulk.holes = bool(body["on"])
+        return Response.of_json({})
 
     routes = Routes(
         [
@@ -318,3 +382,13 @@ def _page(value: Any) -> dict[str, Any] | None:
         if found is not None:
             return found
     return None
+
+
+def _pierce(rows: list[Any], field: str) -> None:
+    """Make the first child null that the rows have in a field."""
+    for row in rows:
+        held = row.get(field) if isinstance(row, dict) else None
+        children = held.get("nodes") if isinstance(held, dict) else held
+        if isinstance(children, list) and children:
+            children[0] = None
+            return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from graphql import GraphQLError
 
 from . import search
+from .account import EVER
 from .connections import numbered
 from .data import kind_of
 from .search import Query
@@ -40,6 +41,12 @@ SCOPES = {
     "InventoryLevel": "read_inventory",
     "Location": "read_locations",
 }
+
+
+SHOWN = 60 * 86_400.0
+"""Seconds that an order is shown to apps without `read_all_orders` ("Only the last 60 days' worth
+of orders from a store are accessible from the `Order` object by default")."""
+ALL_ORDERS = "read_all_orders"
 
 
 def denied(field: str, scope: str) -> GraphQLError:
@@ -89,6 +96,8 @@ class Root:
         if kind in SCOPES:
             self.need(info.field_name, SCOPES[kind])
         found = self.shop_account.account.node(id)
+        if found is not None and self._hides(kind, found):
+            return None
         if found is not None and kind == "Location":
             return self._located(found)
         return found
@@ -122,13 +131,27 @@ class Root:
             )
         return [self.node(info, i) for i in ids]
 
+    def since(self, name: str) -> float:
+        """When the oldest records of a table that the token is shown were created."""
+        if name != "orders" or ALL_ORDERS in self.scopes:
+            return EVER
+        return self.shop_account.now() - SHOWN
+
+    def _hides(self, kind: str, found: dict[str, Any]) -> bool:
+        """Whether a record is, or hangs on, an order that the token is not shown."""
+        if kind not in ("Order", "Fulfillment") or ALL_ORDERS in self.scopes:
+            return False
+        table = self.shop_account.account.tables["orders"]
+        order_id = found["id"] if kind == "Order" else found["_order"]
+        return order_id not in table or table.created(order_id) < self.since("orders")
+
     # -- many
 
     def _listing(self, name: str, scope: str) -> Callable[..., Any]:
         def resolve(info: Info, query: str | None = None, **args: Any) -> Any:
             self.need(info.field_name, scope)
             parsed = self.parsed(name, query, info.field_name)
-            page = self.shop_account.account.listing(name, parsed, args)
+            page = self.shop_account.account.listing(name, parsed, args, self.since(name))
             if name == "locations":
                 inner = page["nodes"]
                 page["nodes"] = lambda *_: [self._located(n) for n in inner()]
@@ -142,7 +165,7 @@ class Root:
         ) -> dict[str, Any]:
             self.need(info.field_name, scope)
             parsed = self.parsed(name, query, info.field_name)
-            total = self.shop_account.account.total(name, parsed)
+            total = self.shop_account.account.total(name, parsed, self.since(name))
             cut = limit is not None and total > limit
             return {
                 "count": limit if cut else total,

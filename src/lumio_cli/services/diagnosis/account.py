@@ -125,6 +125,8 @@ def _session(subject: Subject) -> Session:
 def _compare(subject: Subject, identity: Identity) -> Finding:
     known = subject.account
     text = f"{identity.account_name} ({identity.account_id})"
+    if plan := identity.details.get("plan"):
+        text += f", plan {plan}"
     facts = {"account": {"id": identity.account_id, "name": identity.account_name}}
     if known is None:
         return Finding("pass", f"{text}; the hub holds no account yet", None, facts)

@@ -112,6 +112,7 @@ def _told(edit: Edit) -> dict[str, Any]:
         "kind": edit.kind,
         "message": edit.message,
         "conflict": conflict.get("kind"),
+        "merged_into": conflict.get("into"),
         "fields": [
             {"name": name, "before": edit.base.get(name), "after": value}
             | ({"theirs": theirs[name]} if name in theirs else {})
