@@ -159,7 +159,7 @@ class Verdict:
 
     `retry_after` in seconds. `quota` names the quota that a THROTTLED or EXHAUSTED answer is
     about; empty is all that apply to the call. `scopes` are the missing permissions. `hint` is what
-    to do about a DENIED or REJECTED answer, where that is known.
+    to do about a DENIED, REFUSED or REJECTED answer, where that is known.
     """
 
     outcome: Outcome
