@@ -38,7 +38,7 @@ def cache(directory: Path, seconds: float) -> dict[str, float]:
     layers = _open(directory)
     body = json.dumps({"results": [{"name": f"p{i}", "type": "string"} for i in range(100)]})
     reply = Reply(200, {"content-type": "application/json"}, body.encode())
-    path = "/crm/properties/2026-03/contacts"
+    path = "/crm/v3/properties/contacts"
     calls = [
         Call("GET", path, params={"archived": "false", "n": str(n)}, cache_for=1800)
         for n in range(MEMORY_ENTRIES * 2)

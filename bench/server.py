@@ -40,9 +40,9 @@ class Data:
         self.counts: Counter[str] = Counter()
         self.date = b""
         self._fixed = {
-            "account-info/2026-03/details": json.dumps(ACCOUNT).encode(),
+            "account-info/v3/details": json.dumps(ACCOUNT).encode(),
             "oauth/v2/private-apps/get/access-token-info": json.dumps(TOKEN).encode(),
-            "crm/properties/2026-03/contacts": properties(),
+            "crm/v3/properties/contacts": properties(),
         }
 
     def answer(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:

@@ -88,7 +88,7 @@ def test_an_empty_variable_is_no_value(paths: Paths) -> None:
 def test_a_providers_own_settings_have_their_defaults(paths: Paths) -> None:
     settings = load_settings(paths, {"LUMIO_PROVIDERS__HUBSPOT__API_VERSION": "v3"})
     assert settings.provider("hubspot").options["api_version"] == "v3"
-    assert load_settings(paths, {}).provider("hubspot").options["api_version"] == "2026-03"
+    assert load_settings(paths, {}).provider("hubspot").options["api_version"] == "auto"
     with pytest.raises(UsageError):
         settings.provider("hubspt")
 

@@ -133,7 +133,7 @@ def test_a_metadata_resource_without_its_scope_does_not_make_the_run_partial(
         lab.sandbox.hubspot.auth.add("few", lab.token, scopes - {"crm.objects.owners.read"})
     else:
         lab.sandbox.hubspot.auth.add("few", lab.token, scopes)
-        lab.sandbox.faults.set(["403:path=/crm/pipelines/2026-03/*"])
+        lab.sandbox.faults.set(["403:path=/crm/v3/pipelines/*"])
     outcome = lab.lumio("sync", "hubspot")
     assert outcome.code == 0
     assert outcome.document["status"] == "succeeded"

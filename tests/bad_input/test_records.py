@@ -142,11 +142,11 @@ SHAPES = {
 @pytest.mark.parametrize(
     ("path", "resource"),
     [
-        ("/crm/properties/2026-03/contacts", "contacts"),
+        ("/crm/v3/properties/contacts", "contacts"),
         ("/crm/objects/2026-03/contacts/search", "contacts"),
         (LIST, "contacts"),
-        ("/crm/owners/2026-03", "owners"),
-        ("/crm/pipelines/2026-03/deals", "pipelines"),
+        ("/crm/v3/owners", "owners"),
+        ("/crm/v3/pipelines/deals", "pipelines"),
     ],
 )
 def test_json_of_another_form_fails_its_resource_and_no_other(
@@ -173,9 +173,9 @@ def test_json_of_another_form_fails_its_resource_and_no_other(
     ("path", "resource"),
     [
         (LIST, "contacts"),
-        ("/crm/owners/2026-03", "owners"),
-        ("/crm/pipelines/2026-03/deals", "pipelines"),
-        ("/crm/associations/2026-03/contacts/companies/batch/read", "associations"),
+        ("/crm/v3/owners", "owners"),
+        ("/crm/v3/pipelines/deals", "pipelines"),
+        ("/crm/v4/associations/contacts/companies/batch/read", "associations"),
     ],
 )
 def test_a_row_that_is_no_record_is_a_dead_letter(
@@ -196,7 +196,7 @@ def test_a_stage_without_an_id_does_not_cost_the_other_stages(
     stages = [{"label": "nameless"}, {"id": "won", "label": "Won"}]
     _answer(
         monkeypatch,
-        "/crm/pipelines/2026-03/deals",
+        "/crm/v3/pipelines/deals",
         {"results": [{"id": "default", "stages": stages}]},
     )
     outcome = lab.lumio("sync", "hubspot/pipelines")
@@ -214,7 +214,7 @@ def test_a_link_that_cannot_be_read_does_not_delete_it_nor_the_others_of_its_rec
 
     def spoiled(request: Request) -> Response:
         answer = handle(request)
-        if not request.path.startswith("/crm/associations/2026-03/"):
+        if not request.path.startswith("/crm/v4/associations/"):
             return answer
         body = json.loads(answer.body)
         for result in body["results"]:

@@ -117,15 +117,13 @@ def test_pain_02_processes_that_find_an_old_token_refresh_it_once(lab: Lab) -> N
             {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
         ),
     )
-    lab.sandbox.faults.set(["latency:300:path=/oauth/2026-03/token"])
+    lab.sandbox.faults.set(["latency:300:path=/oauth/v3/token"])
     kinds = ("contacts", "deals", "tickets")
     runs = [lab.spawn("sync", f"hubspot/{kind}", "-o", "json", environ=environ) for kind in kinds]
     for run in runs:
         out, _ = run.communicate(timeout=60)
         assert run.returncode == 0, out
-    assert asked(lab, "/oauth/2026-03/token", "POST") == 1, (
-        "one refreshed, the others took its token"
-    )
+    assert asked(lab, "/oauth/v3/token", "POST") == 1, "one refreshed, the others took its token"
     for kind in kinds:
         assert lab.differences(kind) == []
 

@@ -158,7 +158,7 @@ ALL: tuple[Broken, ...] = (
     Broken("wrong_credential", "401 swallowed", judged(s401=Outcome.OK), "not about the"),
     Broken("wrong_credential", "401 retried", judged(s401=Outcome.RETRY), "not about the"),
     Broken("expired", "401 swallowed", judged(s401=Outcome.OK), "not about the"),
-    Broken("refresh", "no renewal", judged(s401=Outcome.REFUSED), "not renewed"),
+    Broken("refresh", "no renewal", method("renewal", lambda _: lambda *_: None), "not renewed"),
     Broken("denied", "403 retried", judged(s403=Outcome.RETRY), "not skipped"),
     Broken("denied", "403 as a bad token", judged(s403=Outcome.REFUSED), "not skipped"),
     Broken("full", "drops a record", rows(lambda found, _: found[:-1]), "not all came"),

@@ -53,7 +53,12 @@ _believes = _code("transport.stack._date", lambda reply, ours: None)
 _any_cursor = patch.object(Bounds, "good_cursor", lambda self, cursor: cursor)
 
 WALKS = (
-    Broken("hollow_page", "an empty page is the end", _ends_with_an_empty_page, "are missing"),
+    Broken(
+        "hollow_page",
+        "an empty page is the end",
+        _ends_with_an_empty_page,
+        "are missing|exit code 3",
+    ),
     Broken(
         "more_without_place",
         "no place is the end",
@@ -61,6 +66,13 @@ WALKS = (
         "exit code|are missing",
     ),
     Broken("lost_paging", "counts roughly", resource(rough_count=True), "half of a listing"),
+    Broken(
+        "hidden_is_kept",
+        "has no horizon",
+        resource(horizon=None),
+        "exit code 3",
+        on="shopify/orders",
+    ),
     Broken("clock_ahead", "believes every clock", _believes, " > "),
     Broken("clock_far_ahead", "believes every clock", _believes, " > "),
     Broken(

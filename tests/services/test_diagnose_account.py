@@ -56,7 +56,7 @@ def test_when_a_stored_credential_ends(
 def test_a_quota_that_is_held_back_or_low_is_a_warning(runtime: Runtime) -> None:
     subject = subject_of(runtime)
     assert account.quota(subject).status == "pass"
-    call = Call("GET", "/crm/owners/2026-03")
+    call = Call("GET", "/crm/v3/owners")
     subject.limiter().observe(call, [Allowance("daily", 1_000_000, 5_000)])
     low = account.quota(subject)
     assert (low.status, "daily 5 000 of 1 000 000" in low.detail) == ("warn", True)

@@ -73,7 +73,7 @@ def _add_property(lab: Lab, name: str) -> None:
 
     def more(request: Request) -> Response:
         answer = handle(request)
-        if request.path != "/crm/properties/2026-03/contacts":
+        if request.path != "/crm/v3/properties/contacts":
             return answer
         body = json.loads(answer.body)
         body["results"].append(

@@ -47,7 +47,7 @@ def specs() -> None:
         pytest.skip(f"the published descriptions are not here: {directory()}")
 
 
-@pytest.mark.parametrize("version", ["v3", "2026-03"])
+@pytest.mark.parametrize("version", ["v3", "auto"])
 def test_reading_makes_only_requests_that_the_descriptions_allow(
     make_lab: Callable[..., Lab], calls: list[Call], version: str
 ) -> None:

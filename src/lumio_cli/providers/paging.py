@@ -185,7 +185,9 @@ def has_moved(place: Place, rows: Sequence[Record], key: str) -> bool:
     nothing is missed.
     """
     edge = place.get("edge")
-    return edge is not None and all(key_of(row, key) != edge for row in rows)
+    # A first row without an id (a null) may well be the one that stood there.
+    named = not rows or key_of(rows[0], key) is not None
+    return edge is not None and named and all(key_of(row, key) != edge for row in rows)
 
 
 def without_edge(place: Place, rows: list[Record], key: str) -> list[Record]:

@@ -179,6 +179,8 @@ class Pull:
             self._absence.orphan("full", walkers)
             # A part that was refused does not prove that its records are gone.
             if "sweep" in self.resource.deletes and self.result.error is None:
+                # Before it: what this very run deletes is deleted.
+                self._absence.mend()
                 self._absence.sweep(walkers)
         now = format_timestamp(self.engine.clock.time())
         self._finish("full", walkers, full_at=now)

@@ -18,7 +18,7 @@ from lumio_cli.sandbox.hubspot.auth import CLIENT_ID, CLIENT_SECRET
 from support.lab import Lab
 
 SCOPES = ("oauth", "crm.objects.contacts.read")
-INTROSPECT = "/oauth/2026-03/token/introspect"
+INTROSPECT = "/oauth/v3/token/introspect"
 PRIVATE = "/oauth/v2/private-apps/get/access-token-info"
 ACCOUNT = "48215077"
 

@@ -15,7 +15,8 @@ from support.lab import OBJECTS, Lab
 
 NUMBERED = ("/crm/v3/*", "/crm/v4/*", "/account-info/v3/*", "/oauth/v1/*", "/oauth/v3/*")
 DATED = ("/crm/*/2026-03*", "/account-info/2026-03/*", "/oauth/2026-03/*")
-NAMED = {"LUMIO_PROVIDERS__HUBSPOT__API_VERSION": "v3"}
+VERSION = "LUMIO_PROVIDERS__HUBSPOT__API_VERSION"
+ALL_NUMBERED, ALL_DATED = {VERSION: "v3"}, {VERSION: "2026-03"}
 
 
 def change(lab: Lab, glob: str, with_: Callable[[dict[str, Any]], object]) -> None:
@@ -33,7 +34,7 @@ def change(lab: Lab, glob: str, with_: Callable[[dict[str, Any]], object]) -> No
     lab.sandbox.hubspot.handle = changed  # type: ignore[method-assign]
 
 
-@pytest.mark.parametrize(("gone", "environ"), [(NUMBERED, {}), (DATED, NAMED)])
+@pytest.mark.parametrize(("gone", "environ"), [(NUMBERED, ALL_DATED), (DATED, ALL_NUMBERED)])
 def test_one_setting_moves_every_endpoint(
     lab: Lab, gone: tuple[str, ...], environ: dict[str, str]
 ) -> None:
@@ -59,7 +60,7 @@ BAD = [
 
 @pytest.mark.parametrize("bad", BAD)
 def test_a_definition_without_a_name_costs_nothing_else(lab: Lab, bad: Any) -> None:
-    change(lab, "/crm/properties/*", lambda document: document["results"].insert(0, bad))
+    change(lab, "/crm/*properties/*", lambda document: document["results"].insert(0, bad))
     outcome = lab.lumio("sync", "hubspot/contacts")
     assert outcome.code == 0, outcome.out
     assert lab.differences("contacts") == []
@@ -74,7 +75,7 @@ def test_a_property_without_a_type_is_text(lab: Lab, rest: dict[str, Any]) -> No
             item.update(name=name, options=None, modificationMetadata=None, label=None, **rest)
 
     lab.sandbox.hubspot.update("contacts", first(lab), {"loyalty_points": "17"})
-    change(lab, "/crm/properties/*", spoiled)
+    change(lab, "/crm/*properties/*", spoiled)
     outcome = lab.lumio("sync", "hubspot/contacts")
     assert outcome.code == 0, outcome.out
     found = lab.sql("SELECT loyalty_points FROM hubspot_contacts WHERE id = ?", first(lab))
@@ -102,7 +103,7 @@ def test_a_null_among_pipelines_and_stages_is_a_dead_letter_and_no_more(lab: Lab
         document["results"][0]["stages"].insert(0, None)
         document["results"].insert(0, None)
 
-    change(lab, "/crm/pipelines/*/deals", spoiled)
+    change(lab, "/crm/*pipelines/*deals", spoiled)
     outcome = lab.lumio("sync", "hubspot/pipelines")
     assert (outcome.code, outcome.resource("pipelines")["failed"]) == (3, 2)
     assert lab.sql("SELECT count(*) FROM hubspot_pipelines") == [(18,)]
@@ -139,8 +140,8 @@ def test_a_refusal_whose_reasons_cannot_be_read_is_a_missing_scope(lab: Lab) -> 
 
 LISTS = {
     "contacts": "/crm/objects/2026-03/contacts",
-    "owners": "/crm/owners/2026-03",
-    "associations": "/crm/associations/*/batch/read",
+    "owners": "/crm/v3/owners",
+    "associations": "/crm/*associations/*/batch/read",
 }
 
 

@@ -51,7 +51,7 @@ from lumio_cli.providers.base import (
     dig,
 )
 from lumio_cli.providers.hubspot import account, verdicts
-from lumio_cli.providers.hubspot.endpoints import DATED, Api, endpoint
+from lumio_cli.providers.hubspot.endpoints import CHECKED, Api, endpoint
 from lumio_cli.providers.hubspot.properties import (
     METADATA_SECONDS,
     definitions,
@@ -100,8 +100,8 @@ class HubSpot(Provider):
     oauth = OAuth(
         authorize_url="https://app.hubspot.com/oauth/authorize",
         redirect_port=18921,
-        token_path=f"{endpoint(DATED, 'oauth')}/token",
-        revoke_path=f"{endpoint(DATED, 'oauth')}/token/revoke",
+        token_path=f"{endpoint(CHECKED, 'oauth')}/token",
+        revoke_path=f"{endpoint(CHECKED, 'oauth')}/token/revoke",
         scopes=(
             "oauth",
             "crm.objects.contacts.read",
@@ -120,9 +120,10 @@ class HubSpot(Provider):
     fields = (
         Field(
             "api_version",
-            "Version of all of HubSpot's endpoints: a dated one such as 2026-03, or v3",
-            default=DATED,
-            pattern=r"v3|20\d\d-\d\d",
+            "Version of all of HubSpot's endpoints: a dated one such as 2026-03, or v3; auto: each "
+            "as lumio was checked against it",
+            default=CHECKED,
+            pattern=r"auto|v3|20\d\d-\d\d",
         ),
         Field(
             "custom_properties",
@@ -174,7 +175,7 @@ class HubSpot(Provider):
 
     def _path(self, api: Api, *names: str) -> str:
         """A path of an API, in the version that is set."""
-        version = str(self.options.get("api_version") or DATED)
+        version = str(self.options.get("api_version") or CHECKED)
         return "/".join((endpoint(version, api), *names))
 
     def describe(self, resource: Resource, send: Send) -> tuple[Property, ...] | None:
