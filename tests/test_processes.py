@@ -154,7 +154,7 @@ def test_a_signal_ends_a_backoff_at_once(make_lab: Callable[..., Lab]) -> None:
 def test_a_killed_run_is_shown_as_interrupted(make_lab: Callable[..., Lab]) -> None:
     lab = make_lab(600, latency=0.05)
     process = lab.spawn("sync", "hubspot/contacts")
-    wait_for_requests(lab, 5)
+    wait_for_requests(lab, 8)
     running = lab.lumio("status").document["providers"][0]["resources"][0]
     assert running["last_run"]["status"] == "running"
     assert running["progress"]["total"] == 600

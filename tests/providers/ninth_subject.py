@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, cast
 
 from lumio_cli.sandbox import Sandbox
+from lumio_cli.sandbox.faults import spoil
 from lumio_cli.sandbox.http import Request, Response, Route, Routes
 from lumio_cli.sandbox.lookalike import Answered, LookAlike, Token
 from lumio_cli.sandbox.options import Options
@@ -51,10 +52,12 @@ class Service(LookAlike):
             return {"data": [], "next": None}
         if kind == "loop":
             return {**body, "next": request.one("page") or body["next"] or 1}
-        if rows and kind == "noid":
-            rows[0].pop("id")
-        elif rows and kind == "badid":
-            rows[0]["id"] = 9007199254740993 if argument == "number" else {"value": 1}
+        if kind == "hollow":
+            # The same page by another spelling: the listing goes on, and in no circle.
+            return {"data": [], "next": f" {request.one('page') or 0}"}
+        if kind == "last":
+            return {**body, "next": None}
+        spoil(rows, kind, argument, text="text")
         return body
 
 

@@ -62,6 +62,7 @@ class Ninth(Provider):
             deletes=("sweep",),
         ),
     )
+    no_merges = "Notes cannot be merged."
     guide = ("Copy the token from Profile > API and run `lumio connect ninth`.",)
 
     def probe(self, send, credential):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -231,7 +232,8 @@ def test_the_flag_decides_conflicts_of_a_sync(make_lab: Callable[..., Lab], poli
 
 def test_what_is_read_for_another_s_sake_is_not_told_of(tmp_path: Path) -> None:
     """Nobody would say that it has ended: its bar would stay on the screen."""
-    with rig(next(s for s in MAILCHIMP if s.resource == "members"), tmp_path) as lab:
+    subject = next(s for s in MAILCHIMP if s.resource == "members")
+    with rig(subject, tmp_path, clock=time.time) as lab:
         lab.sync()
         lab.sql("UPDATE mailchimp_members SET fname = 'Zoe'")
         out, err = Stream(terminal=False), Stream(terminal=False)
