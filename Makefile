@@ -35,8 +35,11 @@ demo: $(STAMP) ## sync everything from the built-in look-alikes, and show the re
 # COVERAGE=1 measures branches, and fails below the threshold in pyproject.toml.
 TEST_FLAGS := $(if $(COVERAGE),--cov --cov-report=term,)
 
+# One worker more than there are cores: many tests wait for programs and for timers.
+WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+
 test: $(STAMP) ## run all tests
-	$(BIN)/python -m pytest -n auto $(TEST_FLAGS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TEST_FLAGS) $(PYTEST_ARGS)
 
 lint: $(STAMP) ## check style, formatting, types and the direction of imports
 	$(BIN)/ruff check .

@@ -29,7 +29,7 @@ FORMS = (
 FORM = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
-@case()
+@case(wide=True)
 def check_misfits(subject: Subject, home: Path) -> None:
     """What is no value of its column is NULL in the view, whole in the payload, and counted until
     the provider has mended it."""
@@ -67,7 +67,7 @@ def check_moments(subject: Subject, home: Path) -> None:
         _must_be_moments(lab, "_updated_at", subject.declared.updated, False)
 
 
-@case()
+@case(wide=True)
 def check_moment_forms(subject: Subject, home: Path) -> None:
     """A moment is the same one in whatever form it comes."""
     column = next(_free(subject, "datetime"), None)

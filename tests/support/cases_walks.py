@@ -115,7 +115,7 @@ def _clock_is_wrong(subject: Subject, home: Path, skew: str) -> None:
         _change_is_seen(lab)
 
 
-@case("cursor")
+@case("cursor", wide=True)
 def check_cursor_in_the_future(subject: Subject, home: Path) -> None:
     """A hub whose cursor an older lumio has moved into the future, or that cannot be read, goes
     back to the last good one."""
@@ -194,7 +194,7 @@ def check_bad_value(subject: Subject, home: Path) -> None:
 # --- what helps must not hurt, and how it ended ---------------------------------------------
 
 
-@case()
+@case(wide=True)
 def check_refused_count(subject: Subject, home: Path) -> None:
     """A count that is refused ends no pull."""
     with rig(subject, home) as lab:
@@ -204,7 +204,7 @@ def check_refused_count(subject: Subject, home: Path) -> None:
         lab.must_be_equal()
 
 
-@case("pages")
+@case("pages", wide=True)
 def check_cut_off(subject: Subject, home: Path) -> None:
     """A single target that is cut off on its way ends with the code of its error, in the process
     and in the document."""
