@@ -262,7 +262,7 @@ class TestViews:
         for table in ("lumio_named", "lumio_merged", "lumio_listed", "lumio_misfits"):
             hub.connection.execute(f"DROP TABLE {table}")
         hub.connection.execute("DROP INDEX lumio_outbox_refers")
-        for column in ("hides", "hidden", "mended"):
+        for column in ("hides", "hidden", "astray_before", "counted"):
             hub.connection.execute(f"ALTER TABLE lumio_resources DROP COLUMN {column}")
         hub.connection.execute("PRAGMA user_version = 4")
         with Hub.open(hub.path) as newer:

@@ -10,8 +10,10 @@ import pytest
 
 from lumio_cli.providers.base import Horizon, Resource
 from lumio_cli.providers.hubspot import HubSpot
+from lumio_cli.transport.retry import Retry
 from support.conformance import altered
 from support.lab import Lab
+from support.trials import LIST
 
 WHY = "HubSpot lists what was made in the last ten years"
 OLD = "2000-01-01T00:00:00.000Z"
@@ -104,13 +106,20 @@ def test_pages_say_how_far_they_reach(hidden: Lab) -> None:
     by_page = horizon(within="properties.lifecyclestage")
     with altered(contacts(), horizon=by_page):
         with patch.object(HubSpot, "hides", lambda *_: True):
-            assert full(hidden)["deleted"] in (0, 1)
-        assert live(hidden) >= 19
-        assert full(hidden, "--max-delete", "100")["deleted"] >= 4, "no page says so any longer"
+            first = full(hidden)["deleted"]
+        assert (live(hidden), shown(hidden)) == (20 - first, 5 - first)
+        assert shown(hidden) >= 4
+        assert full(hidden, "--max-delete", "100")["deleted"] == 5 - first, "no page says so now"
+
+
+def led_astray(lab: Lab) -> None:
+    """As a hub that an older lumio has swept, and this one has migrated."""
+    assert full(lab, "--max-delete", "100")["deleted"] == 5
+    lab.sql("UPDATE lumio_resources SET astray_before = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")
 
 
 def test_what_an_older_lumio_took_for_deleted_comes_back_once(hidden: Lab) -> None:
-    assert full(hidden, "--max-delete", "100")["deleted"] == 5
+    led_astray(hidden)
     with altered(contacts(), horizon=horizon()):
         entry = hidden.lumio("sync", "hubspot/contacts").resource("contacts")
         assert any("4 records are back" in str(w) and WHY in str(w) for w in entry["warnings"])
@@ -123,7 +132,7 @@ def test_what_an_older_lumio_took_for_deleted_comes_back_once(hidden: Lab) -> No
 
 
 def test_a_check_finds_it_and_repairs_it(hidden: Lab) -> None:
-    full(hidden, "--max-delete", "100")
+    led_astray(hidden)
     with altered(contacts(), horizon=horizon()):
         found = hidden.lumio("hub", "check")
         assert found.code == 1
@@ -134,8 +143,42 @@ def test_a_check_finds_it_and_repairs_it(hidden: Lab) -> None:
         assert hidden.lumio("hub", "check").code == 0
 
 
-def test_what_lumio_deleted_at_the_provider_stays_deleted(hidden: Lab) -> None:
+def test_what_this_lumio_has_deleted_stays_deleted_whatever_is_hidden_later(hidden: Lab) -> None:
+    assert full(hidden, "--max-delete", "100")["deleted"] == 5
+    with altered(contacts(), horizon=horizon()):
+        assert hidden.lumio("sync", "hubspot/contacts").resource("contacts")["warnings"] == []
+        assert hidden.lumio("hub", "check").code == 0
+    assert live(hidden) == 15
+
+
+def test_nothing_is_hidden_any_longer_once_the_horizon_is_gone(hidden: Lab) -> None:
+    with altered(contacts(), horizon=horizon()):
+        full(hidden, "--max-delete", "10")
+    assert shown(hidden) == 4
     full(hidden, "--max-delete", "100")
+    assert shown(hidden) == 0
+
+
+def test_a_listing_that_ends_too_early_is_not_believed_in_the_run_that_goes_on(
+    make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Retry, "_draw", lambda *_: 0.001)
+    lab = make_lab(350)
+    lab.sandbox.faults.set([f"503:path={LIST}:after=1"])
+    assert lab.lumio("sync", "hubspot/contacts").code == 5
+    lab.sandbox.faults.set([f"last:path={LIST}:times=1"])
+    for path in lab.home.glob("runtime.db*"):
+        path.unlink()
+    resumed = lab.lumio("sync", "hubspot/contacts")
+    assert resumed.code == 3, resumed.out
+    assert resumed.resource("contacts")["error"]["code"] == "incomplete_listing"
+    assert resumed.resource("contacts")["cursor"] is None
+    assert lab.lumio("sync", "hubspot/contacts").code == 0
+    assert lab.differences("contacts") == []
+
+
+def test_what_lumio_deleted_at_the_provider_stays_deleted(hidden: Lab) -> None:
+    led_astray(hidden)
     hidden.sql("UPDATE lumio_history SET origin = 'push' WHERE action = 'delete'")
     with altered(contacts(), horizon=horizon()):
         hidden.lumio("sync", "hubspot/contacts")

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lumio_cli.hub import records
+from lumio_cli.hub import records, state
 from lumio_cli.hub.changes import Changed, add
 from lumio_cli.hub.columns import ViewColumn, expression
 from lumio_cli.hub.records import raw_table
@@ -119,14 +119,15 @@ def reaches_beyond(
 
 
 def taken_for_deleted(
-    db: sqlite3.Connection, provider: str, resource: str, reach: Reach
+    db: sqlite3.Connection, provider: str, resource: str, reach: Reach, before: str | None
 ) -> list[str]:
-    """Return the records that a sweep has taken for deleted though they only lay behind the
-    horizon then. What lumio has deleted at the provider itself is none of them.
+    """Return the records that an older lumio, before the moment `before`, has taken for deleted
+    though they only lay behind the horizon then; none where that is None. What the history knows
+    as deleted at the provider by lumio itself is none of them.
 
     For resources whose deletions are found by absence alone.
     """
-    if reach.days is None or reach.lifted:
+    if before is None or reach.days is None or reach.lifted:
         return []
     if reach.parent and not records.has_table(db, provider, reach.parent):
         return []
@@ -134,11 +135,11 @@ def taken_for_deleted(
         str(row[0])
         for row in db.execute(
             f"SELECT r.id FROM {raw_table(provider, resource)} AS r{reach._join(provider)}"
-            f" WHERE r.deleted_at IS NOT NULL AND {reach._when()} < julianday(r.deleted_at) - ?"
+            f" WHERE r.deleted_at < ? AND {reach._when()} < julianday(r.deleted_at) - ?"
             " AND NOT EXISTS (SELECT 1 FROM lumio_history AS h WHERE h.provider = ?"
             "  AND h.resource = ? AND h.record = r.id AND h.origin = 'push'"
             "  AND h.action = 'delete')",
-            [reach.days - MARGIN, provider, resource],
+            [before, reach.days - MARGIN, provider, resource],
         )
     ]
 
@@ -146,8 +147,11 @@ def taken_for_deleted(
 def restore(
     db: sqlite3.Connection, provider: str, resource: str, reach: Reach, now: str, run_id: str
 ) -> int:
-    """Bring back what was `taken_for_deleted`; returns how many. Belongs into a transaction."""
-    ids = taken_for_deleted(db, provider, resource, reach)
+    """Bring back, once, what was `taken_for_deleted`; returns how many. Belongs into a
+    transaction."""
+    before = state.read_state(db, provider, resource).astray_before
+    ids = taken_for_deleted(db, provider, resource, reach, before)
+    state.update_state(db, provider, resource, astray_before=None)
     if ids:
         records.revive(db, raw_table(provider, resource), ids, records.next_seq(db))
         records.add_records(db, provider, resource, len(ids))

@@ -142,8 +142,11 @@ def _m005_names(db: sqlite3.Connection) -> None:
 
 
 def _m006_horizons(db: sqlite3.Connection) -> None:
-    for column in ("hides", "hidden", "mended"):
+    for column in ("hides", "hidden"):
         db.execute(f"ALTER TABLE lumio_resources ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+    # Only what was deleted before this moment may have been taken for deleted by mistake.
+    db.execute("ALTER TABLE lumio_resources ADD COLUMN astray_before TEXT")
+    db.execute("UPDATE lumio_resources SET astray_before = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')")
 
 
 def _m007_merged(db: sqlite3.Connection) -> None:
@@ -182,6 +185,8 @@ def _m008_misfits(db: sqlite3.Connection) -> None:
             misfits INTEGER NOT NULL,
             PRIMARY KEY (provider, resource, column_name)) STRICT, WITHOUT ROWID"""
     )
+    db.execute("ALTER TABLE lumio_resources ADD COLUMN counted INTEGER NOT NULL DEFAULT 1")
+    db.execute("UPDATE lumio_resources SET counted = 0")
     _show_when_in_utc(db)
     # What their triggers do is part of what a hub is. A step that changes it makes them anew.
     views.make_all(db)

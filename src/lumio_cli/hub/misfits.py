@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
 from lumio_cli.hub.columns import ViewColumn, misfit
 
@@ -25,6 +26,8 @@ KINDS = {
     "epoch_ms": "moment",
 }
 """Kinds whose values may not fit, and what such a value is not."""
+RECORDS = 20_000
+"""Records that are counted anew in one transaction: about a second of work."""
 AT_ONCE = 200
 """Columns that one statement counts: SQLite takes 2,000 results, and each is a long expression."""
 
@@ -33,18 +36,18 @@ AT_ONCE = 200
 def counted(db: sqlite3.Connection, table: str, ids: Sequence[str]) -> Iterator[None]:
     """Keep the counts current while the block stores or deletes records of a raw table."""
     row = db.execute(
-        "SELECT provider, resource, columns FROM lumio_resources"
+        "SELECT provider, resource, columns, counted FROM lumio_resources"
         " WHERE 'lumio_raw_' || provider || '_' || resource = ?",
         [table],
     ).fetchone()
     names, totals = sums(None if row is None else row[2])
-    if not names:
+    if not names or not row[3]:
         yield
         return
-    chosen = json.dumps(list(ids))
-    before = _count(db, table, totals, chosen)
+    chosen = [json.dumps(list(ids))]
+    before = _count(db, table, totals, _CHOSEN, chosen)
     yield
-    after = _count(db, table, totals, chosen)
+    after = _count(db, table, totals, _CHOSEN, chosen)
     db.executemany(
         "INSERT INTO lumio_misfits (provider, resource, column_name, misfits) VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET misfits = misfits + excluded.misfits",
@@ -56,26 +59,73 @@ def counted(db: sqlite3.Connection, table: str, ids: Sequence[str]) -> Iterator[
     )
 
 
-def recount(db: sqlite3.Connection, provider: str, resource: str, table: str) -> None:
-    """Count anew, record by record. Belongs into a transaction."""
+def doubt(db: sqlite3.Connection, provider: str, resource: str) -> None:
+    """Let the counts be unknown until they are made anew (`Recount`)."""
+    _keep(db, provider, resource, {})
+    db.execute(
+        "UPDATE lumio_resources SET counted = 0 WHERE provider = ? AND resource = ?",
+        [provider, resource],
+    )
+
+
+class Recount:
+    """Counts a resource anew, some records at a time, so that a hub of millions is not locked for
+    minutes. Nothing else may store records of it meanwhile."""
+
+    def __init__(self, provider: str, resource: str, table: str) -> None:
+        self._name = provider, resource
+        self._table = table
+        self._rid = 0
+        self._found: dict[str, int] = {}
+
+    def go_on(self, db: sqlite3.Connection, limit: int = RECORDS) -> bool:
+        """Count the next records, at most `limit`; False when all are counted, and the counts
+        kept. Belongs into a transaction."""
+        rows = db.execute(
+            f"SELECT max(rid) FROM (SELECT rid FROM {self._table} WHERE rid > ?"
+            " ORDER BY rid LIMIT ?)",
+            [self._rid, limit],
+        ).fetchone()
+        if rows[0] is None:
+            _keep(db, *self._name, self._found)
+            return False
+        for name, number in count(db, *self._name, self._table, (self._rid, rows[0])).items():
+            self._found[name] = self._found.get(name, 0) + number
+        self._rid = rows[0]
+        return True
+
+
+def _keep(db: sqlite3.Connection, provider: str, resource: str, found: Mapping[str, int]) -> None:
     db.execute(
         "DELETE FROM lumio_misfits WHERE provider = ? AND resource = ?", [provider, resource]
     )
     db.executemany(
         "INSERT INTO lumio_misfits (provider, resource, column_name, misfits) VALUES (?, ?, ?, ?)",
-        [(provider, resource, n, k) for n, k in count(db, provider, resource, table).items()],
+        [(provider, resource, name, number) for name, number in found.items()],
+    )
+    db.execute(
+        "UPDATE lumio_resources SET counted = 1 WHERE provider = ? AND resource = ?",
+        [provider, resource],
     )
 
 
-def count(db: sqlite3.Connection, provider: str, resource: str, table: str) -> dict[str, int]:
+def count(
+    db: sqlite3.Connection,
+    provider: str,
+    resource: str,
+    table: str,
+    span: tuple[int, int] | None = None,
+) -> dict[str, int]:
     """How many values of live records do not fit, by column, counted record by record; of columns
-    that have none, nothing."""
+    that have none, nothing. `span`: only those whose row numbers lie above the first and up to the
+    second number."""
     row = db.execute(
         "SELECT columns FROM lumio_resources WHERE provider = ? AND resource = ?",
         [provider, resource],
     ).fetchone()
     names, totals = sums(None if row is None else row[0])
-    found = zip(names, _count(db, table, totals), strict=True)
+    where, values = ("", []) if span is None else (" AND rid > ? AND rid <= ?", [*span])
+    found = zip(names, _count(db, table, totals, where, values), strict=True)
     return {name: number for name, number in sorted(found) if number}
 
 
@@ -101,15 +151,16 @@ def sums(spec: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _count(
-    db: sqlite3.Connection, table: str, totals: Sequence[str], ids: str | None = None
+    db: sqlite3.Connection, table: str, totals: Sequence[str], where: str, values: Sequence[Any]
 ) -> list[int]:
-    """The sums of all live records, or of those in a JSON list."""
-    some = "" if ids is None else " AND id IN (SELECT value FROM json_each(?))"
+    """The sums of the live records that fulfil `where`."""
     found: list[int] = []
     for listed in totals:
         row = db.execute(
-            f"SELECT {listed} FROM {table} WHERE deleted_at IS NULL{some}",
-            [] if ids is None else [ids],
+            f"SELECT {listed} FROM {table} WHERE deleted_at IS NULL{where}", values
         ).fetchone()
-        found += map(int, row)
+        found += [int(number or 0) for number in row]
     return found
+
+
+_CHOSEN = " AND id IN (SELECT value FROM json_each(?))"

@@ -167,10 +167,11 @@ def mark_deleted(db: sqlite3.Connection, table: str, ids: Sequence[str], seq: in
 def revive(db: sqlite3.Connection, table: str, ids: Sequence[str], seq: int) -> None:
     """Take back that records are deleted."""
     for part in _chunks(ids, VARIABLES - 1):
-        db.execute(
-            f"UPDATE {table} SET deleted_at = NULL, seq = ? WHERE id IN ({_marks(len(part))})",
-            [seq, *part],
-        )
+        with counted(db, table, part):
+            db.execute(
+                f"UPDATE {table} SET deleted_at = NULL, seq = ? WHERE id IN ({_marks(len(part))})",
+                [seq, *part],
+            )
 
 
 def mark_seen(db: sqlite3.Connection, provider: str, resource: str, ids: Sequence[str]) -> None:

@@ -99,12 +99,13 @@ def start_resource(
 
 
 def cursors_before(db: sqlite3.Connection, provider: str, resource: str) -> list[tuple[str, float]]:
-    """The cursors that runs have left, newest first, each with when its run took the resource up,
-    in seconds since 1970."""
+    """The cursors that runs have left, newest first, each with when its run was done with the
+    resource (or had taken it up, where it was killed), in seconds since 1970."""
     return [
         (str(row[0]), float(row[1]))
         for row in db.execute(
-            "SELECT cursor, (julianday(started_at) - 2440587.5) * 86400.0 FROM lumio_run_resources"
+            "SELECT cursor, (julianday(coalesce(finished_at, started_at)) - 2440587.5) * 86400.0"
+            " FROM lumio_run_resources"
             " WHERE provider = ? AND resource = ? AND direction = 'pull' AND cursor IS NOT NULL"
             " ORDER BY started_at DESC, rowid DESC",
             [provider, resource],
@@ -312,17 +313,15 @@ def resolve_dead_letter(db: sqlite3.Connection, letter_id: int, resolution: str,
     )
 
 
-def failed_since(db: sqlite3.Connection, provider: str, resource: str, since: str) -> bool:
-    """Whether a record of a resource could not be read at or after `since`, and still cannot."""
-    return (
-        db.execute(
-            "SELECT 1 FROM lumio_dead_letters WHERE provider = ? AND resource = ?"
-            " AND direction = 'pull' AND resolved_at IS NULL"
-            " AND julianday(last_at) >= julianday(?) LIMIT 1",
-            [provider, resource, since],
-        ).fetchone()
-        is not None
+def failed_since(db: sqlite3.Connection, provider: str, resource: str, since: str) -> int:
+    """How many records of a resource could not be read at or after `since`, and still cannot."""
+    found = db.execute(
+        "SELECT count(*) FROM lumio_dead_letters WHERE provider = ? AND resource = ?"
+        " AND direction = 'pull' AND resolved_at IS NULL"
+        " AND julianday(last_at) >= julianday(?)",
+        [provider, resource, since],
     )
+    return int(found.fetchone()[0])
 
 
 def count_dead_letters(db: sqlite3.Connection, provider: str, resource: str) -> int:

@@ -28,8 +28,11 @@ class ResourceState:
     """1: a page of the last full walk said that older records are hidden."""
     hidden: int = 0
     """Live records that the last full walk did not list since they lie behind the horizon."""
-    mended: int = 0
-    """1: what an older lumio took for deleted since it was hidden has been brought back."""
+    astray_before: str | None = None
+    """What was deleted before this moment may only have been hidden, which an older lumio did not
+    know; None: that was looked at."""
+    counted: int = 1
+    """0: the values that do not fit their columns are yet to be counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,8 @@ def read_state(db: sqlite3.Connection, provider: str, resource: str) -> Resource
     """The state of a resource; all empty where it was never synced."""
     row = db.execute(
         "SELECT records, cursor, synced_at, full_at, tombstones_at, tombstone_pages, warning,"
-        " slices, hides, hidden, mended FROM lumio_resources WHERE provider = ? AND resource = ?",
+        " slices, hides, hidden, astray_before, counted FROM lumio_resources"
+        " WHERE provider = ? AND resource = ?",
         [provider, resource],
     ).fetchone()
     return ResourceState(*row) if row else ResourceState()

@@ -208,8 +208,10 @@ def _bad_values(db: sqlite3.Connection, provider: str, resource: str) -> Iterato
         return
     recorded = misfits.read(db, provider, resource)
     counted = misfits.count(db, provider, resource, records.raw_table(provider, resource))
+    known = state.read_state(db, provider, resource).counted
     for column in views.read_columns(db, provider, resource):
-        said, found = recorded.get(column.name, 0), counted.get(column.name, 0)
+        found = counted.get(column.name, 0)
+        said = recorded.get(column.name, 0) if known else found
         if said or found:
             yield BadValues(provider, resource, column.name, column.kind, said, found)
 
@@ -221,7 +223,9 @@ def _repair(runtime: Runtime, found: Check) -> Check:
             name = count.provider, count.resource
             state.update_state(db, *name, records=count.counted)
             if records.has_table(db, *name):
-                misfits.recount(db, *name, records.raw_table(*name))
+                recount = misfits.Recount(*name, records.raw_table(*name))
+                while recount.go_on(db):
+                    runtime.stop.check()
     return replace(found, repaired=True)
 
 

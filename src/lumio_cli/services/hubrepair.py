@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lumio_cli.clock import format_timestamp
 from lumio_cli.hub import horizon, records, runs, state
 from lumio_cli.sync.absence import reach_of
-from lumio_cli.sync.cursors import is_good, last_good
+from lumio_cli.sync.cursors import good_one
 from lumio_cli.sync.model import is_driven
 
 if TYPE_CHECKING:
@@ -51,7 +51,9 @@ def find_astray(runtime: Runtime, db: sqlite3.Connection) -> tuple[Astray, ...]:
             back = f"the last good one is {good}" if good else "there is no good one"
             found.append(Astray(name, resource.name, "cursor", f"{str(cursor)[:40]}: {back}"))
         reach = _reach(db, name, resource)
-        count = len(horizon.taken_for_deleted(db, name, resource.name, reach)) if reach else 0
+        before = state.read_state(db, name, resource.name).astray_before
+        held = horizon.taken_for_deleted(db, name, resource.name, reach, before) if reach else []
+        count = len(held)
         if count:
             found.append(
                 Astray(name, resource.name, "hidden", f"{count:,} records are hidden, not deleted")
@@ -91,10 +93,8 @@ def _good_cursor(
     runtime: Runtime, db: sqlite3.Connection, name: str, resource: Resource, cursor: str | None
 ) -> str | None:
     now, seq, driven = runtime.clock.time(), records.current_seq(db), is_driven(resource)
-    if cursor is None or is_good(cursor, driven=driven, now=now, seq=seq):
-        return cursor
     left = runs.cursors_before(db, name, resource.name)
-    return last_good(left, driven=driven, now=now, seq=seq)
+    return good_one(cursor, left, driven=driven, now=now, seq=seq)
 
 
 def _reach(db: sqlite3.Connection, name: str, resource: Resource) -> Reach | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from math import ceil
 from typing import TypeVar
 
+from lumio_cli.clock import format_timestamp
 from lumio_cli.errors import LumioError
 from lumio_cli.hub import records, runs, state
 from lumio_cli.hub.columns import ViewColumn
@@ -55,11 +56,13 @@ class Absence:
         It counts once before, and where that is more than was met once again: records may have
         been deleted meanwhile. The result then says so; nothing is proven by such a walk.
         """
-        stated = [w.stated for w in walkers if w.stated is not None]
-        if stated and len(stated) == len(walkers):
-            met, counted = sum(w.point.rows for w in walkers), sum(stated)
-        elif self._job.resource.rough_count or not walkers:
+        reach = self._reach()
+        if self._job.resource.rough_count or not walkers or (reach and not reach.lifted):
+            # A count may well have what the listing hides.
             return False
+        stated = [w.stated for w in walkers if w.stated is not None]
+        if len(stated) == len(walkers):
+            met, counted = sum(w.point.rows for w in walkers), sum(stated)
         else:
             met = self._met(walkers)
             counted = count if count is not None else met
@@ -82,8 +85,11 @@ class Absence:
         if "sweep" not in self._job.resource.deletes:
             return sum(w.point.rows for w in walkers)
         since = min(w.point.since_seq for w in walkers)
+        begun = min(w.point.started_at for w in walkers)
         met = self._call(lambda db, store: store.met(db, *self._name, since))
-        return met + self._result.failed
+        # In the runs before this one, too, where they began the walk.
+        failed = self._call(lambda db, _: runs.failed_since(db, *self._name, begun))
+        return met + max(failed, self._result.failed)
 
     # -- what belongs to what is gone
 
@@ -128,7 +134,10 @@ class Absence:
             return
         # An empty listing is never believed; what it may lack is only what is hidden.
         limit, reach = 0.0 if empty else self._engine.options.max_delete, self._reach()
-        swept = self._call(lambda db, store: store.sweep(db, *self._name, since, limit, reach))
+        # By the later of two clocks: what may be hidden is kept.
+        ahead = max(0.0, *(w.skew or 0.0 for w in walkers))
+        now = format_timestamp(self._engine.clock.time() + ahead)
+        swept = self._call(lambda db, store: store.sweep(db, *self._name, since, limit, reach, now))
         if empty:
             if swept.refused:
                 self._warn(
@@ -159,7 +168,7 @@ class Absence:
         if self._job.resource.horizon is None or self._job.resource.deletes != ("sweep",):
             return
         known = self._call(lambda db, _: state.read_state(db, *self._name))
-        reach = None if known.mended else self._reach()
+        reach = None if known.astray_before is None else self._reach()
         if reach is None or reach.lifted:
             return
         back = self._call(lambda db, store: store.mend(db, *self._name, reach))

@@ -9,16 +9,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from lumio_cli.clock import format_time, format_timestamp, parse_time
+from lumio_cli.clock import format_time, format_timestamp, parse_time, utc
 from lumio_cli.hub import runs, state
 from lumio_cli.hub.state import Checkpoint, ResourceState
 from lumio_cli.providers.base import Kind
-from lumio_cli.sync.cursors import AHEAD, SEQ, is_good, last_good, not_after
+from lumio_cli.sync.cursors import AHEAD, SEQ, good_one, not_after
 from lumio_cli.sync.model import Job, is_driven
 from lumio_cli.sync.store import Store
 from lumio_cli.sync.walk import Engine
 
 T = TypeVar("T")
+EPOCH = utc(0.0)
 Slices = Mapping[str, Mapping[str, Any]]
 """The parts of a walk by name, each with the options that make it."""
 
@@ -42,14 +43,15 @@ class Bounds:
     def good_cursor(self, cursor: str | None) -> str | None:
         """Return `cursor`, or the last good one where it lies in the future or cannot be read:
         from there on changes may have been missed. None: there is none to go on from."""
-        now, driven = self._engine.clock.time(), self._driven
+        if cursor is None:
+            return None
+        now = self._engine.clock.time()
         seq = self._call(lambda db, store: store.sequence(db))
-        if cursor is None or is_good(cursor, driven=driven, now=now, seq=seq):
-            return cursor
         left = self._call(lambda db, _: runs.cursors_before(db, *self._name))
-        last = last_good(left, driven=driven, now=now, seq=seq)
-        self._call(lambda db, store: store.retract(db, *self._name, last))
-        return last
+        good = good_one(cursor, left, driven=self._driven, now=now, seq=seq)
+        if good != cursor:
+            self._call(lambda db, store: store.retract(db, *self._name, good))
+        return good
 
     def begin(self, kind: Kind, slices: Slices, known: ResourceState) -> list[Checkpoint]:
         """Begin a walk: a checkpoint a slice.

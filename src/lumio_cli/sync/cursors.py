@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 
 from lumio_cli.clock import format_timestamp, parse_time
@@ -27,17 +27,29 @@ def is_good(cursor: str, *, driven: bool, now: float, seq: int) -> bool:
     if driven or cursor.startswith(SEQ):
         number = cursor.removeprefix(SEQ)
         return driven and cursor != number and number.isdecimal() and int(number) <= seq
-    return not_after(cursor, now + AHEAD) == cursor
+    known = not_after(cursor, now + AHEAD) == cursor
+    return known and parse_time(cursor).timestamp() >= 0
 
 
-def last_good(
-    left: Iterable[tuple[str, float]], *, driven: bool, now: float, seq: int
+def good_one(
+    cursor: str | None, left: Sequence[tuple[str, float]], *, driven: bool, now: float, seq: int
 ) -> str | None:
-    """The first good one of the cursors that runs have left, newest first, each with when its run
-    began: one that lay ahead of its own run is no better for lying behind us now."""
-    return next(
-        (c for c, begun in left if is_good(c, driven=driven, now=min(now, begun), seq=seq)), None
-    )
+    """Return `cursor`, or the last good one of those that runs have `left`, newest first, each with
+    when its run ended; None: there is none.
+
+    One that lay ahead of the run that left it is no better for lying behind us now: what changed
+    between the two was passed over.
+    """
+
+    def is_so(text: str, at: float) -> bool:
+        return is_good(text, driven=driven, now=min(now, at), seq=seq)
+
+    if cursor is None:
+        return None
+    made = [at for text, at in left if text == cursor]
+    if is_so(cursor, made[-1] if made else now):
+        return cursor
+    return next((text for text, at in left if text != cursor and is_so(text, at)), None)
 
 
 def not_after(cursor: str, latest: float) -> str | None:

@@ -11,6 +11,7 @@ from lumio_cli.clock import Clock
 from lumio_cli.hub import merges, outbox, records, state, views
 from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn, unique_columns
 from lumio_cli.hub.horizon import Reach
+from lumio_cli.hub.misfits import Recount
 from lumio_cli.hub.outbox import Edit
 from lumio_cli.hub.records import Held, Row, raw_table
 from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
@@ -167,6 +168,9 @@ class PreviewStore(Store):
         )
         known = super().gone(db, provider, resource, since_seq)
         return [*known, *(row[0] for row in noted)]
+
+    def go_on(self, db: sqlite3.Connection, recount: Recount) -> bool:
+        return False
 
     def note_hidden(self, db: sqlite3.Connection, provider: str, resource: str, count: int) -> None:
         pass

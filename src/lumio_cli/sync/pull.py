@@ -20,12 +20,14 @@ from lumio_cli.errors import (
     StoppedError,
 )
 from lumio_cli.hub import state
+from lumio_cli.hub.misfits import Recount
+from lumio_cli.hub.records import raw_table
 from lumio_cli.hub.state import Checkpoint, ResourceState
 from lumio_cli.progress import NoProgress
 from lumio_cli.providers.base import Call, Kind, Reply, Resource, Walk, Window
 from lumio_cli.sync.absence import Absence
 from lumio_cli.sync.bounds import Bounds, Slices
-from lumio_cli.sync.cursors import AHEAD, later, order, time_of
+from lumio_cli.sync.cursors import AHEAD, later, not_after, order, time_of
 from lumio_cli.sync.fields import abilities_of
 from lumio_cli.sync.mishaps import understood, unexpected
 from lumio_cli.sync.model import Job, Link, ResourceResult
@@ -130,8 +132,17 @@ class Pull:
         before = self._call(lambda db, store: store.sequence(db))
         self._read_all()
         self._absence.mend()
+        self._count_misfits()
         if any(able):
             self._reconcile(before)
+
+    def _count_misfits(self) -> None:
+        """Count what does not fit its column, where a change of columns has made that unknown."""
+        if self._call(lambda db, _: state.read_state(db, *self._name)).counted:
+            return
+        recount = Recount(*self._name, raw_table(*self._name))
+        while self._call(lambda db, store: store.go_on(db, recount)):
+            self.engine.stop.check()
 
     def _reconcile(self, before: int) -> None:
         """Edits of records that this pull has changed: what is left of them, and which conflict."""
@@ -162,8 +173,8 @@ class Pull:
             self._changes()
 
     def _full(self, unfinished: list[Checkpoint]) -> bool:
-        """Whether the walk was complete: it proves nothing otherwise, and moves no cursor."""
-        count = self._expected() if not unfinished else None
+        """Whether the walk may move the cursor: a listing that ended too early may not."""
+        count = self._expected()
         self.engine.progress.start(self.job.target, count, detail="full")
         walkers = self._walk("full", unfinished, total=count)
         if any(w.stale for w in walkers):
@@ -171,6 +182,8 @@ class Pull:
             self.result.cached = True
         elif self.result.error is None and self._absence.is_short(walkers, count, self._expected):
             self._call(lambda db, store: store.drop_walk(db, *self._name, "full"))
+            if "tombstones" in self.resource.deletes and self._state.records:
+                self._tombstones()
             return False
         else:
             self._settle_merges(walkers, min((w.point.since_seq for w in walkers), default=0))
@@ -179,11 +192,11 @@ class Pull:
             self._absence.orphan("full", walkers)
             # A part that was refused does not prove that its records are gone.
             if "sweep" in self.resource.deletes and self.result.error is None:
-                # Before it: what this very run deletes is deleted.
-                self._absence.mend()
                 self._absence.sweep(walkers)
-        now = format_timestamp(self.engine.clock.time())
-        self._finish("full", walkers, full_at=now)
+        proven: dict[str, str] = {}
+        if self.result.error is None and not self.result.cached:
+            proven["full_at"] = format_timestamp(self.engine.clock.time())
+        self._finish("full", walkers, **proven)
         return True
 
     def _expected(self) -> int | None:
@@ -226,7 +239,10 @@ class Pull:
         known = self._state
         if known.tombstones_at is None or (known.tombstone_pages or 0) <= 1:
             return True
-        age = self.engine.clock.time() - parse_time(known.tombstones_at).timestamp()
+        now = self.engine.clock.time()
+        if not_after(known.tombstones_at, now + AHEAD) != known.tombstones_at:
+            return True  # It cannot be read, or was noted by a clock that was wrong.
+        age = now - parse_time(known.tombstones_at).timestamp()
         return age >= float(self.provider.options.get("deletes_every", DELETES_EVERY))
 
     def _settle_merges(self, walkers: Sequence[Walker], since: int | None) -> None:

@@ -15,6 +15,7 @@ from lumio_cli.hub import changes, horizon, merges, outbox, records, runs, state
 from lumio_cli.hub.changes import Changed
 from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn
 from lumio_cli.hub.horizon import Reach
+from lumio_cli.hub.misfits import Recount
 from lumio_cli.hub.records import Sorted, raw_table
 from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
 from lumio_cli.sync import heirs, pending
@@ -259,24 +260,25 @@ class Store:
         since_seq: int,
         max_delete: float,
         reach: Reach | None = None,
+        now: str = "",
     ) -> Swept:
         """Delete what a complete full walk has not met, unless it is more than can be believed.
 
-        What lies beyond `reach` is hidden and not deleted, and counts on neither side.
+        What lies beyond `reach` at `now` is hidden and not deleted, and counts on neither side.
         """
+        now = now or self.now()
         missing = self.missing(db, provider, resource, since_seq)
         live = state.read_state(db, provider, resource).records
         hidden: set[str] = set()
-        if reach is not None:
-            if missing:
-                hidden = horizon.behind(db, provider, resource, missing, reach, self.now())
+        if reach is not None and missing:
+            hidden = horizon.behind(db, provider, resource, missing, reach, now)
             if (
                 hidden
                 and reach.lifted
-                and horizon.reaches_beyond(db, provider, resource, missing, reach, self.now())
+                and horizon.reaches_beyond(db, provider, resource, missing, reach, now)
             ):
                 hidden = set()
-            self.note_hidden(db, provider, resource, len(hidden))
+        self.note_hidden(db, provider, resource, len(hidden))
         gone = [record_id for record_id in missing if record_id not in hidden]
         listed = live - len(missing)
         allowed = ceil((live - len(hidden)) * max_delete / 100)
@@ -296,8 +298,11 @@ class Store:
 
     def mend(self, db: sqlite3.Connection, provider: str, resource: str, reach: Reach) -> int:
         """Bring back what was hidden and taken for deleted; returns how many."""
-        state.update_state(db, provider, resource, mended=1)
         return horizon.restore(db, provider, resource, reach, self.now(), self.run_id)
+
+    def go_on(self, db: sqlite3.Connection, recount: Recount) -> bool:
+        """Go on with counting what does not fit its column; False when all is counted."""
+        return recount.go_on(db)
 
     def missing(
         self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int

@@ -160,7 +160,8 @@ def _sweep(lab: Rig, lost: list[str]) -> None:
                 f"UPDATE lumio_raw_shopify_{kind} SET deleted_at = ? WHERE {where}", [when, *lost]
             ).rowcount
             connection.execute(
-                "UPDATE lumio_resources SET records = records - ?, mended = 0"
+                "UPDATE lumio_resources SET records = records - ?,"
+                " astray_before = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
                 " WHERE provider = 'shopify' AND resource = ?",
                 [count, kind],
             )

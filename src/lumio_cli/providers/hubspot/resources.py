@@ -74,6 +74,17 @@ def _ask_associations(call: Call, keys: Mapping[str, str | None]) -> Call:
     return replace(call, json={"inputs": inputs})
 
 
+def _met_associations(reply: Reply) -> set[str]:
+    """The records that an answer says something of: those with links, and those that have none,
+    which come as errors (207, `NO_ASSOCIATIONS_FOUND`). One that is neither proves nothing."""
+    body = reply.document()
+    found = {str(dig(result, "from.id")) for result in body.get("results") or ()}
+    for error in body.get("errors") or ():
+        named = dig(error, "context.fromObjectId")
+        found.update(str(record_id) for record_id in named or ())
+    return found
+
+
 def _more_associations(reply: Reply) -> dict[str, str]:
     """The records whose list of associations goes on, with the token to ask on.
 
@@ -176,8 +187,8 @@ ASSOCIATIONS = Resource(
         Column("labels", "labels", "json"),
     ),
     paging={
-        "full": Parents(_ask_associations, _more_associations),
-        "changes": Parents(_ask_associations, _more_associations),
+        "full": Parents(_ask_associations, _more_associations, _met_associations),
+        "changes": Parents(_ask_associations, _more_associations, _met_associations),
     },
     page_size={"full": 1000, "changes": 1000},
     updated="",
