@@ -37,6 +37,8 @@ class Absence:
         self._job = job
         self._result = result
         self._warn = warn
+        self._counted: int | None = None
+        """How many records there are, by a count that can be believed."""
 
     @property
     def _name(self) -> tuple[str, str]:
@@ -66,8 +68,10 @@ class Absence:
         else:
             met = self._met(walkers)
             counted = count if count is not None else met
-            if _misses(met, counted):
+            if met < counted:
                 counted = min(counted, again) if (again := recount()) is not None else met
+            if count is not None:
+                self._counted = counted
         if not _misses(met, counted):
             return False
         self._result.status = "partial"
@@ -137,7 +141,15 @@ class Absence:
         # By the later of two clocks: what may be hidden is kept.
         ahead = max(0.0, *(w.skew or 0.0 for w in walkers))
         now = format_timestamp(self._engine.clock.time() + ahead)
-        swept = self._call(lambda db, store: store.sweep(db, *self._name, since, limit, reach, now))
+        counted = self._counted
+        swept = self._call(
+            lambda db, store: store.sweep(db, *self._name, since, limit, reach, now, counted)
+        )
+        if swept.claimed:
+            self._warn(
+                f"{swept.claimed:,} records are absent from the listing, though "
+                f"{self._job.provider} still counts some of them: none was deleted"
+            )
         if empty:
             if swept.refused:
                 self._warn(

@@ -177,10 +177,11 @@ class Pull:
         count = self._expected()
         self.engine.progress.start(self.job.target, count, detail="full")
         walkers = self._walk("full", unfinished, total=count)
+        absence = self._absence
         if any(w.stale for w in walkers):
             self.result.warnings.append("served from the cache, since the provider is down")
             self.result.cached = True
-        elif self.result.error is None and self._absence.is_short(walkers, count, self._expected):
+        elif self.result.error is None and absence.is_short(walkers, count, self._expected):
             self._call(lambda db, store: store.drop_walk(db, *self._name, "full"))
             if "tombstones" in self.resource.deletes and self._state.records:
                 self._tombstones()
@@ -189,10 +190,10 @@ class Pull:
             self._settle_merges(walkers, min((w.point.since_seq for w in walkers), default=0))
             if "tombstones" in self.resource.deletes and self._state.records:
                 self._tombstones()
-            self._absence.orphan("full", walkers)
+            absence.orphan("full", walkers)
             # A part that was refused does not prove that its records are gone.
             if "sweep" in self.resource.deletes and self.result.error is None:
-                self._absence.sweep(walkers)
+                absence.sweep(walkers)
         proven: dict[str, str] = {}
         if self.result.error is None and not self.result.cached:
             proven["full_at"] = format_timestamp(self.engine.clock.time())

@@ -41,13 +41,15 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep came to. `refused` records look deleted, but were too many to believe it;
-    `listed` are those that the walk has met."""
+    """What a sweep came to. `refused` records look deleted, but were too many to believe it, and
+    `claimed` ones are among what the provider still counts; `listed` are those that the walk has
+    met."""
 
     deleted: int = 0
     refused: int = 0
     allowed: int = 0
     listed: int = 0
+    claimed: int = 0
 
 
 class Store:
@@ -261,10 +263,13 @@ class Store:
         max_delete: float,
         reach: Reach | None = None,
         now: str = "",
+        counted: int | None = None,
     ) -> Swept:
         """Delete what a complete full walk has not met, unless it is more than can be believed.
 
         What lies beyond `reach` at `now` is hidden and not deleted, and counts on neither side.
+        `counted`: how many records the provider counts; what it counts beyond those that were met
+        has not gone, and which of them that is, nobody can tell.
         """
         now = now or self.now()
         missing = self.missing(db, provider, resource, since_seq)
@@ -282,6 +287,8 @@ class Store:
         gone = [record_id for record_id in missing if record_id not in hidden]
         listed = live - len(missing)
         allowed = ceil((live - len(hidden)) * max_delete / 100)
+        if gone and counted is not None and counted > listed:
+            return Swept(0, 0, allowed, listed, len(gone))
         if len(gone) > allowed:
             return Swept(0, len(gone), allowed, listed)
         deleted = self.delete(db, provider, resource, gone) if gone else 0
