@@ -203,3 +203,12 @@ def test_the_clock_is_the_providers(make_lab: Make) -> None:
     lab = make_lab(1, clock=past)
     lab.lumio("sync", "whatsapp/message_analytics")
     assert lab.sql("SELECT max(day) FROM whatsapp_message_analytics") == [("2026-01-27",)]
+
+
+def test_a_null_among_groups_of_days_is_a_letter_and_costs_no_day_of_another(
+    timed: WhatsAppLab,
+) -> None:
+    timed.sandbox.faults.set(["nullrow:path=*template_analytics*:times=1"])
+    done = timed.lumio("sync", "whatsapp/template_analytics")
+    entry = done.resource("template_analytics")
+    assert (done.code, entry["status"], entry["failed"]) == (3, "partial", 1), done.out

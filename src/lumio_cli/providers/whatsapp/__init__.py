@@ -72,6 +72,7 @@ from lumio_cli.providers.whatsapp.resources import (
     TEMPLATES,
     field_with_filters,
     point,
+    points_of,
 )
 from lumio_cli.providers.writing import Receipt
 
@@ -268,7 +269,7 @@ class WhatsApp(Provider):
             groups = [] if value is None else value.get("data") or [value]
         else:
             return super().records(walk, reply)
-        return [point(row) for group in groups for row in group.get("data_points") or ()]
+        return [point(row) for group in groups for row in points_of(group)]
 
     def fill(self, walk: Walk, records: list[Record], send: Send) -> list[Record]:
         """The profile of each phone number, by a request of its own."""

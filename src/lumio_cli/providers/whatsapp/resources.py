@@ -238,6 +238,14 @@ def field_with_filters(field: str, dimensions: tuple[str, ...], start: int, end:
     )
 
 
+def points_of(group: Any) -> list[Any]:
+    """Return a group's data points; what is no group stands for itself, and becomes a letter."""
+    if not isinstance(group, dict):
+        return [group]
+    found = group.get("data_points")
+    return found if isinstance(found, list) else [] if found is None else [found]
+
+
 def point(row: Any) -> Record:
     """A data point as a record: known by its day and by what it counts. What has no day has no
     id either, and becomes a letter."""
