@@ -479,3 +479,43 @@ def test_the_history_of_a_merged_record_names_the_survivor(lab: Lab) -> None:
     told = lab.lumio("records", "history", TARGET, two).document["history"][0]
     assert (told["action"], told["origin"]) == ("delete", "pull")
     assert told["fields"] == [{"name": "id", "before": two, "after": one}]
+
+
+# -- what was denied
+
+
+def test_what_was_listed_all_the_same_is_merged_once_a_full_walk_finds_it_gone(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = ids(lab)[:2]
+
+    def names_the_other(self: HubSpot, walk: object, record: dict[str, Any]) -> dict[str, str]:
+        return {two: one} if record["id"] == one else {}
+
+    monkeypatch.setattr(HubSpot, "merged", names_the_other)
+    assert sync(lab, "--mode", "full", direction="pull").resource("companies")["deleted"] == 0
+    merge(lab, one, two)
+    told = lab.lumio("preview", TARGET, "--direction", "pull").document["changes"]
+    assert two not in [change["id"] for change in told]
+    assert sync(lab, direction="pull").resource("companies")["deleted"] == 0
+    words = ("--mode", "full", "--direction", "pull")
+    told = lab.lumio("preview", TARGET, *words).document["changes"]
+    there = [{"name": "id", "before": two, "after": one}]
+    assert [change["fields"] for change in told if change["id"] == two] == [there]
+    assert lab.lumio("sync", TARGET, *words).resource("companies")["deleted"] == 1
+    history = lab.lumio("records", "history", TARGET, two).document["history"]
+    assert history[0]["fields"] == there
+
+
+def test_another_survivor_is_believed_at_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two, three = ids(lab)[:3]
+    names = {two: one}
+
+    def names_the_other(self: HubSpot, walk: object, record: dict[str, Any]) -> dict[str, str]:
+        return names if record["id"] == names[two] else {}
+
+    monkeypatch.setattr(HubSpot, "merged", names_the_other)
+    assert sync(lab, "--mode", "full", direction="pull").resource("companies")["deleted"] == 0
+    names[two] = three
+    merge(lab, three, two)
+    assert sync(lab, direction="pull").resource("companies")["deleted"] == 1
