@@ -24,6 +24,12 @@ def _reads_only_seconds(subject: Subject) -> Iterator[None]:
 
 
 @contextmanager
+def _takes_seconds_for_milliseconds(subject: Subject) -> Iterator[None]:
+    with patch("lumio_cli.transport.pauses.DAY", 1000):
+        yield
+
+
+@contextmanager
 def _waits_for_years(subject: Subject) -> Iterator[None]:
     with ExitStack() as stack:
         for name in ("limiter.longest_hold", "limiter.longest_spent", "bounds.longest_hold"):
@@ -51,6 +57,7 @@ def _keeps_it_to_itself(subject: Subject) -> Iterator[None]:
 
 HOLDS = (
     Broken("retry_after_forms", "seconds only", _reads_only_seconds, "is a hold of"),
+    Broken("retry_after_forms", "too soon", _takes_seconds_for_milliseconds, "is a hold of 1 s"),
     Broken("hold_in_proportion", "waits for years", _waits_for_years, "is a hold of"),
     Broken("hold_in_proportion", "waits out an outage", _waits_out_an_outage, "is an outage of"),
     Broken("hold_in_proportion", "says no more", _keeps_it_to_itself, "run it again later"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from sqlite3 import Connection
 from unittest.mock import patch
 
 from lumio_cli.hub import merges
@@ -31,7 +32,19 @@ def _believes_others(subject: Subject) -> Iterator[None]:
 
 @contextmanager
 def _keeps_notes(subject: Subject) -> Iterator[None]:
-    with patch.object(merges, "forget", lambda *_: None):
+    with patch.object(merges, "deny", merges.confirm):
+        yield
+
+
+@contextmanager
+def _forgets(subject: Subject) -> Iterator[None]:
+    def forget(db: Connection, provider: str, resource: str, ids: Iterable[str]) -> None:
+        db.executemany(
+            "DELETE FROM lumio_merged WHERE provider = ? AND resource = ? AND id = ?",
+            ((provider, resource, i) for i in ids),
+        )
+
+    with patch.object(merges, "deny", forget):
         yield
 
 
@@ -59,5 +72,6 @@ MERGES = (
         "created again",
     ),
     Broken("listed_is_alive", "believes others", _believes_others, "are missing"),
+    Broken("listed_is_alive", "forgets what it has denied", _forgets, "names the other again"),
     Broken("back_after_a_merge", "keeps its notes", _keeps_notes, "part of another still"),
 )

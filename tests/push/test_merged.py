@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
+from lumio_cli.errors import DeniedError, LumioError, RejectedError
+from lumio_cli.providers.base import Resource, Send
 from lumio_cli.providers.hubspot import HubSpot
+from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.sandbox.http import Request, Response
 from support.lab import Lab, Outcome
 
@@ -324,6 +327,56 @@ def test_a_question_without_an_answer_creates_nothing(lab: Lab) -> None:
     assert one in ids(lab)
 
 
+def all_gone(
+    self: HubSpot, resource: Resource, changes: Sequence[Change], send: Send
+) -> Iterator[Receipt]:
+    """As a provider that finds nothing of what it is asked to write."""
+    for change in changes:
+        yield Receipt(change.trace, "failed", kind="gone", message="no such thing")
+
+
+def test_a_new_record_that_is_refused_is_not_asked_about(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The provider has never heard of it: what is gone is something that it refers to."""
+    (two,) = ids(lab)[1:2]
+    asked: list[str] = []
+
+    def survivors(
+        self: HubSpot, resource: Resource, records: Sequence[str], send: Send
+    ) -> dict[str, str]:
+        asked.extend(records)
+        return {}
+
+    monkeypatch.setattr(HubSpot, "write", all_gone)
+    monkeypatch.setattr(HubSpot, "survivors", survivors)
+    lab.sql(f"INSERT INTO {VIEW} (name) VALUES ('Nova')")
+    assert sync(lab, direction="push").code == 3
+    assert asked == []
+    assert [(action, status) for _, action, status in outbox(lab)] == [("create", "failed")]
+    set_here(lab, two, phone="2")
+    sync(lab, direction="push")
+    assert asked == [two]
+
+
+@pytest.mark.parametrize("error", [RejectedError("no such query"), DeniedError("not for you")])
+def test_where_the_provider_refuses_to_tell_of_merges_what_is_gone_is_deleted(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, error: LumioError
+) -> None:
+    """To ask again would not help: the edit meets a deletion, instead of waiting for ever."""
+    (two,) = ids(lab)[1:2]
+    set_here(lab, two, phone="2")
+
+    def survivors(*_: object) -> dict[str, str]:
+        raise error
+
+    monkeypatch.setattr(HubSpot, "write", all_gone)
+    monkeypatch.setattr(HubSpot, "survivors", survivors)
+    assert sync(lab, direction="push").code == 3
+    assert [found["kind"] for found in conflicts(lab)] == ["deleted"]
+    assert outbox(lab) == [(two, "update", "conflict")]
+
+
 def test_a_deletion_that_meets_a_merge_spares_the_survivor(lab: Lab) -> None:
     one, two = ids(lab)[:2]
     lab.sql(f"DELETE FROM {VIEW} WHERE id = ?", two)
@@ -426,3 +479,43 @@ def test_the_history_of_a_merged_record_names_the_survivor(lab: Lab) -> None:
     told = lab.lumio("records", "history", TARGET, two).document["history"][0]
     assert (told["action"], told["origin"]) == ("delete", "pull")
     assert told["fields"] == [{"name": "id", "before": two, "after": one}]
+
+
+# -- what was denied
+
+
+def test_what_was_listed_all_the_same_is_merged_once_a_full_walk_finds_it_gone(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = ids(lab)[:2]
+
+    def names_the_other(self: HubSpot, walk: object, record: dict[str, Any]) -> dict[str, str]:
+        return {two: one} if record["id"] == one else {}
+
+    monkeypatch.setattr(HubSpot, "merged", names_the_other)
+    assert sync(lab, "--mode", "full", direction="pull").resource("companies")["deleted"] == 0
+    merge(lab, one, two)
+    told = lab.lumio("preview", TARGET, "--direction", "pull").document["changes"]
+    assert two not in [change["id"] for change in told]
+    assert sync(lab, direction="pull").resource("companies")["deleted"] == 0
+    words = ("--mode", "full", "--direction", "pull")
+    told = lab.lumio("preview", TARGET, *words).document["changes"]
+    there = [{"name": "id", "before": two, "after": one}]
+    assert [change["fields"] for change in told if change["id"] == two] == [there]
+    assert lab.lumio("sync", TARGET, *words).resource("companies")["deleted"] == 1
+    history = lab.lumio("records", "history", TARGET, two).document["history"]
+    assert history[0]["fields"] == there
+
+
+def test_another_survivor_is_believed_at_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, two, three = ids(lab)[:3]
+    names = {two: one}
+
+    def names_the_other(self: HubSpot, walk: object, record: dict[str, Any]) -> dict[str, str]:
+        return names if record["id"] == names[two] else {}
+
+    monkeypatch.setattr(HubSpot, "merged", names_the_other)
+    assert sync(lab, "--mode", "full", direction="pull").resource("companies")["deleted"] == 0
+    names[two] = three
+    merge(lab, three, two)
+    assert sync(lab, direction="pull").resource("companies")["deleted"] == 1

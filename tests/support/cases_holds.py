@@ -19,11 +19,19 @@ NOW = ("--max-wait", "0")
 
 @case(wide=True)
 def check_retry_after_forms(subject: Subject, home: Path) -> None:
-    """Half a minute is half a minute, whatever Retry-After writes it in."""
+    """Half a minute is half a minute, whatever Retry-After writes it in. What can be seconds is
+    never taken for milliseconds; what is longer than any day is."""
+    quotas = subject.cls.quotas
+    most = max(min(3600, _windows(q)) if q.kind == "daily" else _windows(q) for q in quotas)
     with rig(subject, home, clock=time.time) as lab:
-        for form in ("30", "30000", "date+30", "iso+30", "now+30", "ms+30"):
+        for form in ("30", "date+30", "iso+30", "now+30", "ms+30"):
             seconds = _held(lab, f"429={form}")
             assert 0 < seconds < 33, f"{form} is a hold of {seconds:.0f} s"
+        for form in ("1200", "3000", "30000"):
+            seconds = _held(lab, f"429={form}")
+            assert 3 < seconds <= most + 1, f"{form} is a hold of {seconds:.0f} s"
+        seconds = _held(lab, "429=100003")
+        assert 0 < seconds < 103, f"100003 is a hold of {seconds:.0f} s"
 
 
 @case(wide=True)

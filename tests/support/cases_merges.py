@@ -161,6 +161,17 @@ def check_listed_is_alive(subject: Subject, home: Path) -> None:
             entry = lab.sync()
             assert entry["deleted"] == 0, entry
             lab.must_be_equal()
+            for record in (first, last):
+                # So that the next window does not reach back to the other's change.
+                lab.clock.forward(3600)
+                lab.sync()
+                lab.clock.forward(3600)
+                subject.update(lab.sandbox, record, f"Changed {record} alone")
+                told.clear()
+                entry = lab.sync()
+                assert record in told, "the case has shown nothing"
+                assert entry["deleted"] == 0, f"{record} names the other again: {entry}"
+                lab.must_be_equal()
 
 
 @case("merges", "edits")

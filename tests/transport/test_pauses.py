@@ -63,20 +63,27 @@ def test_an_answer_without_it() -> None:
 @pytest.mark.parametrize(
     ("text", "longest", "seconds"),
     [
-        ("30000", MINUTE, 30.0),
-        ("1500", MINUTE, 1.5),
-        ("60000", MINUTE, 60.0),
-        ("250000", MINUTE, 60.0),
-        # What fits as seconds is seconds; so is what is too short to be milliseconds.
-        ("30000", DAY, 30_000.0),
+        # What can be seconds is seconds, as far as the quota allows.
         ("600", MINUTE, 60.0),
-        # 3.6 seconds would fit, but it is an hour that people write so.
-        ("3600", MINUTE, 60.0),
-        ("1800", MINUTE, 60.0),
+        ("1200", MINUTE, 60.0),
+        ("1500", MINUTE, 60.0),
+        ("3000", MINUTE, 60.0),
+        ("1200", HOUR, 1200.0),
+        ("30000", MINUTE, 60.0),
+        ("30000", DAY, 30_000.0),
+        ("86399", HOUR, 3600.0),
+        # Nothing is counted for longer than a day.
+        ("95000", HOUR, 95.0),
+        ("250000", HOUR, 250.0),
+        ("250000", MINUTE, 60.0),
+        ("250000", 4 * DAY, 250_000.0),
+        # But people do write days and weeks.
+        ("172800", HOUR, 3600.0),
+        ("604800", MINUTE, 60.0),
         ("86400", HOUR, 3600.0),
     ],
 )
-def test_seconds_or_milliseconds_by_what_fits_the_quota(
+def test_seconds_or_milliseconds_by_what_a_quota_can_ask_for(
     text: str, longest: float, seconds: float
 ) -> None:
     assert asked(text, longest) == seconds

@@ -2,7 +2,9 @@
 
 A note says of a record which other one it was merged into. It is `open` from when a walk has met
 it until that walk has ended: what the same walk lists is alive, whatever another record says of it,
-and that may be listed later. A note goes when its record comes back.
+and that may be listed later. A note about what was listed is denied, and kept: the other record may
+say the same whenever it changes. Of a denied note only a full walk can find that it is true by now;
+one of another survivor is a new one.
 """
 
 from __future__ import annotations
@@ -12,52 +14,76 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from lumio_cli.hub.records import live_ids, raw_table
 
+OPEN, TRUE, DENIED, REPEATED = 1, 0, -1, -2
+"""What a note's `open` says. `REPEATED`: it was denied, and a full walk has met it again."""
+
 
 def note(
-    db: sqlite3.Connection, provider: str, resource: str, became: Mapping[str, str], now: str
+    db: sqlite3.Connection,
+    provider: str,
+    resource: str,
+    became: Mapping[str, str],
+    now: str,
+    *,
+    full: bool = False,
 ) -> None:
     """Note what records have become (ids by ids). Of one that the hub holds as live the note stays
-    open, until `settle` knows better."""
+    open, until the walk that tells it (`full` or not) has ended; or denied, where it is."""
     live = set(live_ids(db, raw_table(provider, resource), became))
     db.executemany(
         "INSERT INTO lumio_merged (provider, resource, id, survivor, open, at)"
-        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (provider, resource, id) DO UPDATE SET"
-        " survivor = excluded.survivor, open = excluded.open"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (provider, resource, id) DO UPDATE SET"
+        " survivor = excluded.survivor, open = CASE WHEN open >= 0 OR excluded.open = 0"
+        " OR survivor IS NOT excluded.survivor THEN excluded.open WHEN ?7 THEN ?8 ELSE open END"
         " WHERE survivor IS NOT excluded.survivor OR open IS NOT excluded.open",
         [
-            (provider, resource, gone, survivor, int(gone in live), now)
+            (provider, resource, gone, survivor, int(gone in live), now, full, REPEATED)
             for gone, survivor in became.items()
             if gone != survivor
         ],
     )
 
 
-def forget(db: sqlite3.Connection, provider: str, resource: str, ids: Iterable[str]) -> None:
-    """These records are there (again)."""
+def deny(db: sqlite3.Connection, provider: str, resource: str, ids: Iterable[str]) -> None:
+    """These records are there (again), whatever is noted of them."""
+    _decide(db, provider, resource, ids, DENIED)
+
+
+def confirm(db: sqlite3.Connection, provider: str, resource: str, ids: Iterable[str]) -> None:
+    """These records have become what is noted of them."""
+    _decide(db, provider, resource, ids, TRUE)
+
+
+def _decide(
+    db: sqlite3.Connection, provider: str, resource: str, ids: Iterable[str], state: int
+) -> None:
     db.executemany(
-        "DELETE FROM lumio_merged WHERE provider = ? AND resource = ? AND id = ?",
-        ((provider, resource, i) for i in ids),
+        "UPDATE lumio_merged SET open = ? WHERE provider = ? AND resource = ? AND id = ?",
+        ((state, provider, resource, i) for i in ids),
     )
 
 
-def undecided(db: sqlite3.Connection, provider: str, resource: str) -> dict[str, str]:
-    """Open notes: what live records have become, as others say."""
+def undecided(
+    db: sqlite3.Connection, provider: str, resource: str, *, full: bool
+) -> dict[str, str]:
+    """What live records have become, as others say, and the walk that ends now can decide."""
+    return _notes(db, provider, resource, f"IN ({OPEN}, {REPEATED})" if full else f"= {OPEN}")
+
+
+def denied(db: sqlite3.Connection, provider: str, resource: str) -> dict[str, str]:
+    """What others say of records that were listed all the same."""
+    return _notes(db, provider, resource, f"IN ({DENIED}, {REPEATED})")
+
+
+def _notes(db: sqlite3.Connection, provider: str, resource: str, state: str) -> dict[str, str]:
     return {
         str(row[0]): str(row[1])
         for row in db.execute(
             "SELECT id, survivor FROM lumio_merged"
-            " WHERE provider = ? AND resource = ? AND open = 1 ORDER BY id",
+            f" WHERE provider = ? AND resource = ? AND open {state} ORDER BY id",
             [provider, resource],
         )
     }
-
-
-def close(db: sqlite3.Connection, provider: str, resource: str) -> None:
-    """What the open notes say is so."""
-    db.execute(
-        "UPDATE lumio_merged SET open = 0 WHERE provider = ? AND resource = ? AND open = 1",
-        [provider, resource],
-    )
 
 
 def survivors(
@@ -96,7 +122,8 @@ def survivors(
 
 def _noted(db: sqlite3.Connection, provider: str, resource: str, record: str) -> str | None:
     row = db.execute(
-        "SELECT survivor FROM lumio_merged WHERE provider = ? AND resource = ? AND id = ?",
+        "SELECT survivor FROM lumio_merged"
+        " WHERE provider = ? AND resource = ? AND id = ? AND open >= 0",
         [provider, resource, record],
     ).fetchone()
     return None if row is None else str(row[0])

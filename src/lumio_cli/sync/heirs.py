@@ -42,8 +42,8 @@ def note_page(db: sqlite3.Connection, page: Page, back: Sequence[Row], now: str)
     if page.kind == "tombstones":
         merges.note(db, *name, page.became, now)
         return
-    merges.forget(db, *name, (row.id for row in back))
-    merges.note(db, *name, page.became, now)
+    merges.deny(db, *name, (row.id for row in back))
+    merges.note(db, *name, page.became, now, full=page.kind == "full")
     unread = [letter.record_id for letter in page.letters]
     if page.kind == "changes":
         merges.mark_listed(db, *name, [*(row.id for row in page.rows), *unread])

@@ -144,7 +144,10 @@ class PreviewStore(Store):
         if not records.has_table(db, provider, resource):
             return 0
         name = provider, resource
-        became = {**merges.undecided(db, *name), **self._became.get(name, {})}
+        full, told = since_seq is not None, self._became.get(name, {})
+        denied = {} if full else merges.denied(db, *name)
+        told = {i: survivor for i, survivor in told.items() if denied.get(i) != survivor}
+        became = {**merges.undecided(db, *name, full=full), **told}
         live = records.live_ids(db, raw_table(*name), became)
         alive = merges.listed(db, *name, live, since_seq)
         gone = [i for i in live if i not in alive and not self._is_in("seen", *name, i)]

@@ -11,7 +11,9 @@ from typing import TypeVar
 
 from lumio_cli.errors import (
     OUTCOME_UNKNOWN,
+    DeniedError,
     LumioError,
+    RejectedError,
     UnavailableError,
 )
 from lumio_cli.hub import outbox
@@ -284,15 +286,19 @@ class Push:
     def _told_of_gone(
         self, pairs: Sequence[tuple[Edit, Receipt]]
     ) -> tuple[Sequence[tuple[Edit, Receipt]], Mapping[str, str]]:
-        """Receipts, with what records that are gone were merged into. Where nobody can say that
-        now, they are to be asked about again."""
+        """Receipts, with what records that are gone were merged into. Where that cannot be asked
+        now, it is asked again later; where the provider refuses to say, nobody knows of any."""
         gone = [(e, r) for e, r in pairs if r.status == "failed" and r.kind == "gone"]
         found = {about(e): r.id for e, r in gone if r.id not in ("", about(e))}
-        unknown = [about(e) for e, _ in gone if about(e) not in found]
+        # The provider has never heard of a new record: something else is gone.
+        theirs = [about(e) for e, _ in gone if not outbox.is_local(about(e))]
+        unknown = [record for record in theirs if record not in found]
         if not unknown:
             return pairs, found
         try:
             return pairs, {**self._survivors(unknown), **found}
+        except (RejectedError, DeniedError):
+            return pairs, found
         except LumioError as error:
             later = {e.record for e, _ in gone if about(e) in unknown}
             again = Receipt("", "retry", message=error.message)

@@ -245,13 +245,13 @@ class Store:
     ) -> int:
         """Records that have become others by what a complete walk has met, and that it has not
         listed themselves, are gone; returns how many. `since_seq`: see `merges.listed`."""
-        became = merges.undecided(db, provider, resource)
+        became = merges.undecided(db, provider, resource, full=since_seq is not None)
         if not became:
             return 0
         alive = merges.listed(db, provider, resource, list(became), since_seq)
-        merges.forget(db, provider, resource, alive)
         gone = [record for record in became if record not in alive]
-        merges.close(db, provider, resource)
+        merges.deny(db, provider, resource, alive)
+        merges.confirm(db, provider, resource, gone)
         return self.delete(db, provider, resource, gone, became)
 
     def sweep(

@@ -20,8 +20,11 @@ MILLISECONDS = 1e11
 """From here on such a moment is in milliseconds: in seconds this would be the year 5138."""
 BEYOND = 1e14
 """From here on it is no moment either."""
+DAY = 90_000
+"""Seconds of the longest day. No quota is counted for longer: who asks for more writes milliseconds
+(then this is a minute and a half), or a round number of hours without thinking of a quota."""
 QUARTER = 900
-"""Seconds; nobody writes 3600 or 86400 and means milliseconds."""
+"""Seconds; nobody writes 172800 or 604800 and means milliseconds."""
 CLOCKS_DIFFER = 60.0
 """Seconds by which two clocks may differ that are right."""
 
@@ -31,7 +34,8 @@ def retry_after(reply: Reply, clock: Clock, longest: float) -> float | None:
 
     RFC 9110 (10.2.3) knows seconds and an HTTP date. Fractions, milliseconds, moments since 1970 in
     seconds or milliseconds, and ISO 8601 are met as well. Magnitude tells moments from spans. A
-    span of 1000 or more that is longer than `longest` is in milliseconds, unless it is a whole
+    span that can be in seconds is: to ask again too early costs more than to wait for `longest`.
+    One that is longer than `longest` and than any day is in milliseconds, unless it is a whole
     number of quarters of an hour. What is none of this counts as absent.
     """
     text = reply.headers.get("retry-after", "").strip()
@@ -46,7 +50,7 @@ def retry_after(reply: Reply, clock: Clock, longest: float) -> float | None:
             at = number / 1000 if number >= MILLISECONDS else number
             seconds = _until(at, reply, clock)
         else:
-            scaled = number > longest and number >= 1000 and number % QUARTER
+            scaled = number > max(longest, DAY) and number % QUARTER
             seconds = number / 1000 if scaled else number
     return None if seconds is None else min(seconds, longest)
 
