@@ -255,6 +255,20 @@ def test_a_role_that_is_no_writers_brings_no_page(make_pages: MakePages) -> None
     assert lab.sql("SELECT count(*) FROM linkedin_posts") == [(0,)]
 
 
+def test_a_content_page_that_one_administers_by_now_is_one_no_longer(
+    make_pages: MakePages,
+) -> None:
+    lab, _ = make_pages()
+    lab.account.roles[str(FIRST_ORGANIZATION)] = "CONTENT_ADMINISTRATOR"
+    entries(lab)
+    lab.account.roles.clear()
+    found = entries(lab)["content_pages"]
+    assert (found["status"], found["deleted"]) == ("succeeded", 1)
+    assert not any("empty" in warning for warning in found["warnings"])
+    assert lab.sql("SELECT count(*) FROM linkedin_content_pages") == [(0,)]
+    assert lab.sql("SELECT count(*) FROM linkedin_posts") == [(5,)]
+
+
 def test_each_page_is_met_once_whatever_roles_there_are() -> None:
     def acl(page: int, role: str) -> dict[str, str]:
         return {"organization": f"urn:li:organization:{page}", "role": role}
