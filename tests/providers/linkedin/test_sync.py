@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lumio_cli.providers.linkedin.resources import content_pages
+from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.linkedin.data import AD_ACCOUNT, FIRST_ORGANIZATION, text_answer
 from providers.linkedin.conftest import MakePages, Pages
 
@@ -246,6 +248,26 @@ def test_who_writes_the_content_of_a_page_has_its_posts_and_nothing_else_of_it(
     # As its administrator one has the same posts, and none is taken for deleted.
     lab.account.roles.clear()
     assert entries(lab, "--mode", "full", "--max-delete", "0")["posts"]["deleted"] == 0
+
+
+def test_a_total_that_counts_what_is_left_out_makes_no_listing_incomplete(
+    make_pages: MakePages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab, _ = make_pages()
+    handle = lab.account.handle
+
+    def counting(request: Request) -> Response:
+        response = handle(request)
+        if request.path == "/rest/organizationAcls":
+            document = json.loads(response.body)
+            document["paging"]["total"] += 7
+            response = replace(response, body=json.dumps(document).encode())
+        return response
+
+    monkeypatch.setattr(lab.account, "handle", counting)
+    found = entries(lab, "--mode", "full")
+    assert found["organizations"]["status"] == "succeeded"
+    assert lab.sql("SELECT count(*) FROM linkedin_organizations") == [(2,)]
 
 
 def test_a_role_that_is_no_writers_brings_no_page(make_pages: MakePages) -> None:

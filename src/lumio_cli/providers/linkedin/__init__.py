@@ -358,11 +358,6 @@ class LinkedIn(Provider):
             ]
         return records
 
-    def total(self, walk: Walk, reply: Reply) -> int | None:
-        """A listing says how long it is; those of several pages say it of one."""
-        value = dig(reply.json(), "paging.total")
-        return value if walk.resource is ORGANIZATIONS and isinstance(value, int) else None
-
     # -- writing
 
     def shown(self, column: Column, value: Json) -> Json:
