@@ -110,12 +110,14 @@ def test_a_listing_that_never_keeps_still_is_given_up() -> None:
         (Offset("offset", "count", "total"), {"total": 3}),
         (Token("end", "after", "first", more="more"), {"more": True, "end": None}),
         (Token("next.after", "after", "limit", more="next"), {"next": {"after": ""}}),
+        (Token("next.after", "after", "limit", more="next"), {"next": {}}),
         (Link("next", more="has_more"), {"has_more": True}),
         (Above(lambda call, key, size: call, more="next.after"), {"next": {"after": "9"}}),
         (
             Above(lambda call, key, size: call, more="next", token="next.after"),
             {"next": {"after": ""}},
         ),
+        (Above(lambda call, key, size: call, more="next", token="next.after"), {"next": {}}),
         (Above(lambda call, key, size: call, more="next.after", total="total"), {"total": 3}),
     ],
 )

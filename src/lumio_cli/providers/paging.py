@@ -98,7 +98,7 @@ class Token:
     def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
         body = reply.json()
         token = dig(body, self.path)
-        if self.more and not dig(body, self.more):
+        if self.more and dig(body, self.more) in (None, False):
             return None
         if token:
             return {"size": place["size"], "token": str(token)}
@@ -255,7 +255,8 @@ class Above:
         return self.resume(asked, place["token"])
 
     def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
-        more = dig(reply.json(), self.more) if self.more else None
+        # An empty object is there, too, as it is for `Token`.
+        more = self.more != "" and dig(reply.json(), self.more) not in (None, False)
         total = dig(reply.json(), self.total) if self.total else None
         # A token means rows before this page, which its total counts as well.
         short = isinstance(total, int) and "token" not in place and total > len(rows)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lumio_cli.providers.linkedin.resources import content_pages
+from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.linkedin.data import AD_ACCOUNT, FIRST_ORGANIZATION, text_answer
 from providers.linkedin.conftest import MakePages, Pages
 
@@ -248,11 +250,45 @@ def test_who_writes_the_content_of_a_page_has_its_posts_and_nothing_else_of_it(
     assert entries(lab, "--mode", "full", "--max-delete", "0")["posts"]["deleted"] == 0
 
 
+def test_a_total_that_counts_what_is_left_out_makes_no_listing_incomplete(
+    make_pages: MakePages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab, _ = make_pages()
+    handle = lab.account.handle
+
+    def counting(request: Request) -> Response:
+        response = handle(request)
+        if request.path == "/rest/organizationAcls":
+            document = json.loads(response.body)
+            document["paging"]["total"] += 7
+            response = replace(response, body=json.dumps(document).encode())
+        return response
+
+    monkeypatch.setattr(lab.account, "handle", counting)
+    found = entries(lab, "--mode", "full")
+    assert found["organizations"]["status"] == "succeeded"
+    assert lab.sql("SELECT count(*) FROM linkedin_organizations") == [(2,)]
+
+
 def test_a_role_that_is_no_writers_brings_no_page(make_pages: MakePages) -> None:
     lab, _ = make_pages()
     lab.account.roles[str(FIRST_ORGANIZATION)] = "ANALYST"
     assert entries(lab)["content_pages"]["read"] == 0
     assert lab.sql("SELECT count(*) FROM linkedin_posts") == [(0,)]
+
+
+def test_a_content_page_that_one_administers_by_now_is_one_no_longer(
+    make_pages: MakePages,
+) -> None:
+    lab, _ = make_pages()
+    lab.account.roles[str(FIRST_ORGANIZATION)] = "CONTENT_ADMINISTRATOR"
+    entries(lab)
+    lab.account.roles.clear()
+    found = entries(lab)["content_pages"]
+    assert (found["status"], found["deleted"]) == ("succeeded", 1)
+    assert not any("empty" in warning for warning in found["warnings"])
+    assert lab.sql("SELECT count(*) FROM linkedin_content_pages") == [(0,)]
+    assert lab.sql("SELECT count(*) FROM linkedin_posts") == [(5,)]
 
 
 def test_each_page_is_met_once_whatever_roles_there_are() -> None:

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from lumio_cli.errors import BadReplyError
+from lumio_cli.providers.base import Call, Reply
+from lumio_cli.providers.pipedrive.resources import archived_pages
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.pipedrive import Pipedrive
 from providers.pipedrive_subjects import SUBJECTS, account
@@ -66,6 +69,38 @@ def test_an_archived_deal_that_is_deleted_goes_with_the_next_sync(lab: Rig) -> N
     entry = lab.sync()
     assert (entry["mode"], entry["deleted"]) == ("incremental", 2)
     assert lab.payloads.keys() == {"1", "3", "4", "6"}
+
+
+def test_deletions_are_found_by_every_sync_and_not_once_an_hour(lab: Rig) -> None:
+    for number in ("2", "3"):
+        company(lab).archive(number)
+    lab.sync()
+    lab.clock.forward(3600)
+    for number in ("2", "5", "3"):
+        company(lab).tables["deals"].delete(number)
+        entry = lab.sync()
+        assert (entry["mode"], entry["deleted"]) == ("incremental", 1), number
+        lab.clock.forward(60)
+    assert lab.payloads.keys() == {"1", "4", "6"}
+
+
+def test_deleted_deals_that_were_archived_are_read_to_their_end(open_lab: Open) -> None:
+    lab = open_lab(records=505)
+    for number in range(1, 503):
+        company(lab).archive(str(number))
+    lab.sync()
+    lab.clock.forward(3600)
+    for number in range(1, 503):
+        company(lab).tables["deals"].delete(str(number))
+    assert lab.sync("--max-delete", "100")["deleted"] == 502
+
+
+def test_deleted_deals_that_go_in_circles_are_an_error() -> None:
+    document = {"data": [], "additional_data": {"next_cursor": "same"}}
+    answer = Reply(200, {"content-type": "application/json"}, json.dumps(document).encode())
+    pages = archived_pages(Call("GET", "/api/v2/deals"), 500, lambda call: answer)
+    with pytest.raises(BadReplyError, match="do not end"):
+        list(pages)
 
 
 def test_archived_deals_are_not_deleted_by_a_listing_that_does_not_know_of_deletions(

@@ -207,3 +207,34 @@ def test_the_longer_a_job_takes_the_less_often_it_is_asked_about() -> None:
         for minute in (0, 1, 30)
     ]
     assert waits == [0.0, 15.0, 30.0]
+
+
+# -- what became of records
+
+
+def test_no_ids_are_asked_for_where_none_is_one_of_salesforces() -> None:
+    def send(call: Call) -> Reply:
+        raise AssertionError(call.label)
+
+    assert Salesforce({}).survivors(Salesforce({}).resource("leads"), ["", "local-1"], send) == {}
+
+
+def test_a_description_with_holes_still_says_what_records_were_merged_into() -> None:
+    lost, kept = "00Q000000000001AAA", "00Q000000000002AAA"
+
+    def send(call: Call) -> Reply:
+        if call.path.endswith("/describe"):
+            return reply(200, {"fields": [None, {"name": None}, {"name": "MasterRecordId"}]})
+        return reply(200, {"done": True, "records": [{"Id": lost, "MasterRecordId": kept}]})
+
+    salesforce = Salesforce({})
+    leads = salesforce.resource("leads")
+    assert salesforce.survivors(leads, ["local-1", lost], send) == {lost: kept}
+
+
+def test_a_description_without_fields_is_no_answer() -> None:
+    salesforce = Salesforce({})
+    with pytest.raises(BadReplyError, match="without its fields"):
+        salesforce.survivors(
+            salesforce.resource("leads"), ["00Q000000000001AAA"], lambda call: reply(200, {})
+        )

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import Outcome, Reply, Walk, Window
+from lumio_cli.providers.base import Call, Outcome, Reply, Walk, Window
 from lumio_cli.providers.shopify import Shopify, bulk
+from lumio_cli.providers.shopify.children import filled
 from lumio_cli.providers.shopify.resources import Keyset
 from providers.shopify_subjects import shop
 from support.conformance import Rig
@@ -300,6 +301,21 @@ def test_metafields_go_with_their_owner(lab: Rig) -> None:
     assert synced(lab)["metafields"]["deleted"] == 0
 
 
+def test_children_that_go_in_circles_are_an_error() -> None:
+    def lines(token: str) -> dict[str, Any]:
+        return {"nodes": [], "pageInfo": {"hasNextPage": True, "endCursor": token}}
+
+    def send(call: Call) -> Reply:
+        following = "b" if call.json["variables"]["after"] == "a" else "a"
+        document = {"data": {"order": {"lineItems": lines(following)}}}
+        return Reply(200, JSON, json.dumps(document).encode())
+
+    walk = Walk(Shopify({}).resource("orders"), "full")
+    record = {**node(1), "lineItems": lines("a")}
+    with pytest.raises(BadReplyError, match="do not end"):
+        filled("2026-07", walk, [record], send)
+
+
 # -- shops and versions
 
 
@@ -330,3 +346,10 @@ def test_a_version_that_answers_for_another_is_told(lab: Rig) -> None:
     assert "2026-10" in warning
     assert "2026-07" in warning
     assert "api_version" in warning
+
+
+def test_a_version_that_answers_for_another_is_told_once_a_run(lab: Rig) -> None:
+    shop(lab.sandbox).serves = "2026-10"
+    entries = lab.lumio("sync", "shopify").document["resources"]
+    assert len(entries) > 3
+    assert sum("2026-10" in warning for entry in entries for warning in told(entry)) == 1

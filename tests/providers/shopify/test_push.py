@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from providers.shopify_subjects import SUBJECTS
+from lumio_cli.sandbox.http import Request, Response
+from providers.shopify_subjects import SUBJECTS, shop
 from support.conformance import Rig, rig
 
 
@@ -76,3 +77,36 @@ def test_a_value_that_shopify_cannot_have_is_refused_before_it_is_sent(lab: Rig)
     assert (done.code, done.document["resources"][0]["failed"]) == (3, 2), done.out
     said = {x["message"] for x in lab.lumio("failures", "list").document["failures"]}
     assert said == {"status cannot be empty", "tags: '{}' is no list of tags"}
+
+
+@pytest.mark.parametrize("status", [402, 403, 423])
+@pytest.mark.parametrize("resource", ["inventory_levels", "products"])
+def test_edits_wait_for_a_shop_that_is_closed(
+    lab: Rig, status: int, resource: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert lab.lumio("sync", "shopify/products").code == 0
+    column = "available" if resource == "inventory_levels" else "vendor"
+    value = 77 if resource == "inventory_levels" else "Acme"
+    lab.sql(f"UPDATE shopify_{resource} SET {column} = ?", value)
+    command = ("sync", f"shopify/{resource}", "--direction", "push")
+    handle, mutations = shop(lab.sandbox).handle, []
+
+    def closing(request: Request) -> Response:
+        if b"mutation" in (request.body or b""):
+            mutations.append(request)
+            shop(lab.sandbox).closed = status
+        return handle(request)
+
+    monkeypatch.setattr(shop(lab.sandbox), "handle", closing)
+    done = lab.lumio(*command)
+    entry = done.resource(resource)
+    assert (entry["failed"], entry["updated"]) == (0, 0), done.out
+    assert (done.code, entry["error"]["code"]) == (5, "provider_unavailable")
+    assert "the shop is" in entry["error"]["message"]
+    assert len(mutations) <= 4, "one of each writer at most"
+    monkeypatch.undo()
+    shop(lab.sandbox).closed = 0
+    done = lab.lumio(*command)
+    assert done.code == 0, done.out
+    assert done.resource(resource)["updated"] > 1
+    assert lab.sql("SELECT * FROM lumio_outbox") == []

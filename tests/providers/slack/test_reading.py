@@ -12,6 +12,7 @@ from lumio_cli.providers.base import Call, Reply, Walk, Window
 from lumio_cli.providers.slack import Slack
 from lumio_cli.providers.slack.walks import ts_of
 from lumio_cli.sandbox.slack.data import channel_id
+from lumio_cli.settings_check import convert
 from providers.slack.conftest import GENERAL, Answers, MakeSlack, SlackLab, reply
 
 LEADS = channel_id(2)
@@ -155,10 +156,15 @@ def test_a_reply_to_a_message_of_the_last_week_is_found(lab: SlackLab) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "given", "hours"),
-    [("internal", "auto", 168), ("commercial", "auto", 24), ("commercial", "72", 72)],
-)
-def test_how_far_a_sync_looks_back_is_a_setting(kind: str, given: str, hours: float) -> None:
-    slack = Slack({"app_kind": kind, "channels": ["general"], "lookback_hours": given})
+    [
+        ("internal", 0, 168), ("commercial", 0, 24), ("commercial", "72", 72),
+        ("internal", 24.5, 24.5), ("internal", 48, 48),
+    ],
+)  # fmt: skip
+def test_how_far_a_sync_looks_back_is_a_setting(kind: str, given: Any, hours: float) -> None:
+    (field,) = [field for field in Slack.fields if field.name == "lookback_hours"]
+    chosen = {"lookback_hours": convert(field, given)}
+    slack = Slack({"app_kind": kind, "channels": ["general"], **chosen})
     cursor = slack.resource("messages").cursor
     assert cursor is not None
     assert cursor.lookback == hours * 3600
@@ -260,7 +266,7 @@ def test_a_long_thread_is_read_page_by_page() -> None:
     assert [call.params.get("cursor") for call in send.calls] == [None, "n"]
 
 
-@pytest.mark.parametrize(("hours", "days"), [("24", 0), ("2", 0), ("auto", 6), ("720", 29)])
+@pytest.mark.parametrize(("hours", "days"), [("24", 0), ("2", 0), (0, 6), ("720", 29)])
 def test_a_window_asks_only_threads_that_went_on(hours: str, days: int) -> None:
     # However far back the window reaches, what was said long before the last sync is known.
     floor = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(days=days)

@@ -10,7 +10,8 @@ and, on developers.hubspot.com, the guides on usage limits, CRM search and servi
 
 - A listing returns only the properties that are asked for, at most 100 records a page; a search at
   most 200, and 10,000 a query, whatever its `after` says. A search is therefore walked by
-  `hs_object_id` inside a fixed window of modification dates, and `after` is never used.
+  `hs_object_id` inside a fixed window of modification dates; `after` is used only where a page
+  without rows says that more follow.
 - The search index lags behind writes by seconds, sometimes minutes: windows reach back.
 - A search request's body may have 3,000 characters, a URL about 8,000: where the properties do not
   fit, the listing brings ids only and batch reads (100 a call) bring the rest.
@@ -19,8 +20,9 @@ and, on developers.hubspot.com, the guides on usage limits, CRM search and servi
 - Archiving does not touch the modification date: the archived are listed on their own.
 - Contacts carry `lastmodifieddate`, everything else `hs_lastmodifieddate`.
 - Numbered versions lose HubSpot's support in 2027 (associations v4 in March, v3 in September): the
-  version of all endpoints is one setting, and dated unless told. A login's own endpoints are dated
-  whatever it says, since a wrong word in it must lock nobody out.
+  version of all endpoints is one setting. Unless told, CRM objects are asked for by a dated version
+  and all others by numbered ones; see `endpoints`. A login's own endpoints are `/oauth/v3` whatever
+  it says, since a wrong word in it must lock nobody out.
 """
 
 from __future__ import annotations

@@ -325,10 +325,8 @@ class LinkedIn(Provider):
     def records(self, walk: Walk, reply: Reply) -> list[Record]:
         """Records with ids; of listings that cannot be asked for changes, those in the window."""
         rows = super().records(walk, reply)
-        if walk.resource is ORGANIZATIONS:
+        if walk.resource in (ORGANIZATIONS, CONTENT_PAGES):
             return [organization(row) for row in rows]
-        if walk.resource is CONTENT_PAGES:
-            return content_pages(rows)
         if walk.resource in STATISTICS:
             return [figures(row) for row in rows]
         if walk.resource is LEAD_RESPONSES:
@@ -345,7 +343,10 @@ class LinkedIn(Provider):
         ]
 
     def fill(self, walk: Walk, records: list[Record], send: Send) -> list[Record]:
-        """A role comes with its page, and who follows a page with how many they are."""
+        """A role comes with its page, and who follows a page with how many they are. Other roles
+        than those that are wanted were listed all the same: a listing of them is no empty one."""
+        if walk.resource is CONTENT_PAGES:
+            records = content_pages(records)
         if walk.resource in (ORGANIZATIONS, CONTENT_PAGES):
             return [with_page(self._version, record, send) for record in records]
         if walk.resource is FOLLOWER_STATISTICS:
@@ -356,11 +357,6 @@ class LinkedIn(Provider):
                 for record in records
             ]
         return records
-
-    def total(self, walk: Walk, reply: Reply) -> int | None:
-        """A listing says how long it is; those of several pages say it of one."""
-        value = dig(reply.json(), "paging.total")
-        return value if walk.resource is ORGANIZATIONS and isinstance(value, int) else None
 
     # -- writing
 

@@ -82,6 +82,7 @@ from lumio_cli.providers.pipedrive.resources import (
     PRODUCTS,
     STAGES,
     USERS,
+    archived_pages,
     deleted,
     list_cost,
 )
@@ -348,8 +349,13 @@ class Pipedrive(Provider):
         return [row for row in rows if deleted(row) is (walk.kind == "tombstones")]
 
     def fill(self, walk: Walk, records: list[Record], send: Send) -> list[Record]:
-        """Labels for options, where the listing could not be asked for them."""
-        if walk.kind == "tombstones" or not walk.properties:
+        """Labels for options, where the listing could not be asked for them. To a page of deleted
+        deals those that were archived, of a listing of their own: as pages of the walk they would
+        make it a long one, which is not read every time."""
+        if walk.kind == "tombstones":
+            pages = archived_pages(self.call(walk), walk.resource.page_size["tombstones"], send)
+            return records + [row for reply in pages for row in self.records(walk, reply)]
+        if not walk.properties:
             return records
         bare = [r for r in records if walk.resource is PRODUCTS or dig(r, "is_archived") is True]
         if bare:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lumio_cli.providers.base import Call, Column, Cursor, Kind, Place, Record, Reply, Resource, dig
+from lumio_cli.errors import BadReplyError
+from lumio_cli.providers.base import (
+    Call,
+    Column,
+    Cursor,
+    Kind,
+    Place,
+    Record,
+    Reply,
+    Resource,
+    Send,
+    dig,
+)
 from lumio_cli.providers.paging import Paging, Single, Token
 from lumio_cli.providers.writing import Writes
 
@@ -19,19 +31,20 @@ COSTS = {"list": 10.0, "archived": 20.0, "settings": 5.0, "write": 5.0, "delete"
 """Tokens of the company's day, by kind of request (`x-token-cost` in the description of v2)."""
 
 
-_PAGES = Token(NEXT, "cursor", "limit")
+PAGES = Token(NEXT, "cursor", "limit")
+ARCHIVED = "/api/v2/deals/archived"
 
 
 @dataclass(frozen=True, slots=True)
 class LiveThenArchived:
-    """The deals, then the archived ones, which are a listing of their own, also of the deleted.
+    """The deals, then the archived ones, which are a listing of their own.
 
     A deal that is archived while the walk is on its way comes in the second listing, if not in
     both; the same record twice does no harm.
     """
 
     archived: str
-    pages: Token = _PAGES
+    pages: Token = PAGES
 
     def first(self, size: int) -> Place:
         """The first page of the deals."""
@@ -81,12 +94,12 @@ def _main(
     columns: tuple[Column, ...],
     *,
     deletes: tuple[str, ...] = ("sweep",),
-    pages: Paging = _PAGES,
+    pages: Paging = PAGES,
     note: str = "",
 ) -> Resource:
     paging: dict[Kind, Paging] = {"full": pages, "changes": pages}
     if "tombstones" in deletes:
-        paging["tombstones"] = pages
+        paging["tombstones"] = PAGES
     return Resource(
         name=name,
         path=f"/api/v2/{name}",
@@ -120,7 +133,7 @@ DEALS = _main(
         " channel:i channel_id source_lead_id acv:n arr:n mrr:n",
     ),
     deletes=("tombstones", "sweep"),
-    pages=LiveThenArchived("/api/v2/deals/archived"),
+    pages=LiveThenArchived(ARCHIVED),
     note="Archived deals are among them, with is_archived = 1; they cannot be changed.",
 )
 PERSONS = _main(
@@ -182,7 +195,7 @@ def _settings(name: str, title: str, columns: tuple[Column, ...]) -> Resource:
         path=f"/api/v2/{name}",
         title=title,
         columns=columns,
-        paging={"full": _PAGES},
+        paging={"full": PAGES},
         page_size={"full": PAGE},
         rows="data",
         updated="update_time",
@@ -239,6 +252,22 @@ def list_cost(resource: Resource) -> float:
     if resource is USERS:
         return 20.0
     return COSTS["settings" if resource in (PIPELINES, STAGES) else "list"]
+
+
+def archived_pages(call: Call, size: int, send: Send) -> Iterator[Reply]:
+    """Each page of the archived deals that `call` would ask for among the others. Raises
+    `BadReplyError` where they go in circles."""
+    call = replace(call, path=ARCHIVED, cost=COSTS["archived"])
+    place: Place | None = PAGES.first(size)
+    met: set[str] = set()
+    while place is not None:
+        token = str(place.get("token", ""))
+        if token in met:
+            raise BadReplyError("Pipedrive's deleted deals that were archived do not end")
+        met.add(token)
+        reply = send(PAGES.ask(call, place))
+        yield reply
+        place = PAGES.next(place, reply, ())
 
 
 def deleted(record: Record) -> bool:

@@ -379,15 +379,16 @@ class Salesforce(Provider):
 
     def survivors(self, resource: Resource, ids: Sequence[str], send: Send) -> Mapping[str, str]:
         """What the recycle bin says of them; what was purged from it nobody can tell."""
-        told = send(self._describe(resource)).json()["fields"]
+        ids = [record for record in ids if ID.fullmatch(record)]
+        if not ids:
+            return {}
+        told = listed(send(self._describe(resource)))
         if MASTER not in {item["name"] for item in told}:
             return {}
         found: dict[str, str] = {}
         for start in range(0, len(ids), ASKED):
-            listed = ", ".join(
-                f"'{record}'" for record in ids[start : start + ASKED] if ID.fullmatch(record)
-            )
-            conditions = [f"Id IN ({listed})", f"{BIN} = true", f"{MASTER} != null"]
+            asked = ", ".join(f"'{record}'" for record in ids[start : start + ASKED])
+            conditions = [f"Id IN ({asked})", f"{BIN} = true", f"{MASTER} != null"]
             query = select(resource.path, (MASTER,), conditions)
             for record in unwrap(send(self._get("queryAll", {"q": query})).json())["records"]:
                 found[str(record["Id"])] = str(record[MASTER])

@@ -148,6 +148,7 @@ class Shopify(Provider):
         self._left_out = frozenset() if options.get("personal_data", True) else ALL_PERSONAL
         self._refused: frozenset[str] = frozenset()
         self._served = ""
+        self._told = False
         self._lock = Lock()
 
     @property
@@ -219,7 +220,10 @@ class Shopify(Provider):
         document = LISTINGS.get(resource.name, "")
         if said := personal.told(resource, self._refused, document):
             found.append(said)
-        if self._served:
+        with self._lock:
+            # Once a run is enough: it holds for all resources.
+            untold, self._told = self._served and not self._told, self._told or bool(self._served)
+        if untold:
             found.append(
                 f"Shopify answered with version {self._served} of its API, though {self.version} "
                 "was asked for: set `api_version` to one that it still serves"

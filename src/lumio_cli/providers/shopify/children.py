@@ -45,13 +45,15 @@ def _children(version: str, nested: Nested, record: Record, send: Send) -> list[
     """All children of a record, of which its page has the first."""
     page = record.get(nested.field)
     children = list(dig(page, "nodes") or ())
+    met: set[str] = set()
     while isinstance(record.get("id"), str) and (after := goes_on(page)):
+        if after in met:
+            raise BadReplyError(f"{nested.field} of {record['id']} do not end")
+        met.add(after)
         variables = {"id": record["id"], "after": after}
         body = send(graph.call(version, nested.document, variables)).json()
         page = dig(body, nested.path)
         if page is None:
             break  # the record was deleted meanwhile
-        if goes_on(page) == after:
-            raise BadReplyError(f"{nested.field} of {record['id']} do not end")
         children += dig(page, "nodes") or ()
     return children

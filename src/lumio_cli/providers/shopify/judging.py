@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from lumio_cli.errors import RejectedError
 from lumio_cli.providers.base import Outcome, Reply, Verdict, dig
 from lumio_cli.providers.shopify.personal import SCOPE
 
@@ -83,6 +84,11 @@ def _refused(reply: Reply, body: Mapping[str, Any], errors: Any) -> Verdict | No
     if scope:
         return Verdict(Outcome.DENIED, message, scopes=tuple(SCOPE.findall(message)))
     return None
+
+
+def about_the_shop(error: RejectedError) -> bool:
+    """Whether the shop itself was not to be had, which says nothing of what was asked."""
+    return error.category == _CLOSED.get(error.status, ("",))[0] != ""
 
 
 def _failed(body: Mapping[str, Any], errors: list[Any]) -> Verdict:

@@ -20,6 +20,7 @@ from lumio_cli.providers.base import Call, Resource, Send, dig
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.documents import WRITTEN
 from lumio_cli.providers.shopify.inputs import input_of, quantity
+from lumio_cli.providers.shopify.judging import about_the_shop
 from lumio_cli.providers.shopify.personal import as_shown, check
 from lumio_cli.providers.shopify.resources import INVENTORY_LEVELS
 from lumio_cli.providers.writing import Change, Receipt
@@ -156,7 +157,8 @@ def _write_one(
 
 
 def _sent(call: Call, change: Change, send: Send) -> Any:
-    """The answer's body, or the receipt of a change that was not answered."""
+    """The answer's body, or the receipt of a change that was not answered. Raises
+    `UnavailableError` where the shop is not to be had: no change is at fault, and all wait."""
     try:
         return send(call).json()
     except DeniedError as error:
@@ -164,6 +166,8 @@ def _sent(call: Call, change: Change, send: Send) -> Any:
         message = f"{error.message}{missing}"
         return Receipt(change.trace, "failed", change.id, None, "permission", message)
     except RejectedError as error:
+        if about_the_shop(error):
+            raise UnavailableError(error.message, hint=error.hint) from error
         return Receipt(change.trace, "failed", change.id, None, "validation", error.message)
     except (CircuitOpenError, QuotaError) as error:
         return Receipt(change.trace, "retry", change.id, None, "transient", error.message)

@@ -147,10 +147,11 @@ class Slack(Provider):
         ),
         Field(
             "lookback_hours",
-            "Hours that each incremental sync reads again, to find edits and new replies: a number,"
-            " or auto (168; 24 for commercial)",
-            default="auto",
-            pattern=r"auto|[0-9]+(\.[0-9]+)?",
+            "Hours that each incremental sync reads again, to find edits and new replies; 0: 168,"
+            " for commercial 24",
+            kind="number",
+            default=0,
+            pattern=r"[0-9]+(\.[0-9]+)?",
         ),
     )
     quotas = quotas_of(APP_KINDS["internal"])
@@ -171,8 +172,8 @@ class Slack(Provider):
         "Messages come from the channels in providers.slack.channels only, and the app must be in "
         "them. Without that setting there are none.",
         "An incremental sync finds new messages, and edits and replies within lookback_hours "
-        "(a week; for commercial apps a day). Older edits, older threads' new replies and all "
-        "deletions are found by a full sync.",
+        "(a week; for commercial apps a day), and edits of replies within a day of these. Older "
+        "edits, older threads' new replies and all deletions are found by a full sync.",
         "An edited message has its last text only, with edited_at; a deleted one is gone, or if it "
         "has replies, an empty one with the subtype tombstone.",
         "app_kind says which limits apply. Apps sold outside the Marketplace (commercial) get 1 "
@@ -190,8 +191,7 @@ class Slack(Provider):
         self._channels = _chosen(options.get("channels") or ())
         threads = str(options.get("threads") or "auto")
         self._threads = kind.threads if threads == "auto" else threads == "yes"
-        given = str(options.get("lookback_hours") or "auto")
-        hours = kind.lookback if given == "auto" else float(given)
+        hours = float(options.get("lookback_hours") or 0) or kind.lookback
         self.resources = tailored(
             most=kind.most,
             lookback=hours * HOUR,

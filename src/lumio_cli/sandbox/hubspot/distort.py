@@ -61,7 +61,10 @@ def _moved(kind: str, asked: str, rows: str) -> dict[str, Any]:
     place, which has the rows that a hollow page has not."""
     if kind == "hollow":
         return {rows: [], "paging": {"next": {"after": f"0{asked}"}}}
-    return {"paging": {"next": {"after": None}}} if kind == "nowhere" else {}
+    if kind == "nowhere":
+        # Without any place at the beginning, and behind it with one that is null.
+        return {"paging": {"next": {"after": None} if asked.strip("0") else {}}}
+    return {}
 
 
 def _asked(request: Request) -> str:
