@@ -283,7 +283,9 @@ def organization(acl: Any) -> Record:
 def content_pages(acls: Sequence[Any]) -> list[Record]:
     """The pages among some roles whose posts the member may write without administering them, each
     once; and what names no page."""
-    administered = {dig(acl, "organization") for acl in acls if dig(acl, "role") == ADMINISTRATOR}
+    administered = {
+        str(dig(acl, "organization")) for acl in acls if dig(acl, "role") == ADMINISTRATOR
+    }
     found: dict[str, Record] = {}
     for number, acl in enumerate(acls):
         page = organization(acl)
@@ -302,7 +304,10 @@ def figures(element: Any) -> Record:
     key = owner.rpartition(":")[2]
     if not isinstance(start, int):
         return {**element, "id": f"{key}:lifetime", "period": "lifetime"}
-    day = datetime.fromtimestamp(start / 1000, UTC).date().isoformat()
+    try:
+        day = datetime.fromtimestamp(start / 1000, UTC).date().isoformat()
+    except (ValueError, OverflowError, OSError):
+        return {"unreadable": element}
     return {**element, "id": f"{key}:{day}", "period": "day", "day": day}
 
 

@@ -251,7 +251,10 @@ def point(row: Any) -> Record:
     id either, and becomes a letter."""
     if not isinstance(row, dict) or not isinstance(row.get("start"), int):
         return row if isinstance(row, dict) else {"value": row}
-    start = datetime.fromtimestamp(row["start"], UTC)
+    try:
+        start = datetime.fromtimestamp(row["start"], UTC)
+    except (ValueError, OverflowError, OSError):
+        return row
     subject = "/".join(str(row[name]) for name in _SUBJECTS if row.get(name) is not None)
     day = start.date().isoformat()
     name = f"{day}/{subject}" if subject else day
