@@ -224,7 +224,7 @@ ALL: tuple[Broken, ...] = (
         "empty",
         "a record for nothing",
         rows(lambda found, walk: found or ([{"id": "none"}] if walk.kind == "full" else [])),
-        "deleted 3 records",
+        "should not be there",
     ),
     Broken(
         "loop",

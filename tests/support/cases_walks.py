@@ -181,14 +181,14 @@ def check_null_row(subject: Subject, home: Path) -> None:
 def check_bad_value(subject: Subject, home: Path) -> None:
     """Text that strict JSON does not know costs its record at most, and no other."""
     for kind in [*(name for name in RAW if name), "bom"]:
-        with rig(subject, home, 4) as lab:
+        with rig(subject, home, 2) as lab:
             lab.sandbox.faults.set([f"raw:{kind}:path={subject.listing}"])
             outcome = lab.lumio("sync", subject.target)
             assert outcome.code in (0, 3), f"{kind}: exit code {outcome.code}: {outcome.out}"
             entry = outcome.resource(subject.resource)
             assert entry["error"] is None, f"{kind} made the page unreadable: {entry}"
-            assert len(lab.payloads) + entry["failed"] == 4, f"{kind} cost more than its record"
-            assert len(lab.payloads) >= 3, f"{kind} cost more than its record"
+            assert len(lab.payloads) + entry["failed"] == 2, f"{kind} cost more than its record"
+            assert len(lab.payloads) >= 1, f"{kind} cost more than its record"
 
 
 # --- what helps must not hurt, and how it ended ---------------------------------------------
