@@ -79,10 +79,13 @@ class Call:
 class Reply:
     """One answer. Header names are lower case. `date` is the provider's time as far as it can be
     believed, `skew` how many seconds its Date header was ahead of this machine's clock (None: it
-    had none); `stale` marks an answer from the cache that was served because the provider is down.
+    had none). `cached` marks an answer for which the provider was not asked, `stale` one that was
+    served because the provider is down.
     """
 
-    __slots__ = ("_decoded", "body", "date", "headers", "skew", "stale", "status", "url")
+    __slots__ = (
+        "_decoded", "body", "cached", "date", "headers", "skew", "stale", "status", "url",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -99,6 +102,7 @@ class Reply:
         self.url = url
         self.date = date
         self.skew: float | None = None
+        self.cached = False
         self.stale = stale
         self._decoded: Json = _UNREAD
 

@@ -25,7 +25,6 @@ class Counter(Protocol):
 
     requests: int
     retries: int
-    cached: int
     waited: float
 
 
@@ -128,7 +127,7 @@ class ResourceResult:
 
     hidden    only a look before a push, of which nobody asked to be told
     cut_off   `error` ended the work before its end, rather than being about a part of it
-    cached    all of it came from the cache: the provider was not asked
+    cached    it was read from the cache, at least in part: the provider was not asked
     """
 
     provider: str

@@ -88,7 +88,6 @@ class Pull:
                 self._warn(remark)
             result.requests, result.retries = self.tally.requests, self.tally.retries
             result.waited_s = self.tally.waited
-            result.cached = result.cached or (self.tally.cached > 0 and not self.tally.requests)
         if not result.hidden:
             self.engine.progress.finish(self.job.target, result.as_json())
         self._call(lambda db, store: store.finish_resource(db, result))
@@ -177,10 +176,10 @@ class Pull:
         count = self._expected()
         self.engine.progress.start(self.job.target, count, detail="full")
         walkers = self._walk("full", unfinished, total=count)
+        self.result.cached = any(w.cached for w in walkers)
         absence = self._absence
         if any(w.stale for w in walkers):
             self.result.warnings.append("served from the cache, since the provider is down")
-            self.result.cached = True
         elif self.result.error is None and absence.is_short(walkers, count, self._expected):
             self._call(lambda db, store: store.drop_walk(db, *self._name, "full"))
             if "tombstones" in self.resource.deletes and self._state.records:

@@ -97,6 +97,8 @@ class Walker:
         self.walk = walk
         self.point = point
         self.stale = False
+        self.cached = False
+        """Whether a page came from the cache."""
         self.stated: int | None = None
         """How many records the pages of the listing say that it has; the least, if they differ."""
         self.skew: float | None = None
@@ -180,6 +182,7 @@ class Walker:
         except GoneError as error:
             return self._pass_by(asked, error)
         self.stale = self.stale or reply.stale
+        self.cached = self.cached or reply.cached
         self._note_ceiling(reply)
         with self._turn:
             return self._take(asked, reply)

@@ -129,6 +129,7 @@ class Session:
             return self._fetch(call, tally)
         reply, layer = self.cache.fetch(call, lambda: self._fetch(call, tally), fresh=fresh)
         if layer != "miss":
+            reply.cached = True
             tally.add(cached=1)
             self._observer.cached(call, layer)
         return reply
