@@ -105,6 +105,14 @@ def update_state(db: sqlite3.Connection, provider: str, resource: str, **values:
     )
 
 
+def retract_cursor(
+    db: sqlite3.Connection, provider: str, resource: str, cursor: str | None
+) -> None:
+    """Put the cursor back to one that can be believed, and forget windows made of the other."""
+    update_state(db, provider, resource, cursor=cursor)
+    drop_checkpoints(db, provider, resource, "changes")
+
+
 def save_checkpoint(
     db: sqlite3.Connection, provider: str, resource: str, point: Checkpoint, now: str
 ) -> None:

@@ -15,6 +15,7 @@ from lumio_cli.sync.model import is_driven
 
 if TYPE_CHECKING:
     from lumio_cli.hub.horizon import Reach
+    from lumio_cli.hub.state import ResourceState
     from lumio_cli.providers.base import Resource
     from lumio_cli.runtime import Runtime
 
@@ -45,16 +46,14 @@ def find_astray(runtime: Runtime, db: sqlite3.Connection) -> tuple[Astray, ...]:
     """Find what was led astray; changes nothing."""
     found: list[Astray] = []
     for name, resource in _resources(runtime, db):
-        cursor = state.read_state(db, name, resource.name).cursor
-        good = _good_cursor(runtime, db, name, resource, cursor)
+        known = state.read_state(db, name, resource.name)
+        cursor, good = known.cursor, _good_cursor(runtime, db, name, resource, known.cursor)
         if good != cursor:
             back = f"the last good one is {good}" if good else "there is no good one"
             found.append(Astray(name, resource.name, "cursor", f"{str(cursor)[:40]}: {back}"))
-        reach = _reach(db, name, resource)
-        before = state.read_state(db, name, resource.name).astray_before
+        reach, before = _reach(db, name, resource, known), known.astray_before
         held = horizon.taken_for_deleted(db, name, resource.name, reach, before) if reach else []
-        count = len(held)
-        if count:
+        if count := len(held):
             found.append(
                 Astray(name, resource.name, "hidden", f"{count:,} records are hidden, not deleted")
             )
@@ -65,12 +64,11 @@ def repair_astray(runtime: Runtime, db: sqlite3.Connection) -> None:
     """Put right what `find_astray` finds. Belongs into a transaction."""
     now = format_timestamp(runtime.clock.time())
     for name, resource in _resources(runtime, db):
-        cursor = state.read_state(db, name, resource.name).cursor
-        good = _good_cursor(runtime, db, name, resource, cursor)
-        if good != cursor:
-            state.update_state(db, name, resource.name, cursor=good)
-            state.drop_checkpoints(db, name, resource.name, "changes")
-        if (reach := _reach(db, name, resource)) is not None:
+        known = state.read_state(db, name, resource.name)
+        good = _good_cursor(runtime, db, name, resource, known.cursor)
+        if good != known.cursor:
+            state.retract_cursor(db, name, resource.name, good)
+        if (reach := _reach(db, name, resource, known)) is not None:
             horizon.restore(db, name, resource.name, reach, now, RUN)
 
 
@@ -97,8 +95,9 @@ def _good_cursor(
     return good_one(cursor, left, driven=driven, now=now, seq=seq)
 
 
-def _reach(db: sqlite3.Connection, name: str, resource: Resource) -> Reach | None:
+def _reach(
+    db: sqlite3.Connection, name: str, resource: Resource, known: ResourceState
+) -> Reach | None:
     if resource.deletes != ("sweep",):
         return None
-    known = state.read_state(db, name, resource.name)
     return reach_of(resource, state.read_account(db, name), known)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from math import ceil
-from typing import TypeVar
 
 from lumio_cli.clock import format_timestamp
 from lumio_cli.errors import LumioError
@@ -17,8 +16,6 @@ from lumio_cli.providers.base import Kind, Resource, Walk
 from lumio_cli.sync.model import Job, ResourceResult
 from lumio_cli.sync.store import Store
 from lumio_cli.sync.walk import Engine, Walker
-
-T = TypeVar("T")
 
 SHORT_BY = 0.01
 """The part of a count that may be missing: records come and go during a walk, and an index that
@@ -39,14 +36,6 @@ class Absence:
         self._warn = warn
         self._counted: int | None = None
         """How many records there are, by a count that can be believed."""
-
-    @property
-    def _name(self) -> tuple[str, str]:
-        return self._job.provider, self._job.resource.name
-
-    def _call(self, work: Callable[[sqlite3.Connection, Store], T]) -> T:
-        store = self._engine.store
-        return self._engine.writer.call(lambda db: work(db, store))
 
     # -- a listing that ended too early
 
@@ -90,9 +79,9 @@ class Absence:
             return sum(w.point.rows for w in walkers)
         since = min(w.point.since_seq for w in walkers)
         begun = min(w.point.started_at for w in walkers)
-        met = self._call(lambda db, store: store.met(db, *self._name, since))
+        met = self._engine.call(lambda db, store: store.met(db, *self._job.name, since))
         # In the runs before this one, too, where they began the walk.
-        failed = self._call(lambda db, _: runs.failed_since(db, *self._name, begun))
+        failed = self._engine.call(lambda db, _: runs.failed_since(db, *self._job.name, begun))
         return met + max(failed, self._result.failed)
 
     # -- what belongs to what is gone
@@ -109,18 +98,18 @@ class Absence:
 
         def delete(db: sqlite3.Connection, store: Store, walk: Walk) -> int:
             gone = store.gone(db, self._job.provider, str(walk.options["parent"]), since)
-            if not gone or not records.has_table(db, *self._name):
+            if not gone or not records.has_table(db, *self._job.name):
                 return 0
             groups = [provider.group_of(walk, key) for key in gone]
-            ids = records.ids_of_parents(db, records.raw_table(*self._name), groups)
+            ids = records.ids_of_parents(db, records.raw_table(*self._job.name), groups)
             if ids and kind == "full":
                 # What has just been listed is alive, whatever became of the one it belongs to.
-                absent = set(store.missing(db, *self._name, begun))
+                absent = set(store.missing(db, *self._job.name, begun))
                 ids = [record_id for record_id in ids if record_id in absent]
-            return store.delete(db, *self._name, ids) if ids else 0
+            return store.delete(db, *self._job.name, ids) if ids else 0
 
         for walk in [walker.walk for walker in walkers]:
-            self._result.deleted += self._call(lambda db, store: delete(db, store, walk))  # noqa: B023
+            self._result.deleted += self._engine.call(lambda db, store: delete(db, store, walk))  # noqa: B023
 
     # -- what is absent from a complete listing
 
@@ -132,7 +121,7 @@ class Absence:
         since = min(w.point.since_seq for w in walkers)
         # A walk that was interrupted goes on, but not with the counts of the run that began it.
         begun = min(w.point.started_at for w in walkers)
-        failed = self._call(lambda db, _: runs.failed_since(db, *self._name, begun))
+        failed = self._engine.call(lambda db, _: runs.failed_since(db, *self._job.name, begun))
         if self._result.failed or failed:
             self._warn("some records failed, so that nothing was deleted for being absent")
             return
@@ -142,8 +131,8 @@ class Absence:
         ahead = max(0.0, *(w.skew or 0.0 for w in walkers))
         now = format_timestamp(self._engine.clock.time() + ahead)
         counted = self._counted
-        swept = self._call(
-            lambda db, store: store.sweep(db, *self._name, since, limit, reach, now, counted)
+        swept = self._engine.call(
+            lambda db, store: store.sweep(db, *self._job.name, since, limit, reach, now, counted)
         )
         if swept.claimed:
             self._warn(
@@ -179,11 +168,11 @@ class Absence:
         """Bring back, once, what an older lumio has taken for deleted since it was hidden."""
         if self._job.resource.horizon is None or self._job.resource.deletes != ("sweep",):
             return
-        known = self._call(lambda db, _: state.read_state(db, *self._name))
+        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
         reach = None if known.astray_before is None else self._reach()
         if reach is None or reach.lifted:
             return
-        back = self._call(lambda db, store: store.mend(db, *self._name, reach))
+        back = self._engine.call(lambda db, store: store.mend(db, *self._job.name, reach))
         if back:
             self._warn(
                 f"{back:,} records are back that were taken for deleted, though "
@@ -191,8 +180,8 @@ class Absence:
             )
 
     def _reach(self) -> Reach | None:
-        account = self._call(lambda db, _: state.read_account(db, self._job.provider))
-        known = self._call(lambda db, _: state.read_state(db, *self._name))
+        account = self._engine.call(lambda db, _: state.read_account(db, self._job.provider))
+        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
         return reach_of(self._job.resource, account, known)
 
 

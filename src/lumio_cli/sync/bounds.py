@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from lumio_cli.clock import format_time, format_timestamp, parse_time, utc
 from lumio_cli.hub import runs, state
@@ -15,10 +14,8 @@ from lumio_cli.hub.state import Checkpoint, ResourceState
 from lumio_cli.providers.base import Kind
 from lumio_cli.sync.cursors import AHEAD, SEQ, good_one, not_after
 from lumio_cli.sync.model import Job, is_driven
-from lumio_cli.sync.store import Store
 from lumio_cli.sync.walk import Engine
 
-T = TypeVar("T")
 EPOCH = utc(0.0)
 Slices = Mapping[str, Mapping[str, Any]]
 """The parts of a walk by name, each with the options that make it."""
@@ -32,25 +29,17 @@ class Bounds:
         self._job = job
         self._driven = is_driven(job.resource)
 
-    @property
-    def _name(self) -> tuple[str, str]:
-        return self._job.provider, self._job.resource.name
-
-    def _call(self, work: Callable[[sqlite3.Connection, Store], T]) -> T:
-        store = self._engine.store
-        return self._engine.writer.call(lambda db: work(db, store))
-
     def good_cursor(self, cursor: str | None) -> str | None:
         """Return `cursor`, or the last good one where it lies in the future or cannot be read:
         from there on changes may have been missed. None: there is none to go on from."""
         if cursor is None:
             return None
         now = self._engine.clock.time()
-        seq = self._call(lambda db, store: store.sequence(db))
-        left = self._call(lambda db, _: runs.cursors_before(db, *self._name))
+        seq = self._engine.call(lambda db, store: store.sequence(db))
+        left = self._engine.call(lambda db, _: runs.cursors_before(db, *self._job.name))
         good = good_one(cursor, left, driven=self._driven, now=now, seq=seq)
         if good != cursor:
-            self._call(lambda db, store: store.retract(db, *self._name, good))
+            self._engine.call(lambda db, store: store.retract(db, *self._job.name, good))
         return good
 
     def begin(self, kind: Kind, slices: Slices, known: ResourceState) -> list[Checkpoint]:
@@ -88,13 +77,17 @@ class Bounds:
                 for p in points
             ]
 
-        return self._call(lambda db, store: store.begin_walk(db, *self._name, kind, make))
+        return self._engine.call(
+            lambda db, store: store.begin_walk(db, *self._job.name, kind, make)
+        )
 
     def unfinished(self, kind: Kind, slices: Iterable[str]) -> list[Checkpoint]:
         """Return the checkpoints of a walk that was interrupted and is worth going on with: one of
         the same slices, not too old, and whose windows can be believed."""
         try:
-            points = self._call(lambda db, _: state.read_checkpoints(db, *self._name, kind))
+            points = self._engine.call(
+                lambda db, _: state.read_checkpoints(db, *self._job.name, kind)
+            )
         except ValueError:
             return []
         latest = self._engine.clock.time() + AHEAD

@@ -69,9 +69,14 @@ class Job:
         return self.link.provider.name
 
     @property
+    def name(self) -> tuple[str, str]:
+        """The provider's name and the resource's, as the hub knows it."""
+        return self.link.provider.name, self.resource.name
+
+    @property
     def target(self) -> str:
         """PROVIDER/RESOURCE."""
-        return f"{self.link.provider.name}/{self.resource.name}"
+        return "/".join(self.name)
 
 
 def is_driven(resource: Resource) -> bool:

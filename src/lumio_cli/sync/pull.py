@@ -422,11 +422,10 @@ class Pull:
 
     @property
     def _name(self) -> tuple[str, str]:
-        return self.job.provider, self.resource.name
+        return self.job.name
 
     def _call(self, work: Callable[[sqlite3.Connection, Store], T]) -> T:
-        store = self.engine.store
-        return self.engine.writer.call(lambda db: work(db, store))
+        return self.engine.call(work)
 
     def _read(self, work: Callable[[sqlite3.Connection, str, str], T]) -> T:
         return self.engine.writer.call(lambda db: work(db, *self._name))

@@ -367,9 +367,8 @@ class Store:
     def retract(
         self, db: sqlite3.Connection, provider: str, resource: str, cursor: str | None
     ) -> None:
-        """Put the cursor back to one that can be believed, and forget windows made of the other."""
-        state.update_state(db, provider, resource, cursor=cursor)
-        state.drop_checkpoints(db, provider, resource, "changes")
+        """See `state.retract_cursor`."""
+        state.retract_cursor(db, provider, resource, cursor)
 
     # -- what is to be sent
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from lumio_cli.clock import Clock, format_time
 from lumio_cli.errors import GoneError, PagingError
@@ -31,6 +32,8 @@ from lumio_cli.sync.model import Counter, Job, Options, ResourceResult
 from lumio_cli.sync.pages import Page, prepare
 from lumio_cli.sync.store import Store, Stored
 from lumio_cli.sync.writer import Writer
+
+T = TypeVar("T")
 
 DEFAULT_PAGE = 100
 TURNS = 2
@@ -61,6 +64,10 @@ class Engine:
         default_factory=lambda: threading.BoundedSemaphore(TURNS)
     )
     told: set[str] = field(default_factory=set)
+
+    def call(self, work: Callable[[sqlite3.Connection, Store], T]) -> T:
+        """Run a piece of work on the hub, in the writer's thread and a transaction of its own."""
+        return self.writer.call(lambda db: work(db, self.store))
 
     def tells_first(self, what: str) -> bool:
         """Whether this run has not yet told `what` to the operator; from now on it has."""
