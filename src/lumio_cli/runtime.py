@@ -134,6 +134,9 @@ class Runtime:
     @property
     def hub_reader(self) -> Hub | None:
         """The hub, for reading only; None where there is none yet. Raises HubError."""
+        if self._reader is not None and not self._reader.in_place:
+            self._reader.close()
+            self._reader = None
         if self._reader is None:
             from lumio_cli.hub.db import Hub
 

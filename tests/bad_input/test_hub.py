@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from lumio_cli.hub import db as hub_db
+from lumio_cli.sync.model import ResourceResult
+from lumio_cli.sync.store import Store
 from support.lab import Lab, Outcome
 from support.trials import MakeLab, both, contents, hold_open, told
 
@@ -221,3 +224,25 @@ def test_a_runtime_store_full_of_rubbish_is_made_anew(synced: Lab) -> None:
     Path(synced.home / "runtime.db").write_bytes(b"rubbish" * 1000)
     assert synced.lumio("sync", "hubspot/contacts").code == 0
     assert contents(synced) == before
+
+
+@pytest.mark.parametrize("what", ["deleted", "replaced"])
+def test_a_hub_that_goes_while_a_run_is_at_work_is_told_and_not_called_a_success(
+    synced: Lab, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    backup = synced.lumio("hub", "backup").document["path"]
+    finish = Store.finish_resource
+
+    def go(store: Store, db: sqlite3.Connection, result: ResourceResult) -> None:
+        if what == "deleted":
+            synced.hub_path.unlink(missing_ok=True)
+        else:
+            shutil.copy(backup, synced.hub_path.with_name("new"))
+            synced.hub_path.with_name("new").replace(synced.hub_path)
+        finish(store, db, result)
+
+    monkeypatch.setattr(Store, "finish_resource", go)
+    done = synced.lumio("sync", "hubspot/contacts")
+    assert done.code == 1
+    assert told(done)["code"] == "hub_moved"
+    assert str(synced.hub_path) in told(done)["message"]

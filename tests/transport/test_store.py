@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -232,3 +234,22 @@ def test_counters_add_up(store: RuntimeStore) -> None:
     store.add_counts("cache:slack", {})
     assert store.read_counts("cache:hubspot") == {"hits": 5, "misses": 1}
     assert store.read_counts("cache:slack") == {}
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_may_only_be_read_is_read_and_where_there_is_nothing_it_is_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    path = tmp_path / "runtime.db"
+    if there:
+        with closing(RuntimeStore(path)) as store:
+            store.add_counts("cache", {"hits": 3})
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(RuntimeStore, "_enter", refuse)
+    with closing(RuntimeStore(path)) as store:
+        assert store.read_counts("cache") == ({"hits": 3} if there else {})
+        with pytest.raises(OSError, match="Read-only"):
+            store.add_counts("cache", {"hits": 1})

@@ -20,6 +20,7 @@ Repair = Annotated[
     ),
 ]
 NewFile = Annotated[Path | None, typer.Argument(metavar="FILE", help="A new file, or a directory.")]
+Backup = Annotated[Path, typer.Argument(metavar="FILE", help="A file made by `hub backup`.")]
 
 
 @app.command()
@@ -70,7 +71,27 @@ def backup(ctx: typer.Context, file: NewFile = None) -> None:
     done = back_up(runtime_of(ctx), file)
     output.result(done.as_json())
     output.line(str(done.path))
-    output.note(f"{format_size(done.size)}; to restore it, put it in the place of {done.source}")
+    output.note(f"{format_size(done.size)}; to restore it: lumio hub restore {done.path}")
+
+
+@app.command()
+def restore(ctx: typer.Context, file: Backup) -> None:
+    """Put a backup in the hub's place. The hub that was there is kept among the backups."""
+    from lumio_cli.services.hubrestore import restore as restore_hub
+
+    output = runtime_of(ctx).output
+    done = restore_hub(runtime_of(ctx), file)
+    output.result(done.as_json())
+    output.line(f"{done.path} is now {done.source} ({format_size(done.size)})")
+    if done.kept is not None:
+        output.note(f"what was there before is {done.kept}")
+    if done.in_doubt:
+        output.warn(
+            f"{done.in_doubt:,} new records of the backup may have been created since: the next "
+            "push looks for them first"
+        )
+    if done.kept is not None and not done.sends_kept:
+        output.warn("messages sent since the backup are not in its ledger: look before you send")
 
 
 @app.command()

@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING
 
 from lumio_cli.errors import HubError
 from lumio_cli.hub.migrations import LATEST, migrate
+from lumio_cli.hub.place import (
+    identity,
+    log_size,
+    mark,
+    require_in_place,
+    require_own_log,
+)
 from lumio_cli.paths import make_private_dir
 
 if TYPE_CHECKING:
@@ -82,15 +89,17 @@ class Hub:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self.connection = connection
+        self._file = identity(path)
 
     @classmethod
     def open(cls, path: Path, *, busy_timeout: float = 10.0) -> Hub:
         """Open for reading and writing; create and migrate as needed.
 
         `busy_timeout` in seconds is how long another writer is waited for. Raises `HubError`
-        (locked, read-only, damaged, written by a newer lumio).
+        (locked, read-only, damaged, written by a newer lumio, with the log of another file).
         """
         existed = path.exists()
+        require_own_log(path)
         try:
             make_private_dir(path.parent)
         except OSError as error:
@@ -111,6 +120,7 @@ class Hub:
                 if not existed:
                     path.chmod(0o600)
                 migrate(hub.connection, path)
+                mark(connection, backup=False)
                 _keep_log(connection, busy_timeout)
                 connection.execute("PRAGMA synchronous = NORMAL")
                 # A checkpoint waits for the disk twice: 64 MiB of log between two of them.
@@ -123,10 +133,11 @@ class Hub:
     @classmethod
     def open_reader(cls, path: Path, *, busy_timeout: float = 10.0) -> Hub | None:
         """Open for reading only; None where there is no hub yet. Raises `HubError`."""
+        require_own_log(path)
         if not path.exists():
             return None
         with explained(path):
-            connection = _connect(f"{path.absolute().as_uri()}?mode=ro", busy_timeout)
+            connection = _connect_reader(path, busy_timeout)
             try:
                 connection.execute("PRAGMA query_only = ON")
                 version = int(connection.execute("PRAGMA user_version").fetchone()[0])
@@ -145,6 +156,11 @@ class Hub:
         connection = _connect("file::memory:", 0.0)
         migrate(connection, Path(":memory:"))
         return cls(Path(":memory:"), connection)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the file that was opened is still the one at `path`."""
+        return self._file is None or identity(self.path) == self._file
 
     def close(self) -> None:
         """Close the connection."""
@@ -166,12 +182,14 @@ class Hub:
         """One `BEGIN IMMEDIATE` transaction: all of the block, or nothing of it.
 
         A deferred BEGIN that reads first fails at once when it comes to write, whatever the busy
-        time-out; hence IMMEDIATE.
+        time-out; hence IMMEDIATE. Raises `HubError`, also where the file is no longer in its place:
+        what is written into it then, nobody would find.
         """
         with explained(self.path):
             self.connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self.connection
+                require_in_place(self.path, self._file)
             except BaseException:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
@@ -198,6 +216,31 @@ def _connect(uri: str, busy_timeout: float) -> sqlite3.Connection:
     connection.row_factory = sqlite3.Row
     connection.text_factory = _text
     return connection
+
+
+def _connect_reader(path: Path, busy_timeout: float) -> sqlite3.Connection:
+    """Connect for reading. SQLite needs the log's index, which it cannot make in a directory that
+    may only be read: where there is no log either, the file is read as it is."""
+    where = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        return _readable(where, busy_timeout)
+    except sqlite3.OperationalError as error:
+        if log_size(path) or error.sqlite_errorcode & 0xFF not in _CANNOT_WRITE:
+            raise
+    return _readable(f"{where}&immutable=1", busy_timeout)
+
+
+def _readable(uri: str, busy_timeout: float) -> sqlite3.Connection:
+    connection = _connect(uri, busy_timeout)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+_CANNOT_WRITE = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
 def _keep_log(connection: sqlite3.Connection, busy_timeout: float) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from lumio_cli.errors import HubError
 from lumio_cli.hub import views
 from lumio_cli.hub.columns import moment
+from lumio_cli.hub.place import mark
 from lumio_cli.hub.records import has_table, raw_table
 from lumio_cli.paths import make_private_dir
 
@@ -192,6 +193,11 @@ def _m008_misfits(db: sqlite3.Connection) -> None:
     views.make_all(db)
 
 
+def _m009_place(db: sqlite3.Connection) -> None:
+    # Whether this is a backup: see `hub.place`.
+    db.execute("ALTER TABLE lumio_counter ADD COLUMN is_backup INTEGER NOT NULL DEFAULT 0")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m001_initial,
     _m002_accounts_and_slices,
@@ -201,6 +207,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m006_horizons,
     _m007_merged,
     _m008_misfits,
+    _m009_place,
 )
 LATEST = len(MIGRATIONS)
 
@@ -218,14 +225,7 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
         tables = int(db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
     finally:
         _roll_back(db)
-    if version > LATEST:
-        raise HubError(
-            f"the hub {path} was written by a newer lumio (its schema is {version}, "
-            f"this lumio knows {LATEST})",
-            code="hub_too_new",
-            exit_code=7,
-            hint="upgrade lumio, or name another hub with LUMIO_HOME or --profile",
-        )
+    _require_known(version, path)
     if version == LATEST:
         return
     if tables and application != APPLICATION_ID:
@@ -250,6 +250,22 @@ def migrate(db: sqlite3.Connection, path: Path) -> None:
         raise
 
 
+def require_known(db: sqlite3.Connection, path: Path) -> None:
+    """Raises `HubError` hub_too_new where a newer lumio has written the hub."""
+    _require_known(_number(db, "user_version"), path)
+
+
+def _require_known(version: int, path: Path) -> None:
+    if version > LATEST:
+        raise HubError(
+            f"the hub {path} was written by a newer lumio (its schema is {version}, "
+            f"this lumio knows {LATEST})",
+            code="hub_too_new",
+            exit_code=7,
+            hint="upgrade lumio, or name another hub with LUMIO_HOME or --profile",
+        )
+
+
 def _roll_back(db: sqlite3.Connection) -> None:
     """End the transaction, unless SQLite has done so: it does where the disk is full or fails."""
     if db.in_transaction:
@@ -268,6 +284,8 @@ def back_up(db: sqlite3.Connection, target: Path) -> Path:
     copy = sqlite3.connect(part)
     try:
         db.backup(copy)
+        mark(copy, backup=True)
+        copy.commit()
         # The copy is one plain file: no WAL beside it that could be forgotten.
         copy.execute("PRAGMA journal_mode = DELETE")
     finally:

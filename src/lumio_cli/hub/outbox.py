@@ -226,6 +226,24 @@ def recover(db: sqlite3.Connection, provider: str, resource: str, rid: int) -> N
     )
 
 
+def doubt_new(db: sqlite3.Connection) -> int:
+    """Take all new records for sent by nobody knows whom: a later state of the hub, which is lost,
+    may have sent them. A push looks for them first. Returns how many there are.
+    """
+    new = f"action = 'create' AND record LIKE '{LOCAL}'"
+    for provider, resource in resources(db):
+        table = raw_table(provider, resource)
+        db.execute(
+            "UPDATE lumio_outbox SET status = 'unknown', sent = coalesce(sent, edits),"
+            f" attempt_rid = coalesce(attempt_rid, (SELECT coalesce(max(rid), 0) FROM {table})),"
+            f" attempted_at = NULL WHERE provider = ? AND resource = ? AND {new}"
+            " AND status IN ('pending', 'sending')",
+            [provider, resource],
+        )
+    count = f"SELECT count(*) FROM lumio_outbox WHERE status = 'unknown' AND {new}"
+    return int(db.execute(count).fetchone()[0])
+
+
 def local_ids(db: sqlite3.Connection, provider: str) -> set[str]:
     """Ids of a provider's records that it is yet to create."""
     return {

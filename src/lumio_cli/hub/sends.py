@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 STATUSES = ("unknown", "failed", "refused", "pending", "sending", "sent")
 """In the order in which an operator should look at them."""
+_TABLES = ("lumio_sends", "lumio_messages")
 _ORDER = " ".join(f"WHEN '{status}' THEN {n}" for n, status in enumerate(STATUSES))
 
 
@@ -87,6 +88,21 @@ def salted(db: sqlite3.Connection, data: bytes) -> bytes:
     """
     salt = bytes(db.execute("SELECT salt FROM lumio_counter").fetchone()[0])
     return hmac.digest(salt, data, "sha256")[:16]
+
+
+def take_over(db: sqlite3.Connection, schema: str) -> bool:
+    """Replace the ledger by that of the attached database `schema`. False, and nothing is done,
+    where that is another hub: its digests mean nothing here. Belongs into a transaction."""
+    salts = [
+        db.execute(f"SELECT salt FROM {name}.lumio_counter").fetchone() for name in ("main", schema)
+    ]
+    if salts[0] != salts[1]:
+        return False
+    for table in reversed(_TABLES):
+        db.execute(f"DELETE FROM main.{table}")
+    for table in _TABLES:
+        db.execute(f"INSERT INTO main.{table} SELECT * FROM {schema}.{table}")
+    return True
 
 
 # -- sends

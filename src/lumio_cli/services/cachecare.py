@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumio_cli.clock import format_timestamp
 from lumio_cli.errors import LumioError
+from lumio_cli.transport.glance import read
 
 if TYPE_CHECKING:
     from lumio_cli.runtime import Runtime
@@ -108,8 +109,7 @@ def _on_disk(runtime: Runtime) -> dict[str, Kept]:
     if not path.exists():
         return {}
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            return _kept(db.execute(_DISK, [runtime.clock.time()]).fetchall())
+        return read(path, lambda db: _kept(db.execute(_DISK, [runtime.clock.time()]).fetchall()))
     except sqlite3.Error as error:
         raise LumioError(
             f"the cache {path} cannot be read: {error}",

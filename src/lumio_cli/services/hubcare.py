@@ -15,6 +15,7 @@ from lumio_cli.errors import BusyError, HubError, UsageError
 from lumio_cli.hub import migrations, misfits, records, runs, state, views
 from lumio_cli.hub.columns import view_name
 from lumio_cli.hub.db import Hub, explained
+from lumio_cli.hub.place import log_size
 from lumio_cli.paths import expand
 from lumio_cli.services.hubrepair import Astray, find_astray, repair_astray
 from lumio_cli.services.runlocks import run_lock
@@ -23,7 +24,7 @@ from lumio_cli.units import format_size
 if TYPE_CHECKING:
     from lumio_cli.runtime import Runtime
 
-_MEND = "put a backup in its place (`lumio hub backup` makes them), or move it away and sync again"
+_MEND = "lumio hub restore FILE puts a backup in its place; or move it away and sync again"
 _STEPS = 50_000
 """Steps of SQLite's machine between two looks at the stop event: some milliseconds."""
 _PROBLEMS = 100
@@ -263,13 +264,13 @@ def vacuum(runtime: Runtime) -> Vacuumed:
                 f"run {run_id} is writing to the hub (pid {holder.pid})",
                 hint="wait until it has ended; `lumio status` shows how far it is",
             )
-    before = _size(hub.path)
+    before = size_of(hub.path)
     # The new copy goes through the log, which stands beside the old file until it is done.
-    _require_room(hub.path.parent, 2 * before, "vacuum")
+    require_room(hub.path.parent, 2 * before, "vacuum")
     with _interruptible(runtime, hub) as db:
         db.execute("VACUUM")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return Vacuumed(hub.path, before, _size(hub.path))
+    return Vacuumed(hub.path, before, size_of(hub.path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,16 +293,15 @@ def back_up(runtime: Runtime, target: Path | None = None) -> BackedUp:
     `UsageError` where the file exists, `HubError`: hub_missing, disk_full, backup_failed.
     """
     reader = _reader(runtime)
-    name = f"lumio-{utc(runtime.clock.time()):%Y%m%dT%H%M%SZ}.db"
-    path = runtime.paths.backups / name if target is None else expand(target, UsageError).absolute()
-    if path.is_dir():
-        path = path / name
+    path = runtime.paths.backups if target is None else expand(target, UsageError).absolute()
+    if target is None or path.is_dir():
+        path = free_name(path, f"lumio-{utc(runtime.clock.time()):%Y%m%dT%H%M%SZ}")
     if path.exists():
         raise UsageError(f"there is a file already: {path}", hint="name another one")
-    size = _size(reader.path)
+    size = size_of(reader.path)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _require_room(path.parent, size, "a backup")
+        require_room(path.parent, size, "a backup")
         with explained(path):
             migrations.back_up(reader.connection, path)
     except OSError as error:
@@ -342,7 +342,7 @@ def info(runtime: Runtime) -> dict[str, Any]:
         return {
             "path": str(reader.path),
             "schema_version": version,
-            "bytes": _size(reader.path),
+            "bytes": size_of(reader.path),
             "records": sum(counts.values()),
             "journal_mode": utils.journal_mode,
             "sqlite": sqlite3.sqlite_version,
@@ -379,13 +379,24 @@ def _interruptible(runtime: Runtime, hub: Hub) -> Iterator[sqlite3.Connection]:
         db.set_progress_handler(None, 0)
 
 
-def _size(path: Path) -> int:
-    """Bytes of the database and of the log beside it."""
-    files = (path, path.with_name(f"{path.name}-wal"))
-    return sum(file.stat().st_size for file in files if file.exists())
+def size_of(path: Path) -> int:
+    """Bytes of the database and of the log beside it; 0: there is none."""
+    try:
+        return path.stat().st_size + log_size(path)
+    except FileNotFoundError:
+        return 0
 
 
-def _require_room(directory: Path, needed: int, what: str) -> None:
+def free_name(directory: Path, stem: str) -> Path:
+    """A name for a new database: `stem`, with a number where it is taken."""
+    path, n = directory / f"{stem}.db", 2
+    while path.exists():
+        path, n = directory / f"{stem}-{n}.db", n + 1
+    return path
+
+
+def require_room(directory: Path, needed: int, what: str) -> None:
+    """Raises `HubError` disk_full where fewer than `needed` bytes are free."""
     free = shutil.disk_usage(directory).free
     if free < needed:
         raise HubError(

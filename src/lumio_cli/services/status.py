@@ -71,8 +71,11 @@ def _provider(runtime: Runtime, name: str, only: set[str], check: bool) -> dict[
     order = [resource.name for resource in runtime.provider(name).resources]
     resources = [
         _resource(runtime, row)
-        for row in sorted(rows, key=lambda r: order.index(r["resource"]))
-        if row["resource"] in order and (not only or row["resource"] in only)
+        for row in sorted(
+            (row for row in rows if row["resource"] in order),
+            key=lambda row: order.index(row["resource"]),
+        )
+        if not only or row["resource"] in only
     ]
     limit, circuit = _transport(runtime, name)
     synced = [r["last_success"] for r in resources if r["last_success"]]

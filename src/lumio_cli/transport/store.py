@@ -30,6 +30,7 @@ from typing import Any, TypeVar
 from lumio_cli.clock import Clock, SystemClock
 from lumio_cli.errors import HubError
 from lumio_cli.paths import make_private_dir
+from lumio_cli.transport.glance import glance, may_not_write
 
 T = TypeVar("T")
 
@@ -148,7 +149,8 @@ class RuntimeStore:
             return work(connection)
 
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        """The rows of a SELECT, outside of any transaction. Raises `HubError`."""
+        """The rows of a SELECT, outside of any transaction; also where nothing may be written.
+        Raises `HubError`."""
         link = self._link()
         with link.guard:
             if link.connection is not None and self._inode() == link.inode:
@@ -158,7 +160,12 @@ class RuntimeStore:
                     if not _is_broken(error):
                         raise self._explain(link, error) from error
         # It must be opened, or made anew: that is a writer's business.
-        return self.run(lambda connection: connection.execute(sql, values).fetchall())
+        try:
+            return self.run(lambda connection: connection.execute(sql, values).fetchall())
+        except (OSError, HubError) as error:
+            if not may_not_write(error):
+                raise
+        return glance(self.path, sql, values, SCHEMA, VERSION)
 
     def close(self) -> None:
         """Close this process's connection; the next use opens it again."""
