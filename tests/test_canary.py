@@ -26,6 +26,7 @@ from lumio_cli.redact import Redactor
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.hubspot.auth import ALL_SCOPES
 from lumio_cli.transport.store import RuntimeStore
+from support.canaries import HOUSES, SPELLINGS, canary
 from support.lab import VAULT_KEY, Lab, Outcome
 from support.trials import LIST, brisk, make_lab  # noqa: F401
 from support.trials import MakeLab as Make
@@ -303,3 +304,62 @@ def test_no_canary_in_a_bundle_for_support(lab: Lab) -> None:
     with zipfile.ZipFile(io.BytesIO(bundle.read_bytes())) as archive:
         assert archive.namelist()
     check(lab, outcome)
+
+
+def test_none_of_two_hundred_canaries_in_any_byte(lab: Lab) -> None:
+    """Known ones in 25 spellings, unknown ones in 25 houses, seven of each: in requests, answers,
+    errors, the configuration, the debug log and the bundle."""
+    secret = canary(0)
+    lab.token = quote(secret, safe="")
+    lab.sandbox.hubspot.auth.add("odd", lab.token, frozenset(ALL_SCOPES))
+    spelled = {name: spell(lab.token) for name, spell in SPELLINGS.items()}
+    housed = {f"{house} {n}": canary(100 + n) for n in range(7) for house in HOUSES}
+    houses = [HOUSES[name.rsplit(" ", 1)[0]](value) for name, value in housed.items()]
+    said = "; ".join(f"[{text}]" for text in spelled.values())
+    _misbehave(
+        lab,
+        400,
+        {"message": f"it was {said}", "category": "ODD", "context": [*houses, spelled]},
+        {"X-Said": quote(said), "X-Session-Id": canary(1)},
+    )
+    environ = {
+        "LUMIO_HTTP__PROXY": "",
+        "LUMIO_PROVIDERS__HUBSPOT__TOKEN_COMMAND": "",
+        "CI_DEPLOY_PASSPHRASE": canary(2),
+        "LUMIO_PROVIDERS__SLACK__BASE_URL": f"https://u:{quote(canary(3), safe='')}@slack.invalid",
+    }
+    outcomes = [
+        lab.lumio("sync", "hubspot/contacts", "-vv", "-o", "table", environ=environ),
+        lab.lumio("sync", "hubspot/contacts", "--mode", "full", "-o", "json", environ=environ),
+        lab.lumio("debug", "hubspot", "show", environ=environ),
+        lab.lumio("config", "show", "-o", "json", environ=environ),
+        lab.lumio("status", "-o", "json", environ=environ),
+        lab.lumio(
+            "diagnostic", "hubspot", "--bundle", str(lab.home / "b.zip"), "-o", "json",
+            environ=environ,
+        ),
+    ]  # fmt: skip
+    assert (lab.home / "b.zip").exists(), outcomes[-1].out
+    assert b"ODD" in debug_rows(lab)
+    assert len(spelled) + len(housed) >= 200
+    written = _bytes_of(lab.home) + "".join(o.out + o.err for o in outcomes).encode()
+    cores = {name: text[3:-6] for name, text in spelled.items()}
+    cores |= {name: text[:12] for name, text in housed.items()}
+    cores |= {f"other {n}": canary(n)[:12] for n in (1, 2, 3)}
+    assert [name for name, core in cores.items() if core.encode() in written] == []
+    leaking = written + said.encode()
+    assert sum(core.encode() in leaking for core in cores.values()) >= 25, "it would be found"
+
+
+def _bytes_of(home: Path) -> bytes:
+    """All that is in a home: of files, of rows, of members of archives."""
+    parts = []
+    for path in (path for path in home.rglob("*") if path.is_file()):
+        data = path.read_bytes()
+        parts += [data, _inflated(data)]
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                parts += [archive.read(name) for name in archive.namelist()]
+        if data.startswith(b"SQLite format 3"):
+            parts.append(_dump(path))
+    return b"\n".join(parts)

@@ -6,11 +6,14 @@ import base64
 import json
 import threading
 import time
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
 
-from lumio_cli.redact import MASK, Pseudonymizer, Redactor, escape_control, is_secret_name
+from lumio_cli.pseudonyms import Pseudonymizer
+from lumio_cli.redact import MASK, Redactor, escape_control, is_secret_name
+from support.canaries import HOUSES, SPELLINGS, canary
 
 CANARY = 'cAn/ary+"s3cret=\\äö'
 
@@ -228,3 +231,93 @@ def test_pseudonyms_are_stable_and_tell_nothing() -> None:
         "e": ["email-0002", 1],
         "email-0002": None,
     }
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_known_secret_is_found_however_it_is_spelled(spelling: str) -> None:
+    for number in range(8):
+        secret = canary(number)
+        redactor, spelled = Redactor([secret]), SPELLINGS[spelling](secret)
+        core = spelled[3:-6]  # the edges of base64 are mixed with their neighbours
+        text = f"it said [{spelled}] twice"
+        shown = redactor.text(text)
+        assert core not in shown
+        assert shown.startswith("it said [")
+        assert shown.endswith("] twice")
+        assert redactor.contains_secret(text.encode())
+        assert not redactor.contains_secret(shown.encode())
+        assert core not in json.dumps(redactor.json({"said": [text]}), ensure_ascii=False)
+
+
+@pytest.mark.parametrize("house", HOUSES)
+def test_an_unknown_secret_is_told_by_where_it_stands(house: str) -> None:
+    for number in range(8):
+        secret = canary(number)
+        document = {"before": "it said", "found": HOUSES[house](secret), "after": [1, "so"]}
+        plain = json.dumps(document, ensure_ascii=False)
+        for shown in (
+            json.dumps(Redactor().json(document)),
+            Redactor().body(json.dumps(document)),
+            Redactor().text(f"Got {plain} from it"),
+            Redactor().text(f"Got {json.dumps(document)} from it"),
+        ):
+            assert secret[:12] not in shown, shown
+            assert MASK in shown
+            assert '"before": "it said"' in shown
+            assert '"after": [1, "so"]' in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bearer authentication is required, basic authentication is not",
+        "password: must be set; client_secret: is missing",
+        "the cookie: it was refused",
+        "write to mailto:ann@x.test, or to ann@x.test:8080 if that fails",
+        '{"credential": {"source": "environment", "expires_at": null}}',
+        "PWD=/home/ann OLDPWD=/srv",
+        "the token is 3 days old; tokens: 12",
+        "-----BEGIN CERTIFICATE-----",
+    ],
+)
+def test_no_mask_where_there_is_no_secret(text: str) -> None:
+    assert Redactor(["not-in-there"]).text(text) == text
+
+
+def test_a_mask_takes_the_place_of_the_secret_alone() -> None:
+    redactor = Redactor(["known-value-1"])
+    assert redactor.text("sent Authorization: Bearer abc1234x, got 401 in 3 s") == (
+        "sent Authorization: ***, got 401 in 3 s"
+    )
+    assert redactor.text("Cookie: a=1; b=2 was sent") == "Cookie: *** was sent"
+    assert redactor.text("for known-value-1 it was late") == "for *** it was late"
+
+
+def test_a_key_that_was_cut_is_masked_as_far_as_it_goes() -> None:
+    key = "-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBgkqhkiG9w0BAQEF\\nAASCBKcwggSjAgEAAoIBAQ"
+    assert Redactor().text(f"{key} and more words") == "*** and more words"
+
+
+def test_the_lines_of_a_key_are_secrets_too() -> None:
+    lines = ["MIIEvQIBADANBgkqhkiG9w0BAQEF", "AASCBKcwggSjAgEAAoIBAQCabcdef"]
+    redactor = Redactor(["\n".join(["-----BEGIN X KEY-----", *lines, "-----END X KEY-----"])])
+    assert redactor.text(f"line: {lines[1]}.") == "line: ***."
+
+
+def test_a_password_of_a_url_without_a_scheme_is_learnt() -> None:
+    redactor = Redactor()
+    redactor.learn_url("user:pa%2Fss-word@proxy.corp:3128")
+    redactor.learn_url("no url [")
+    assert redactor.text("it was pa/ss-word or pa%2fss-word") == "it was *** or ***"
+
+
+def test_what_is_nested_without_end_or_endlessly_long_is_redacted_all_the_same() -> None:
+    redactor = Redactor(["known-value"])
+    deep = '{"secrets": ' + "[" * 900 + '"known-value"' + "]" * 900 + "}"
+    for shown in (redactor.text(deep), redactor.body(deep), redactor.body("[" * 100_000)):
+        assert "known-value" not in shown
+    value: list[Any] = ["known-value"]
+    for _ in range(5000):
+        value = [value]
+    assert redactor.json(value) == MASK
+    assert redactor.json([10**5000, 7, float("nan")])[1] == 7

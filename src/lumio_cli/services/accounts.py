@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lumio_cli.clock import format_time, format_timestamp
 from lumio_cli.errors import ConfigError, LumioError
 from lumio_cli.hub import state
+from lumio_cli.redact import Redactor
 
 if TYPE_CHECKING:
     from lumio_cli.providers.auth import Credential
@@ -72,6 +73,19 @@ def remember(
     state.save_account(db, account)
 
 
+def identify(provider: Provider, send: Send, credential: Credential) -> Identity:
+    """Whose account a credential opens. People name accounts as they like, also by the token.
+
+    Raises what the probe raises.
+    """
+    found, redactor = provider.probe(send, credential), Redactor(credential.secrets())
+    return replace(
+        found,
+        account_name=redactor.text(found.account_name),
+        details={name: redactor.text(text) for name, text in found.details.items()},
+    )
+
+
 def verify(
     call: Call[Any],
     provider: Provider,
@@ -100,7 +114,7 @@ def verify(
 
     if call(seen):
         return
-    identity = provider.probe(send, credential)
+    identity = identify(provider, send, credential)
     if write:
         call(lambda db: remember(db, name, identity, credential, source, now))
     else:

@@ -24,7 +24,8 @@ from lumio_cli import __version__
 from lumio_cli.clock import format_time, utc
 from lumio_cli.errors import LumioError, StoppedError, UsageError
 from lumio_cli.paths import make_private_dir
-from lumio_cli.redact import Pseudonymizer, Redactor, is_secret_name
+from lumio_cli.pseudonyms import Pseudonymizer
+from lumio_cli.redact import Redactor, is_secret_name
 from lumio_cli.services.diagnosis.checks import LIMIT, limited
 from lumio_cli.units import format_size
 
@@ -133,17 +134,14 @@ def learn_secrets(runtime: Runtime, limit: float = LIMIT) -> list[str]:
 
     Returns what could not be read, and why: of these only shape and name give them away.
     """
-    from urllib.parse import urlsplit
-
     from lumio_cli.providers.registry import provider_names
 
     redactor = runtime.redactor
     for name, value in runtime.environ.items():
         if is_secret_name(name) or name == "LUMIO_VAULT_KEY":
             redactor.learn(value)
-        if "://" in value and "@" in value:
-            with suppress(ValueError):
-                redactor.learn(urlsplit(value).password or "")
+        if "@" in value:
+            redactor.learn_url(value)
     unknown = []
     for name in provider_names():
         try:

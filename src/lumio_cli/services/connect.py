@@ -15,6 +15,7 @@ from lumio_cli.errors import CredentialError, UsageError
 from lumio_cli.paths import expand
 from lumio_cli.providers.auth import Credential
 from lumio_cli.providers.base import Identity, Provider, Send, suggest
+from lumio_cli.services.accounts import identify
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def connect(
     is sent. Nothing is stored unless the proof succeeds. Raises what the probe raises, and what
     `CredentialStore.save` raises.
     """
-    identity = provider.probe(send_factory(credential), credential) if verify else None
+    identity = identify(provider, send_factory(credential), credential) if verify else None
     if identity is not None:
         credential = replace(
             credential,

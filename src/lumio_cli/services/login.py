@@ -463,12 +463,12 @@ def _prove(
     session = runtime.session(provider, priority="interactive", credential=tried)
     for pause in FRESH_PAUSES if fresh else ():
         try:
-            identity = provider.probe(session.send, credential)
+            identity = accounts.identify(provider, session.send, credential)
             break
         except CredentialError:
             runtime.clock.sleep(pause, runtime.stop)
     else:
-        identity = provider.probe(session.send, credential)
+        identity = accounts.identify(provider, session.send, credential)
     reader = runtime.hub_reader
     known = None if reader is None else state.read_account(reader.connection, provider.name)
     if known is not None and known.account_id != identity.account_id:

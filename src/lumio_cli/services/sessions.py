@@ -64,6 +64,7 @@ def open_for(
     """
     settings, chosen = runtime.settings, runtime.settings.provider(provider.name)
     http = settings.http
+    runtime.redactor.learn_url(http.proxy)
     wish = priority if chosen.priority == "auto" else chosen.priority
     paths = runtime.paths
     return open_session(

@@ -218,10 +218,12 @@ def _transport(runtime: Runtime, name: str) -> tuple[dict[str, Any] | None, str]
 
 def _check(runtime: Runtime, name: str) -> dict[str, Any]:
     """One request: does the credential still open the account?"""
+    from lumio_cli.services.accounts import identify
+
     try:
         provider = runtime.provider(name)
         credential = runtime.credentials.load(name).credential
-        identity = provider.probe(runtime.session(provider, read_only=True).send, credential)
+        identity = identify(provider, runtime.session(provider, read_only=True).send, credential)
     except LumioError as error:
         return {"status": "fail", "detail": error.message, "hint": error.hint}
     return {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from lumio_cli.clock import format_timestamp
 from lumio_cli.errors import LumioError
+from lumio_cli.redact import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,9 +27,6 @@ LOG_BYTES = 20 * 1024 * 1024
 FLAG_EVERY = 1.0
 """Seconds between two looks at the debug flag."""
 
-_MARGIN = 4 * 1024
-"""A body is cut twice: with this margin before redaction, so that no secret is cut in two and
-missed, and to its size after it."""
 _REQUEST_IDS = ("request-id", "requestid", "correlation-id", "trace-id", "cf-ray")
 
 
@@ -204,8 +202,8 @@ class Observer:
         }
 
     def _body(self, content: bytes, limit: int) -> str:
-        text = content[: limit + _MARGIN].decode("utf-8", "replace")
-        return self._redactor.text(text)[:limit]
+        text = content[:LARGEST].decode("utf-8", "replace")
+        return self._redactor.body(text)[:limit]
 
     def _write(self, row: dict[str, Any]) -> None:
         if self._store is None:

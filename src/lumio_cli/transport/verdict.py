@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lumio_cli.providers.base import Provider
 
 MAX_MESSAGE = 300
+MAX_READ = 16 * 1024
 """Characters of a provider's own message in an error; longer ones are cut."""
 
 _BY_STATUS: dict[int, Outcome] = {
@@ -178,8 +179,11 @@ def refused(provider: Provider, source: str, words: str = "", hint: str = "") ->
 
 def clean(text: str, redactor: Redactor) -> str:
     """Remote text as one line that is safe to show: redacted, escaped, cut to 300 characters."""
-    # Cut generously first: a provider may answer megabytes, and redaction reads all it gets.
-    text = redactor.text(" ".join(text[: MAX_MESSAGE * 4].split()))
+    # Cut generously first: a provider may answer megabytes, and redaction reads all it gets. A
+    # word that was cut may be half of a secret.
+    if len(text) > MAX_READ:
+        text = text[:MAX_READ].rsplit(None, 1)[0]
+    text = " ".join(redactor.text(text).split())
     text = escape_control(text)
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
 

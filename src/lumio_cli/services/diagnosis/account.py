@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lumio_cli.clock import format_time
 from lumio_cli.errors import LumioError
 from lumio_cli.providers.base import Call, Identity, Reply
+from lumio_cli.services.accounts import identify
 from lumio_cli.services.diagnosis.checks import Check, Finding
 from lumio_cli.services.diagnosis.subject import CONNECT, READ, Subject
 from lumio_cli.units import format_duration, grouped
@@ -77,7 +78,7 @@ def authentication(subject: Subject) -> Finding:
         return reply
 
     try:
-        identity = subject.provider.probe(send, subject.loaded.credential)
+        identity = identify(subject.provider, send, subject.loaded.credential)
     except LumioError as error:
         hint = error.hint or f"lumio debug {subject.name} on, and try again: it shows the exchange"
         return Finding("fail", error.message, hint, {"code": error.code})
