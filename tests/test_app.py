@@ -245,11 +245,13 @@ def test_a_traceback_of_a_known_error_only_on_request(
     command: Callable[[Callable[..., object]], None], tmp_path: Path
 ) -> None:
     def probe() -> None:
-        raise LumioError("no")
+        raise LumioError("no \x1b[31m")
 
     command(probe)
     assert "Traceback" not in lumio("probe", home=tmp_path).err
-    assert "Traceback" in lumio("probe", home=tmp_path, env={"LUMIO_TRACEBACK": "1"}).err
+    shown = lumio("probe", home=tmp_path, env={"LUMIO_TRACEBACK": "1"}).err
+    assert "Traceback" in shown
+    assert "\x1b" not in shown
 
 
 def test_settings_from_flags(

@@ -316,8 +316,10 @@ def _trace(runtime: Runtime, error: Exception) -> None:
     """The traceback on stderr, for LUMIO_TRACEBACK=1."""
     import traceback
 
-    lines = "".join(traceback.format_exception(error)).rstrip()
-    runtime.output.stderr.write(runtime.redactor.text(lines) + "\n")
+    from lumio_cli.redact import escape_control
+
+    lines = runtime.redactor.text("".join(traceback.format_exception(error)).rstrip())
+    runtime.output.stderr.write(escape_control(lines, keep="\n") + "\n")
 
 
 def _flush(*streams: IO[str]) -> bool:

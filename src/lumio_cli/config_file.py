@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumio_cli.errors import ConfigError
+from lumio_cli.paths import require_ours
 
 if TYPE_CHECKING:
     import yaml
@@ -49,11 +50,7 @@ def read_config_file(path: Path, *, required: bool = False) -> ConfigFile:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise ConfigError(f"{path}: cannot be read: {reason}") from None
-    if mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise ConfigError(
-            f"{path}: others may write to it, and so decide where lumio sends your credentials",
-            hint=f"chmod go-w {path}",
-        )
+    require_ours(path)
     values, lines = _parse(path, text)
     return ConfigFile(path, values, lines, _suspicions(path, text, mode))
 

@@ -18,12 +18,14 @@ from types import TracebackType
 from typing import Self
 
 from lumio_cli.clock import Clock, SystemClock, format_timestamp, parse_time
-from lumio_cli.paths import make_private_dir
+from lumio_cli.paths import make_private_dir, open_private
 from lumio_cli.stop import Stop
 
 FIRST_PAUSE = 0.01
 LAST_PAUSE = 0.25
 """Seconds between two tries of a waiter."""
+_SIZE = 512
+"""Bytes of a lock file: who holds it, and blanks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,13 @@ class FileLock:
     def try_acquire(self) -> bool:
         """Take the lock if it is free, without waiting. True if this object holds it now.
 
-        Raises OSError where the file cannot be made.
+        Raises OSError where the file cannot be made, or is a link.
         """
         if self.held:
             return True
         make_private_dir(self.path.parent)
         for _ in range(3):
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = open_private(self.path)
             if _lock(descriptor, fcntl.LOCK_EX):
                 if _is_at(descriptor, self.path):
                     self._descriptor = descriptor
@@ -99,7 +101,7 @@ class FileLock:
         if self.held:
             descriptor, self._descriptor = self._descriptor, -1
             try:
-                os.ftruncate(descriptor, 0)
+                _write(descriptor, "")
             finally:
                 # Closing alone would not do if a forked child had the file open too.
                 fcntl.flock(descriptor, fcntl.LOCK_UN)
@@ -141,8 +143,15 @@ class FileLock:
                 "what": self.what,
             }
         )
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, text.encode(), 0)
+        _write(self._descriptor, text)
+
+
+def _write(descriptor: int, text: str) -> None:
+    """Write over who held the lock before. Nothing but such words is written over, and nothing is
+    cut off: what lies at the lock's path may be a file that somebody needs."""
+    before = os.pread(descriptor, _SIZE + 1, 0)
+    if len(before) <= _SIZE and (not before.strip() or before.startswith(b'{"pid"')):
+        os.pwrite(descriptor, text.encode()[:_SIZE].ljust(_SIZE), 0)
 
 
 def _lock(descriptor: int, kind: int) -> bool:

@@ -157,6 +157,51 @@ def make_private_dir(path: Path) -> Path:
     return path
 
 
+def require_ours(path: Path) -> None:
+    """Raises `ConfigError` where others own the file or directory, or may write to it: they would
+    decide where credentials go. What is not there, or belongs to root, is well."""
+    try:
+        found = path.stat()
+    except OSError:
+        return
+    if found.st_uid not in (os.geteuid(), 0):
+        raise ConfigError(
+            f"{path} belongs to another user (uid {found.st_uid}), who decides by it where lumio "
+            "sends your credentials",
+            hint=f"chown {_user()} {path}; or name a directory of your own: LUMIO_HOME",
+        )
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise ConfigError(
+            f"{path}: others may write to it, and so decide where lumio sends your credentials",
+            hint=f"chmod go-w {path}",
+        )
+
+
+def _user() -> str:
+    """Who we are, for a shell."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # in a container, a user may have no name
+        return str(os.geteuid())
+
+
+def open_private(path: Path) -> int:
+    """A descriptor of a file of ours, to read and to write, for this user alone; made where there
+    is none. Not through a link: somebody else's file must not be written to.
+
+    Raises OSError.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+        os.close(descriptor)
+        raise OSError(errno.ELOOP, "it is a link, or no regular file", str(path))
+    return descriptor
+
+
 def _is_stream(path: Path) -> bool:
     """Whether it is a pipe or a device, or a name of a stream that is open."""
     names = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")

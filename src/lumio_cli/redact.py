@@ -60,6 +60,15 @@ def escape_control(text: str, *, keep: str = "") -> str:
     return _CONTROL.sub(escape, text)
 
 
+def without_secrets(environ: Mapping[str, str], prefix: str = "") -> dict[str, str]:
+    """The environment for another program: without the secrets whose names begin with `prefix`."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith(prefix) or not (is_secret_name(name) or name == "LUMIO_VAULT_KEY")
+    }
+
+
 class Redactor:
     """Replaces secrets by `***`. One object for the whole process; safe to share by threads."""
 

@@ -124,12 +124,22 @@ class Runtime:
 
     @cached_property
     def hub(self) -> Hub:
-        """The hub, for reading and writing; created where there is none. Raises HubError."""
+        """The hub, for reading and writing; created where there is none. Raises HubError, and
+        ConfigError where its directory is not ours alone."""
         from lumio_cli.hub.db import Hub
 
+        self._require_own_home()
         hub = Hub.open(self.hub_path, busy_timeout=self.settings.hub.busy_timeout)
         self._closing.callback(hub.close)
         return hub
+
+    def _require_own_home(self) -> None:
+        """Raises ConfigError where others decide what is in the home: before anything is sent
+        from there or written to it. To read is no risk."""
+        from lumio_cli.paths import require_ours
+
+        for directory in {self.paths.config_dir, self.paths.data_dir}:
+            require_ours(directory)
 
     @property
     def hub_reader(self) -> Hub | None:
@@ -172,7 +182,8 @@ class Runtime:
 
     @cached_property
     def credentials(self) -> CredentialStore:
-        """The profile's credentials."""
+        """The profile's credentials. Raises ConfigError where the home is not ours alone."""
+        self._require_own_home()
         from lumio_cli.credentials import CredentialSettings, CredentialStore
 
         chosen = self.settings.credentials

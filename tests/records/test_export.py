@@ -84,6 +84,8 @@ def test_a_file_gets_the_form_that_its_name_says(hub: Hub, tmp_path: Path) -> No
         "records": 20,
         "format": "jsonl",
         "file": str(path),
+        "safe": False,
+        "formulas": 0,
     }
     assert len(path.read_text().splitlines()) == 20
     assert [p.name for p in tmp_path.glob("out*")] == ["out.jsonl"]
@@ -147,3 +149,41 @@ def test_a_pipe_gets_utf8_whatever_the_locale(hub: Hub) -> None:
         check=True,
     )
     assert done.stdout.decode() == "city\nBelém 東京\n"
+
+
+# -- spreadsheets
+
+FORMULAS = ("=HYPERLINK(1)", "@SUM(1)", "+cmd|' /C'!A0", "-2+A1", "\t=1", "＝1")
+TEXTS = ("+55 11 98765-0009", "-5", "-1.50", "Ann", "a=b", "'quoted", "")
+
+
+def test_a_file_for_a_spreadsheet_holds_no_formula(hub: Hub, tmp_path: Path) -> None:
+    for record, value in zip(hub.ids(), (*FORMULAS, *TEXTS), strict=False):
+        hub.records("set", record, f"company={value}")
+    path = tmp_path / "out.csv"
+    done = export(hub, "--columns", "id,company", "--out", str(path))
+    assert "6 cells look like formulas" in done.err
+    written = {row["id"]: row["company"] for row in csv.DictReader(path.open(newline=""))}
+    for record, value in zip(hub.ids(), (*FORMULAS, *TEXTS), strict=False):
+        assert written[record] == (f"'{value}" if value in FORMULAS else value)
+
+
+def test_what_was_marked_comes_back_as_it_was(hub: Hub, tmp_path: Path) -> None:
+    values = (*FORMULAS, *TEXTS, "'=already marked", "''=twice")
+    for record, value in zip(hub.ids(), values, strict=False):
+        hub.records("set", record, f"company={value}")
+    for flag in ("--safe", "--no-safe"):
+        path = tmp_path / f"{flag}.csv"
+        export(hub, "--columns", "id,company", "--out", str(path), flag)
+        done = lumio("records", "import", TARGET, str(path), "-o", "json", home=hub.home)
+        counts = {k: n for k, n in done.json.items() if isinstance(n, int) and n and k != "dry_run"}
+        assert (done.code, counts) == (0, {"unchanged": 20})
+
+
+def test_a_stream_is_as_it_is_and_formulas_in_it_are_told_of(hub: Hub) -> None:
+    hub.records("set", hub.ids()[0], "company==1+1")
+    done = export(hub, "--columns", "company")
+    assert "\n=1+1\n" in done.out
+    assert "1 cells look like formulas to a spreadsheet" in done.err
+    assert "\n'=1+1\n" in export(hub, "--columns", "company", "--safe").out
+    assert export(hub, "--columns", "company", "--no-safe").err == ""

@@ -180,7 +180,7 @@ def test_paths(make: Make) -> None:
 
 def test_keep_alive_and_close(sandbox: Sandbox) -> None:
     with socket.create_connection(("127.0.0.1", int(sandbox.url.rpartition(":")[2]))) as raw:
-        ask = b"GET /hubspot/crm/v3/owners HTTP/1.1\r\nHost: x\r\n%b\r\n"
+        ask = b"GET /hubspot/crm/v3/owners HTTP/1.1\r\nHost: 127.0.0.1\r\n%b\r\n"
         raw.sendall(ask % b"" + ask % b"Connection: close\r\n")
         data = b""
         while part := raw.recv(65_536):

@@ -136,3 +136,24 @@ def test_kill_frees_the_lock(tmp_path: Path) -> None:
         process.wait(10)
     assert mine.holder() is None
     assert mine.try_acquire()
+
+
+@pytest.mark.parametrize("link", ["symbolic", "hard"])
+def test_a_lock_is_no_way_to_write_to_somebody_elses_file(tmp_path: Path, link: str) -> None:
+    victim, path = tmp_path / "victim", tmp_path / "x.lock"
+    victim.write_text("precious")
+    if link == "symbolic":
+        path.symlink_to(victim)
+    else:
+        path.hardlink_to(victim)
+    with pytest.raises(OSError, match="link"):
+        FileLock(path).try_acquire()
+    assert victim.read_text() == "precious"
+
+
+def test_a_file_at_the_locks_path_that_is_no_lock_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "x.lock"
+    path.write_text("precious")
+    with FileLock(path) as lock:
+        assert lock.holder() is not None
+    assert path.read_text() == "precious"

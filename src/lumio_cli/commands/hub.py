@@ -82,16 +82,9 @@ def restore(ctx: typer.Context, file: Backup) -> None:
     output = runtime_of(ctx).output
     done = restore_hub(runtime_of(ctx), file)
     output.result(done.as_json())
-    output.line(f"{done.path} is now {done.source} ({format_size(done.size)})")
-    if done.kept is not None:
-        output.note(f"what was there before is {done.kept}")
-    if done.in_doubt:
-        output.warn(
-            f"{done.in_doubt:,} new records of the backup may have been created since: the next "
-            "push looks for them first"
-        )
-    if done.kept is not None and not done.sends_kept:
-        output.warn("messages sent since the backup are not in its ledger: look before you send")
+    output.line(f"{done.path} is now {done.source}; what was there is {done.kept or 'nothing'}")
+    for warning in done.warnings():
+        output.warn(warning)
 
 
 @app.command()

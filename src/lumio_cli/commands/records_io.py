@@ -44,6 +44,14 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Tell what would be done
 Report = Annotated[
     str | None, typer.Option(metavar="FILE", help="Write the rejected rows there, as JSON lines.")
 ]
+Safe = Annotated[
+    bool | None,
+    typer.Option(
+        "--safe/--no-safe",
+        help="Mark cells of CSV that a spreadsheet would compute. On for a file called .csv.",
+        show_default=False,
+    ),
+]
 
 
 def export_records(
@@ -54,6 +62,7 @@ def export_records(
     form: Form = None,
     out: Out = None,
     payload: Payload = False,
+    safe: Safe = None,
 ) -> None:
     """Write records as CSV or JSON lines, to stdout or to a file."""
     from lumio_cli.services.records.exporting import export
@@ -67,7 +76,17 @@ def export_records(
         format=form,
         out=out,
         payload=payload,
+        safe=safe,
     )
+    if done.formulas and done.safe:
+        output.note(
+            f"{done.formulas:,} cells look like formulas: each has a ' before it, which an import "
+            "takes away (--no-safe writes none)"
+        )
+    elif done.formulas and safe is None:
+        output.warn(
+            f"{done.formulas:,} cells look like formulas to a spreadsheet", hint="--safe marks them"
+        )
     if done.path is not None:
         output.result(done.as_json())
         output.line(f"{done.records:,} records written to {done.path}")

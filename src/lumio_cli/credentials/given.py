@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from lumio_cli.credentials.files import check_secret, read_secret_file
 from lumio_cli.errors import CredentialError
 from lumio_cli.paths import expand
+from lumio_cli.redact import without_secrets
 from lumio_cli.stop import Stop
 
 if TYPE_CHECKING:
@@ -132,7 +133,8 @@ def _run(argv: list[str], provider: str, environ: Mapping[str, str], stop: Stop)
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env=dict(environ),
+            # What it needs itself (a key to a password store) stays; the other providers' go.
+            env=without_secrets(environ, "LUMIO_"),
             start_new_session=True,
         )
     except (OSError, ValueError) as error:

@@ -161,6 +161,19 @@ class Server(ThreadingHTTPServer):
         return None, "", path
 
 
+def _is_ours(host: str) -> bool:
+    """Whether a Host or an Origin names this machine itself. A page in a browser can send requests
+    here by a name of its own that leads to 127.0.0.1."""
+    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+    return name.lower() in ("", "127.0.0.1", "localhost", "[::1]")
+
+
+def _origin(headers: Mapping[str, str]) -> str:
+    """The host of the page that asks; empty: it is no page. A page without one is foreign."""
+    origin = headers.get("origin", "")
+    return urlsplit(origin).netloc or origin
+
+
 class _Handler(socketserver.StreamRequestHandler):
     """One connection and the requests on it, one after the other."""
 
@@ -249,6 +262,9 @@ class _Handler(socketserver.StreamRequestHandler):
         parts = urlsplit(target) if "://" in target else None
         path, _, query = (parts.path, "", parts.query) if parts else target.partition("?")
         host = headers.get("host", "127.0.0.1")
+        if not _is_ours(host) or not _is_ours(_origin(headers)):
+            foreign = {"message": "the sandbox answers programs of this machine, and no other page"}
+            return self._send(Response.of_json(foreign, 403), {}, keep)
         if path.startswith("/_sandbox"):
             request = Request(method, path, parse_qs(query), headers, body, f"http://{host}")
             return self._send(server.control(request, path.split("/")[2:]), {}, keep)

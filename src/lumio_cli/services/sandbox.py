@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lumio_cli.errors import LumioError, UsageError
+from lumio_cli.redact import without_secrets
 
 if TYPE_CHECKING:
     from lumio_cli.runtime import Runtime
@@ -27,7 +29,8 @@ def serving(arguments: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
     Raises `UsageError` for arguments it does not understand.
     """
     child = subprocess.Popen(
-        [sys.executable, "-m", "lumio_cli.sandbox", "--until-eof", *arguments],
+        [sys.executable, "-P", "-m", "lumio_cli.sandbox", "--until-eof", *arguments],
+        env=without_secrets(os.environ),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -29,7 +29,7 @@ from typing import Any, TypeVar
 
 from lumio_cli.clock import Clock, SystemClock
 from lumio_cli.errors import HubError
-from lumio_cli.paths import make_private_dir
+from lumio_cli.paths import make_private_dir, open_private
 from lumio_cli.transport.glance import glance, may_not_write
 
 T = TypeVar("T")
@@ -315,7 +315,7 @@ class RuntimeStore:
         """Stand in the queue. It is only there for fairness: after `QUEUE_LIMIT` we go on."""
         if link.queue < 0:
             make_private_dir(self.path.parent)
-            link.queue = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+            link.queue = open_private(self.path.with_suffix(".lock"))
         pause, deadline = 0.000_05, 0.0
         while True:
             try:

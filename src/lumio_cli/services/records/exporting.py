@@ -18,6 +18,7 @@ from lumio_cli.paths import expand, written_whole
 from lumio_cli.redact import escape_control
 from lumio_cli.services.records.place import find
 from lumio_cli.services.records.source import Format
+from lumio_cli.services.records.spreadsheet import is_formula, marked
 
 if TYPE_CHECKING:
     from lumio_cli.runtime import Runtime
@@ -30,12 +31,15 @@ _FORMS: dict[str, Format] = {"": "csv", ".csv": "csv", ".jsonl": "jsonl", ".ndjs
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """How many records were written, in which form, and where to; None: to stdout."""
+    """How many records were written, in which form, and where to; None: to stdout. `formulas`
+    cells look like formulas to a spreadsheet; `safe`: each has a mark that keeps it a text."""
 
     target: str
     records: int
     format: Format
     path: Path | None
+    safe: bool
+    formulas: int
 
     def as_json(self) -> dict[str, Any]:
         """For `--output json`."""
@@ -44,6 +48,8 @@ class Exported:
             "records": self.records,
             "format": self.format,
             "file": None if self.path is None else str(self.path),
+            "safe": self.safe,
+            "formulas": self.formulas,
         }
 
 
@@ -56,12 +62,14 @@ def export(
     format: Format | None = None,
     out: str | None = None,
     payload: bool = False,
+    safe: bool | None = None,
 ) -> Exported:
     """Write a resource's records to the file `out`, whole or not at all, or to stdout.
 
     `columns` are names with commas between them, None: the id and all that the provider gives.
     `format` None: as the file's suffix says; to stdout CSV, or with `--output json` JSON lines.
-    `payload`: the provider's own JSON instead of columns, of those records that it has.
+    `payload`: the provider's own JSON instead of columns, of those records that it has. `safe`
+    marks cells of CSV that a spreadsheet would take for formulas; None: in a file called .csv.
 
     Raises `UsageError` for names, suffixes and conditions that make no sense and for a file that
     cannot be written, `LumioError`.
@@ -71,8 +79,11 @@ def export(
     form = format or ("jsonl" if payload else _form(runtime, path))
     if payload and (form == "csv" or columns):
         raise UsageError("--payload needs JSON lines and no --columns", hint="--format jsonl")
+    if safe is None:
+        safe = path is not None and path.suffix.lower() == ".csv"
+    safe = safe and form == "csv"
     names = ["_payload"] if payload else place.chosen(columns) or ["id", *place.fields]
-    count = 0
+    count, formulas = 0, 0
     with place.reading(runtime) as db:
         rows = browse.select(db, place.view, names, where=where)
         if payload:
@@ -81,12 +92,16 @@ def export(
         # A condition that makes no sense is told of before anything is written.
         first = list(islice(rows, 1))
         with _opened(runtime, path) as (stream, terminal):
-            write = _writer(runtime, stream, names, form, payload=payload, terminal=terminal)
+            write = _writer(
+                runtime, stream, names, form, payload=payload, terminal=terminal, safe=safe
+            )
             for count, row in enumerate(chain(first, rows), 1):
+                if form == "csv":
+                    formulas += sum(map(is_formula, row))
                 write(row)
                 if count % _BETWEEN == 0:
                     runtime.stop.check()
-    return Exported(place.target, count, form, path)
+    return Exported(place.target, count, form, path, safe, formulas)
 
 
 def _form(runtime: Runtime, path: Path | None) -> Format:
@@ -110,6 +125,7 @@ def _writer(
     *,
     payload: bool,
     terminal: bool,
+    safe: bool,
 ) -> Callable[[Sequence[Any]], object]:
     """What writes one row. On a terminal nothing gets through that it would act upon."""
     if format == "csv":
@@ -118,7 +134,8 @@ def _writer(
         quoted = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
 
         def cells(row: Sequence[Any]) -> None:
-            found = [_escaped(value) for value in row] if terminal else row
+            found = [marked(value, safe=safe) for value in row]
+            found = [_escaped(value) for value in found] if terminal else found
             ends = any(isinstance(value, str) and "\r" in value for value in found)
             (quoted if ends else table).writerow(found)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import IO, Any, Literal
 
 from lumio_cli.errors import UsageError
+from lumio_cli.services.records.spreadsheet import unmarked
 from lumio_cli.services.source import Source
 
 Format = Literal["csv", "jsonl"]
@@ -15,8 +16,9 @@ class Input(Source):
     """A `Source` in which nothing is a value, too: it takes a record's value away.
 
     A row of CSV has a cell for each column of the header, None where it is empty (not where it is
-    blank); one of JSON has what it names. `format` None: as the file's name or its first character
-    says. Raises `UsageError` for a file that cannot be read or whose header makes no sense.
+    blank), without the mark that an export puts before formulas; one of JSON has what it names.
+    `format` None: as the file's name or its first character says. Raises `UsageError` for a file
+    that cannot be read or whose header makes no sense.
     """
 
     option = ""
@@ -39,7 +41,7 @@ class Input(Source):
         return ("", ()) if self._format == "jsonl" else super()._header()
 
     def _from_csv(self, cells: Iterable[tuple[str, str]]) -> Mapping[str, Any]:
-        return {name: cell or None for name, cell in cells}
+        return {name: unmarked(cell) or None for name, cell in cells}
 
     def _from_json(self, found: Mapping[str, Any]) -> Mapping[str, Any]:
         return found
