@@ -44,8 +44,8 @@ class Restored:
         """What an operator should know of what was done since the backup."""
         if self.in_doubt:
             yield (
-                f"{self.in_doubt:,} new records of the backup may have been created since: the next "
-                "push looks for them first"
+                f"{self.in_doubt:,} new records of the backup may have been created since: the "
+                "next push looks for them first"
             )
         if self.kept is not None and not self.sends_kept:
             yield "messages sent since the backup are not in its ledger: look before you send"
