@@ -223,11 +223,8 @@ def _explain(runtime: Runtime, error: Exception) -> LumioError:
             from lumio_cli.hub.db import explain
 
             return explain(error, runtime.hub_path)
-        if isinstance(error, UnicodeDecodeError) and _is_of_hub(error):
-            # Names of columns, where pages of the schema were overwritten.
-            from lumio_cli.hub.db import explain
-
-            return explain(sqlite3.DatabaseError(f"malformed: {error.reason}"), runtime.hub_path)
+        if isinstance(error, ValueError | LookupError | TypeError) and _is_of_hub(error):
+            return _damaged(runtime, error)
     if isinstance(error, typer.Abort):
         return StoppedError("stopped: Ctrl-C")
     if isinstance(error, typer.TyperException):
@@ -282,6 +279,19 @@ _WRONG_VALUE = re.compile(
 )
 
 
+def _damaged(runtime: Runtime, error: Exception) -> LumioError:
+    """What the hub notes about itself makes no sense: a page of it was overwritten."""
+    from lumio_cli.errors import HubError
+
+    hint = _crash(runtime, error).hint or ""
+    return HubError(
+        f"the hub {runtime.hub_path} is damaged: what it notes of its resources cannot be read",
+        code="hub_corrupt",
+        hint="`lumio hub restore FILE` puts a backup in its place; or move it away and sync again"
+        f" ({hint.partition(';')[0]})",
+    )
+
+
 def _crash(runtime: Runtime, error: Exception) -> LumioError:
     """A bug in lumio: one line here, everything in the log file."""
     import logging
@@ -305,11 +315,12 @@ def _crash(runtime: Runtime, error: Exception) -> LumioError:
 
 
 def _is_of_hub(error: Exception) -> bool:
-    """Whether it was raised where the hub is read."""
+    """Whether it was raised where the hub is read, or in a library that read for it."""
     import traceback
 
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return bool(frames) and frames[-1].f_globals["__name__"].startswith("lumio_cli.hub.")
+    names = (frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__))
+    ours = [name for name in names if name.startswith("lumio_cli.")]
+    return bool(ours) and ours[-1].startswith("lumio_cli.hub.")
 
 
 def _trace(runtime: Runtime, error: Exception) -> None:

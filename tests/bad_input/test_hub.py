@@ -246,3 +246,25 @@ def test_a_hub_that_goes_while_a_run_is_at_work_is_told_and_not_called_a_success
     assert done.code == 1
     assert told(done)["code"] == "hub_moved"
     assert str(synced.hub_path) in told(done)["message"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        """UPDATE lumio_resources SET columns = '[{"name" "id"}]'""",
+        "UPDATE lumio_resources SET resource = 'comp' || char(65533) || 'nies'",
+        "UPDATE lumio_resources SET resource = 'c>ntacts'",
+        "UPDATE lumio_accounts SET details = '{'",
+    ],
+)
+@pytest.mark.parametrize("argv", [("status",), ("hub", "check"), ("hub", "check", "--repair")])
+def test_notes_that_make_no_sense_are_damage_and_no_bug(
+    synced: Lab, damage: str, argv: tuple[str, ...]
+) -> None:
+    synced.sql(damage)
+    done = synced.lumio(*argv)
+    assert "Traceback" not in done.out + done.err
+    if done.code:
+        error = told(done)
+        assert (done.code, error["code"]) == (1, "hub_corrupt")
+        assert "lumio hub restore" in error["hint"]
