@@ -25,6 +25,7 @@ from lumio_cli.providers.base import (
     dig,
 )
 from providers.broken_holds import HOLDS
+from providers.broken_knowledge import KNOWLEDGE
 from providers.broken_merges import MERGES
 from providers.broken_values import VALUES
 from providers.broken_walks import WALKS
@@ -123,6 +124,7 @@ TOKEN = Field("token", "A token", secret=False)
 KNOWN = {"id", "properties", "createdAt", "updatedAt"}
 ALL: tuple[Broken, ...] = (
     *HOLDS,
+    *KNOWLEDGE,
     *VALUES,
     *WALKS,
     *MERGES,

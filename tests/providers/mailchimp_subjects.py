@@ -9,7 +9,7 @@ from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.mailchimp import Mailchimp, audiences, data
 from lumio_cli.sandbox.mailchimp.room import Room
-from support.conformance import Subject
+from support.conformance import Family, Subject
 from support.two_way import Sample
 
 # Archived members are asked for in every sync, so that a case need not wait for the next hour.
@@ -124,6 +124,13 @@ AUDIENCES = Subject(
     purge=lambda s, i: account(s).tables["audiences"].purge(i),
     fresh=_fresh,
     fill=lambda sandbox, count: account(sandbox).arrange((0,) * count),
+    family=Family(
+        "audiences",
+        "members",
+        "list_id",
+        lambda sandbox, record: account(sandbox).tables["audiences"].purge(record),
+        lambda sandbox: account(sandbox).arrange((3, 2)),
+    ),
 )
 
 # -- segments

@@ -95,6 +95,7 @@ def _subject(
         purge=purge,
         fresh=_fresh,
         grant=grant,
+        tells={"burst": 20, "daily": 30_000} if kind == "deals" else {},
         cannot=CANNOT,
         fill=fill if counted else None,
         sample=None

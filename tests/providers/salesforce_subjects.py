@@ -97,6 +97,8 @@ def subject(
         merge=merge if kind in MERGEABLE else None,
         fresh=_fresh,
         grant=_grant,
+        bulk=True,
+        tells={"daily": 100_000} if resource == "leads" else {},
         sample=None
         if bad is None or other is None
         else Sample(

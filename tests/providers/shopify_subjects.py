@@ -9,14 +9,14 @@ from typing import Any, cast
 
 from lumio_cli.providers.auth import Credential
 from lumio_cli.providers.base import dig
-from lumio_cli.providers.shopify.resources import LISTINGS, NESTED
+from lumio_cli.providers.shopify.resources import BULK, LISTINGS, NESTED
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 from lumio_cli.sandbox.shopify import Shopify, engine
 from lumio_cli.sandbox.shopify.provider import SCOPES
 from lumio_cli.sandbox.shopify.roots import ALL_ORDERS, Root
-from support.conformance import Subject
+from support.conformance import Family, Subject
 from support.two_way import Sample
 
 DAY = 86_400.0
@@ -150,6 +150,16 @@ def _subject(kind: str, operation: str, text: str) -> Subject:
         fresh=_fresh,
         grant=_grant,
         sample=SAMPLES.get(kind),
+        bulk=kind in BULK,
+        family=Family(
+            "products",
+            "metafields",
+            "iif(owner_id LIKE '%/Product/%', owner_id, '')",
+            lambda sandbox, record: shop(sandbox).tables["products"].delete(record),
+        )
+        if kind == "products"
+        else None,
+        tells={"points": 2000} if kind == "products" else {},
         hide=hide if kind == "orders" else None,
         cannot={"lost_paging": "nothing counts inventory items: only variants are counted"}
         if kind == "inventory_items"

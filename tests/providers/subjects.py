@@ -23,7 +23,7 @@ from providers import (
     slack_subjects,
     whatsapp_subjects,
 )
-from support.conformance import Case, Subject
+from support.conformance import Case, Family, Subject
 from support.laws import cases_of
 from support.two_way import Sample
 
@@ -96,6 +96,16 @@ def _crm(
         merge=merge if kind != "products" else None,
         fresh=_fresh,
         grant=_grant,
+        family=Family(
+            "contacts",
+            "associations",
+            "iif(_payload ->> 'parent' LIKE 'contacts-%', "
+            "substr(_payload ->> 'parent', instr(_payload ->> 'parent', ':') + 1), '')",
+            lambda sandbox, record: sandbox.hubspot.archive("contacts", record),
+        )
+        if kind == "contacts"
+        else None,
+        tells={"burst": 190, "daily": 1_000_000} if kind == "contacts" else {},
         sample=Sample(
             new=made, bad=bad, create=f"*/crm/objects/2026-03/{kind}/batch/create", other=other
         ),

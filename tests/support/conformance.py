@@ -56,6 +56,19 @@ MOST = 100
 """Records a page in a case, at most: some providers' pages have thousands."""
 
 
+@dataclass(frozen=True)
+class Family:
+    """Records that belong to others. `belongs_to` is SQL over the child's view that tells the
+    owner's id (empty: it is of another kind), `delete` makes that one gone at the provider, so that
+    the hub comes to know; `fill` makes some of both."""
+
+    owner: str
+    child: str
+    belongs_to: str
+    delete: Callable[[Sandbox, str], None]
+    fill: Callable[[Sandbox], None] = lambda _: None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """One resource of one provider, and how a test changes it behind the provider's API.
@@ -79,6 +92,9 @@ class Subject:
     hide     so that its age hides it, and it is not gone (`Resource.horizon`); with it all that
              are older
     newest_first  whether `dump` begins with the newest
+    bulk     its full walk may be a bulk job (the provider's setting `bulk_from`)
+    family   a resource of the provider whose records belong to another's, and go with them
+    tells    the most that is believed of quotas whose limits the provider's answers tell, by name
     cannot   cases that cannot come about with this provider, each with the reason
     """
 
@@ -102,6 +118,9 @@ class Subject:
     hide: Callable[[Sandbox, str], None] | None = None
     newest_first: bool = False
     uncounted: bool = False
+    bulk: bool = False
+    family: Family | None = None
+    tells: Mapping[str, int] = field(default_factory=dict)
     cannot: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -138,6 +157,14 @@ class Subject:
             found.add("hides")
         if not self.uncounted:
             found.add("counted")
+        if not self.declared.parents:
+            found.add("alone")
+        if self.bulk:
+            found.add("bulk")
+        if self.family is not None:
+            found.add("family")
+        if self.tells:
+            found.add("tells")
         if self.declared.page_size.get("full"):
             found.add("pages")
         writes = self.declared.writes

@@ -176,7 +176,6 @@ class Pull:
         count = self._expected()
         self.engine.progress.start(self.job.target, count, detail="full")
         walkers = self._walk("full", unfinished, total=count)
-        self.result.cached = any(w.cached for w in walkers)
         absence = self._absence
         if any(w.stale for w in walkers):
             self.result.warnings.append("served from the cache, since the provider is down")
@@ -270,7 +269,7 @@ class Pull:
         walkers = self._walkers_for(kind, unfinished, total=total, on_first_rows=on_first_rows)
         begun = [w.point.pages for w in walkers]
         try:
-            return self._run(walkers)
+            return self._ended(self._run(walkers))
         except (RejectedError, DeniedError, BadReplyError) as error:
             if [w.point.pages for w in walkers] != begun:
                 raise
@@ -284,7 +283,13 @@ class Pull:
                 )
             elif on_first_rows is None or on_first_rows() is None:
                 raise
-        return self._run(self._walkers_for(kind, (), total=total, on_first_rows=on_first_rows))
+        walkers = self._walkers_for(kind, (), total=total, on_first_rows=on_first_rows)
+        return self._ended(self._run(walkers))
+
+    def _ended(self, walkers: list[Walker]) -> list[Walker]:
+        """Note whether any page came from the cache: then this is no answer of the provider's."""
+        self.result.cached = self.result.cached or any(w.cached for w in walkers)
+        return walkers
 
     def _walkers_for(
         self,

@@ -96,6 +96,7 @@ MEMBERS = Resource(
     cursor=Cursor("last_changed", lookback=300.0),
     deletes=("tombstones", "sweep"),
     parents=("audiences",),
+    group="list_id",
     writes=Writes(
         create=BATCH,
         update=1,
@@ -106,8 +107,8 @@ MEMBERS = Resource(
         unique=("email_address",),
     ),
     note=(
-        "Archived members are deletions. Who was deleted for good, or whose audience was, is found "
-        "by the next full sync."
+        "Archived members are deletions, and so are those of an audience that is gone. Who was "
+        "deleted for good is found by the next full sync."
     ),
 )
 
@@ -126,6 +127,7 @@ SEGMENTS = Resource(
     cursor=Cursor("updated_at", lookback=300.0),
     deletes=("sweep",),
     parents=("audiences",),
+    group="list_id",
     note="A number of members that changes by itself is seen by the next full sync.",
 )
 

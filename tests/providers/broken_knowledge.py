@@ -1,0 +1,78 @@
+"""What the cases about what the hub knows must find out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+from lumio_cli.providers.base import Call, Reply, Walk
+from lumio_cli.sync.absence import Absence
+from lumio_cli.transport.session import Session
+from providers.mistakes import Broken, method
+from support.conformance import Subject
+
+
+@contextmanager
+def _hides_its_cache(subject: Subject) -> Iterator[None]:
+    send = Session.send
+
+    def hiding(self: Session, *call: Any, **named: Any) -> Reply:
+        reply = send(self, *call, **named)
+        reply.cached = False
+        return reply
+
+    with patch.object(Session, "send", hiding):
+        yield
+
+
+@contextmanager
+def _calls_all_cached(subject: Subject) -> Iterator[None]:
+    send = Session.send
+
+    def calling(self: Session, *call: Any, **named: Any) -> Reply:
+        reply = send(self, *call, **named)
+        reply.cached = True
+        return reply
+
+    with patch.object(Session, "send", calling):
+        yield
+
+
+def _forgets_after_bulk(good: Callable[..., Any]) -> Callable[..., Any]:
+    """After a bulk job all is asked for again, as if nothing were known."""
+    jobs: list[Walk] = []
+
+    def call(self: Any, walk: Walk) -> Call:
+        if walk.options.get("bulk"):
+            jobs.append(walk)
+        elif jobs:
+            walk = replace(walk, window=replace(walk.window, floor=None))
+        sent: Call = good(self, walk)
+        return sent
+
+    return call
+
+
+@contextmanager
+def _keeps_orphans(subject: Subject) -> Iterator[None]:
+    with patch.object(Absence, "orphan", lambda *_: None):
+        yield
+
+
+KNOWLEDGE = (
+    Broken("cached_is_not_fresh", "hides it", _hides_its_cache, "is not called one"),
+    Broken("cached_is_not_fresh", "all is cached", _calls_all_cached, "is called cached"),
+    Broken(
+        "bulk_leaves_the_same_knowledge", "forgets all", method("call", _forgets_after_bulk),
+        "after a bulk job",
+        on="salesforce/leads",
+    ),
+    Broken("children_go_with_their_owner", "keeps them", _keeps_orphans, "of an owner that is"),
+    Broken(
+        "told_limits_are_believed", "is deaf", method("remaining", lambda _: lambda *_: ()),
+        "was told",
+    ),
+)  # fmt: skip
