@@ -192,6 +192,14 @@ def _m008_misfits(db: sqlite3.Connection) -> None:
     views.make_all(db)
 
 
+def _m009_sent_before(db: sqlite3.Connection) -> None:
+    columns = {row[1] for row in db.execute("PRAGMA table_info(lumio_messages)")}
+    # What the provider says of a message that it has taken, beyond that it has.
+    if "state" not in columns:
+        db.execute("ALTER TABLE lumio_messages ADD COLUMN state TEXT")
+    db.execute("CREATE INDEX IF NOT EXISTS lumio_messages_digest ON lumio_messages (digest)")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m001_initial,
     _m002_accounts_and_slices,
@@ -201,6 +209,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m006_horizons,
     _m007_merged,
     _m008_misfits,
+    _m009_sent_before,
 )
 LATEST = len(MIGRATIONS)
 

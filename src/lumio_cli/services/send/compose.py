@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import mimetypes
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -15,13 +15,16 @@ from typing import Any
 
 from lumio_cli.errors import UsageError
 from lumio_cli.providers.base import Field, suggest
-from lumio_cli.providers.messages import Message, MessageKind
+from lumio_cli.providers.messages import Message, MessageKind, Named
 
 MAX_FILE = 100 * 1024 * 1024
 """Bytes of an attachment: more than any provider takes, and less than what fills the memory."""
 _FILES = 8
 _YES, _NO = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
 _OWN = ("to", "kind")
+_NAMES = 1000
+_PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_PART = re.compile(r"([a-z]+)_(\d+)")
 _SYNONYMS = {
     "file": ("media", "image", "header_file"),
     "media": ("file", "image", "header_file"),
@@ -52,9 +55,19 @@ class _Content(bytes):
 
 
 class Composer:
-    """Makes the messages of one provider. Files are read once for all messages that have them."""
+    """Makes the messages of one provider. Files are read once for all messages that have them.
 
-    def __init__(self, provider: str, kinds: Sequence[MessageKind], given: Given) -> None:
+    `parameters` are the names that the template has for its parameters, as far as they are known:
+    columns may be called so.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        kinds: Sequence[MessageKind],
+        given: Given,
+        parameters: Collection[str] = (),
+    ) -> None:
         if not kinds:
             raise UsageError(
                 f"{provider} sends no messages", hint="`lumio providers show NAME` says who does"
@@ -62,6 +75,11 @@ class Composer:
         self._provider = provider
         self._kinds = {kind.name: kind for kind in kinds}
         self._given = given
+        self._parameters = parameters
+        fields = {f.name for kind in kinds for f in kind.fields}
+        self._fields = fields | {name for name, more in _SYNONYMS.items() if fields & set(more)}
+        self._list = "body" if "body" in fields and "params" not in fields else "params"
+        self._spelled: dict[str, str] = {}
         self._files: dict[str, dict[str, Any]] = {}
         self._chosen: dict[tuple[str, str, frozenset[str]], MessageKind] = {}
         if given.kind and given.kind not in self._kinds:
@@ -80,7 +98,10 @@ class Composer:
         would be one in every message, and where there has to be one of recipients. Columns that
         begin with `_` are the operator's own.
         """
-        own = [c for c in columns if c not in _OWN and not c.startswith("_")]
+        spelled = [self._spell(c) for c in columns]
+        if double := next((n for i, n in enumerate(spelled) if n in spelled[:i]), ""):
+            raise UsageError(f"--input: two columns are the same parameter, {double}")
+        own = [c for c in spelled if c not in _OWN and not c.startswith("_")]
         self._check_names(own, "--input: ")
         names = {c.partition(".")[0] for c in (*own, *self._given.values)}
         fitting = [k for k in self._candidates() if not _strange(k, names)]
@@ -92,14 +113,19 @@ class Composer:
 
         Raises `UsageError` for a field that does not exist, is missing or cannot be read.
         """
-        raw = _gather({**self._given.values, **_gather(cells)})
+        raw = _gather({**self._by_field(self._given.values), **self._by_field(cells)})
         to = raw.pop("to", "")
         named = raw.pop("kind", self._given.kind)
         values = {name: value for name, value in raw.items() if not name.startswith("_")}
         for name in ("file", "media"):
             if _is_link(values.get(name)):
                 values["link"] = values.pop(name)
-        if not isinstance(named, str) or not isinstance(to, str | int):
+        if isinstance(to, float):
+            raise UsageError(
+                f"'to' is a figure, {to!r}, and not text",
+                hint='write it in quotes: "+5511987654321"',
+            )
+        if not isinstance(named, str) or not isinstance(to, str | int) or isinstance(to, bool):
             raise UsageError("'to' and 'kind' are text")
         kind = self._choose(named, values, bool(to))
         fields = {f.name: f for f in kind.fields}
@@ -108,14 +134,30 @@ class Composer:
         read |= {name: self._read(fields[name], value) for name, value in values.items()}
         return Message(kind.name, str(to).strip(), read, key, at)
 
-    def digest(self, message: Message) -> bytes:
-        """What tells the message from another, but for its key."""
-        text = json.dumps(
-            [message.kind, message.to, message.values], sort_keys=True, default=_digest_of
-        )
-        return text.encode("utf-8", "surrogatepass")
+    def digest(self, message: Message, to: str | None = None) -> bytes:
+        """What tells the message from another, but for its key; `to` is another name of its
+        recipient. How lines end makes no difference.
+        """
+        content = [message.kind, message.to if to is None else to, _one_line_end(message.values)]
+        text = json.dumps(content, sort_keys=True, default=_digest_of)
+        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
     # -- inside
+
+    def _by_field(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values by the names of fields and parameters."""
+        return {self._spell(name): value for name, value in values.items()}
+
+    def _spell(self, name: str) -> str:
+        found = self._spelled.get(name)
+        if found is None:
+            if len(self._spelled) > _NAMES:
+                self._spelled.clear()
+            found = _spelled(name, self._parameters, self._fields)
+            whole, dot, part = found.partition(".")
+            found = f"{self._list}{dot}{part}" if whole == "params" else found
+            self._spelled[name] = found
+        return found
 
     def _candidates(self) -> list[MessageKind]:
         """The kinds that are left by what holds for all."""
@@ -206,17 +248,50 @@ def summary(message: Message, limit: int = 80) -> str:
 
 
 def _gather(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """`params.1` and `params.2` as one list `params`; any other word makes `word=value` of it."""
+    """`params.1` and `params.2` as the list `params`, by their numbers and not by their places;
+    any other word makes a `Named` of it. What is in a list that was given whole is kept, but for
+    those of its places that are given one by one.
+
+    Raises `UsageError` for a gap, where nobody can say which parameter is meant.
+    """
     found: dict[str, Any] = {}
+    numbered: dict[str, dict[int, Any]] = {}
+    named: dict[str, dict[str, Any]] = {}
     for name, value in raw.items():
         whole, dot, part = name.partition(".")
         if not dot:
             found[name] = value
-            continue
-        item = value if part.isdecimal() else f"{part}={value}"
+        elif part.isdecimal():
+            numbered.setdefault(whole, {})[int(part)] = value
+        else:
+            named.setdefault(whole, {})[part] = value
+    for whole in dict.fromkeys((*numbered, *named)):
         before = found.get(whole)
-        found[whole] = [*before, item] if isinstance(before, list) else [item]
+        places = dict(enumerate(before, 1)) if isinstance(before, list) else {}
+        places |= numbered.get(whole, {})
+        if gap := next((n for n in range(1, len(places) + 1) if n not in places), 0):
+            there = ", ".join(f"{whole}.{n}" for n in sorted(places))
+            raise UsageError(
+                f"{whole}.{gap} is missing: given is {there}",
+                hint="parameters are counted from 1, and none of them may be left out",
+            )
+        mine = [Named(name, value) for name, value in named.get(whole, {}).items()]
+        found[whole] = [*(places[n] for n in sorted(places)), *mine]
     return found
+
+
+def _spelled(name: str, parameters: Collection[str], fields: Collection[str]) -> str:
+    """What a column is called here, if it is a parameter: `1`, `{{1}}` and `{{city}}`, those that
+    the template in the hub names, and `body_1` as well as `body.1`.
+    """
+    if name in fields or name in _OWN or name.startswith("_"):
+        return name
+    if place := _PLACE.fullmatch(name):
+        return f"params.{place[1]}"
+    part = _PART.fullmatch(name)
+    if part and part[1] in fields:
+        return f"{part[1]}.{part[2]}"
+    return f"params.{name}" if name.isdecimal() or name in parameters else name
 
 
 def _misfit(kind: MessageKind, values: Mapping[str, Any], to: bool) -> str:
@@ -316,3 +391,14 @@ def _is_link(value: Any) -> bool:
 def _digest_of(value: Any) -> str:
     """Bytes, for a digest: what tells one attachment from another."""
     return value.digest if isinstance(value, _Content) else str(value)
+
+
+def _one_line_end(value: Any) -> Any:
+    """The same with lines that end alike, whatever the program that wrote them."""
+    if isinstance(value, str):
+        return value.replace("\r\n", "\n")
+    if isinstance(value, list | tuple):
+        return [_one_line_end(item) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _one_line_end(item) for name, item in value.items()}
+    return value
