@@ -119,8 +119,9 @@ class WhatsApp(Provider):
         ),
         Field(
             "phone_number_id",
-            "Id of the number that messages are sent from; found by itself where there is one only",
-            pattern=r"[0-9]*",
+            "Id of the number that messages are sent from, or the number itself (+5511...); found by"
+            " itself where there is one only",
+            pattern=r"[0-9]*|\+[0-9()-]{7,24}",
             default="",
         ),
         Field(
@@ -191,8 +192,9 @@ class WhatsApp(Provider):
         " and the WhatsApp account, both with full control.",
         "Generate a token for it, for that app, that never expires, with the permissions"
         " whatsapp_business_management and whatsapp_business_messaging.",
-        "Run `lumio connect whatsapp`. If the token opens several accounts or numbers, name them:"
-        " `--set waba_id=ID --set phone_number_id=ID`.",
+        "Run `lumio connect whatsapp`. If the token opens several accounts or numbers, name the"
+        " number that messages come from: `--set phone_number_id=ID`, or the number itself with its"
+        " plus sign; without a number, the account: `--set waba_id=ID`.",
         "If the app requires its secret (App settings > Advanced > Require app secret), set"
         " LUMIO_WHATSAPP_APP_SECRET before you connect, or type it where lumio asks.",
     )

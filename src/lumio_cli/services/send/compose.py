@@ -270,9 +270,9 @@ def _gather(raw: Mapping[str, Any]) -> dict[str, Any]:
         places = dict(enumerate(before, 1)) if isinstance(before, list) else {}
         places |= numbered.get(whole, {})
         if gap := next((n for n in range(1, len(places) + 1) if n not in places), 0):
-            there = ", ".join(f"{whole}.{n}" for n in sorted(places))
+            there = " and ".join(str(n) for n in sorted(places))
             raise UsageError(
-                f"{whole}.{gap} is missing: given is {there}",
+                f"parameter {gap} of {whole} is missing: given is {there}",
                 hint="parameters are counted from 1, and none of them may be left out",
             )
         mine = [Named(name, value) for name, value in named.get(whole, {}).items()]

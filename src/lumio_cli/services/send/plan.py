@@ -87,6 +87,7 @@ class Planned:
     """A row, as it would be sent now. Without a `message` it is not, and `error` or `note` says
     why.
 
+    plain    the message as it was given, for people
     who      the name of its recipient that all of its spellings have in common
     digest   of kind, content and `who`; empty where there is no message in the row
     same     its digests by all the names that the recipient has
@@ -99,6 +100,7 @@ class Planned:
     kind: str
     status: Literal["ready", "failed", "refused", "skipped", "unknown"]
     message: Message | None = None
+    plain: Message | None = None
     error: LumioError | None = None
     who: str = ""
     digest: bytes = b""
@@ -184,6 +186,7 @@ class Planner:
             planned,
             to=message.to,
             kind=message.kind,
+            plain=message,
             who=names[0],
             digest=same[0],
             same=tuple(dict.fromkeys(same)),
@@ -387,7 +390,7 @@ def _count(outlook: Outlook, row: Seen, request: Request, first: int) -> None:
             "to": planned.to,
             "kind": planned.kind,
             "status": status,
-            "summary": summary(planned.message) if planned.message else "",
+            "summary": summary(planned.plain) if planned.plain else "",
             "error": error,
             "note": note or None,
         }
