@@ -119,8 +119,8 @@ class WhatsApp(Provider):
         ),
         Field(
             "phone_number_id",
-            "Id of the number that messages are sent from, or the number itself (+5511...); found by"
-            " itself where there is one only",
+            "Id of the number that messages are sent from, or the number itself (+5511...); found"
+            " by itself where there is one only",
             pattern=r"[0-9]*|\+[0-9()-]{7,24}",
             default="",
         ),

@@ -199,4 +199,3 @@ def _fields(send: Send, path: str, route: str, fields: str) -> Any:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
