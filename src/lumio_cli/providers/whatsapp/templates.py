@@ -130,6 +130,8 @@ def _by_name(template: Template, body: Any, header: Any) -> tuple[Any, Any]:
                 hint="give each with its name: `--param NAME=VALUE`, or a column of that name",
             )
         given[name] = value
+    if isinstance(header, Mapping):
+        header = Named(str(header.get("parameter_name")), header.get("text"))
     for item in header if isinstance(header, list) else [header] if header else []:
         name, equals, value = str(item).partition("=")
         if isinstance(item, Named) or (equals and name in above):
