@@ -132,12 +132,13 @@ def is_over(db: sqlite3.Connection, send: SendRow, later: str) -> bool:
     return int(done[0]) >= send.total
 
 
-def cut_short(db: sqlite3.Connection, provider: str) -> list[SendRow]:
-    """The sends with messages that a run has taken and not written off."""
+def cut_short(db: sqlite3.Connection, provider: str, name: str) -> list[SendRow]:
+    """The sends with messages that a run has taken and not written off: that of this name, and
+    those whose run has not come to its end."""
     rows = db.execute(
-        "SELECT * FROM lumio_sends s WHERE provider = ? AND status = 'running' AND EXISTS"
-        " (SELECT 1 FROM lumio_messages WHERE send = s.id AND status = 'sending')",
-        [provider],
+        "SELECT * FROM lumio_sends s WHERE provider = ? AND (name = ? OR status = 'running')"
+        " AND EXISTS (SELECT 1 FROM lumio_messages WHERE send = s.id AND status = 'sending')",
+        [provider, name],
     )
     return [SendRow(*row) for row in rows]
 

@@ -105,11 +105,38 @@ def test_a_recipient_is_normalised(written: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["", "011 98765-4321", "+55x", "12345", "1" * 16, "a@b.example"]
-)
+    "written",
+    [
+        "", "011 98765-4321", "+55x", "12345", "1" * 16, "a@b.example",
+        # As a spreadsheet writes it.
+        "5511987650009.0", "5.51199E+12", "5,51199E+12", "5511987650009.", "'5511987650009",
+        # Without a country, though it looks like one.
+        "(11) 98765-0009", "11 98765-0009", "11987650009", "21 98765-0009", "55 98765-0009",
+        "(31) 98765-0009", "+1 187 650 0009", "+000 1234567",
+    ],
+)  # fmt: skip
 def test_what_is_no_recipient_is_refused(written: str) -> None:
     with pytest.raises(UsageError):
         normal(written)
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("+5511987650009", "5511987650009", "005511987650009", "+55 (11) 98765-0009",
+         "551187650009", " 55 11 8765.0009 "),
+        ("+5215512345678", "525512345678"),
+        ("+54 9 11 2345-6789", "541123456789"),
+    ],
+)  # fmt: skip
+def test_one_person_is_one_however_written(spellings: tuple[str, ...]) -> None:
+    assert len({WhatsApp({}).names(to, Memory()) for to in spellings}) == 1
+
+
+def test_a_landline_is_not_the_mobile_number_with_a_nine_before_it() -> None:
+    provider = WhatsApp({})
+    assert provider.names("+551131234567", Memory()) != provider.names("+5511931234567", Memory())
+    assert provider.names("no number", Memory()) == ("no number",)
 
 
 def test_numbers_of_three_countries_have_two_spellings() -> None:

@@ -71,6 +71,9 @@ def _block(block: dict[str, Any], at: str) -> list[str]:
     for name, most in _LISTS.get(kind, {}).items():
         if len(block.get(name) or ()) > most:
             found.append(f"no more than {most} items allowed [json-pointer:{at}/{name}]")
+    if kind == "image":
+        found += _long(block.get("alt_text"), 2000, f"{at}/alt_text")
+        found += _long(block.get("image_url"), 3000, f"{at}/image_url")
     for number, field in enumerate(block.get("fields") or ()):
         found += _text(field, 2000, f"{at}/fields/{number}")
     elements = [*(block.get("elements") or ()), *filter(None, [block.get("accessory")])]

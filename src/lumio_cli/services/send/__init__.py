@@ -64,8 +64,7 @@ def send_lock(directory: Path, provider: str, name: str) -> FileLock:
 def preview(runtime: Runtime, request: Request) -> Outlook:
     """What `send` would do now. Writes nothing and asks nobody. Raises `UsageError`."""
     provider = _sender(runtime, request.provider)
-    reader = runtime.hub_reader
-    db = None if reader is None else reader.connection
+    db = _reading(runtime)
     past = HubPast(db, provider.name)
     composer = _composer(provider, request, past)
     with _opened(runtime, request, composer) as source:
@@ -85,10 +84,8 @@ def send(runtime: Runtime, request: Request, progress: Progress | None = None) -
     another run is at it, `HubError`, and `UnavailableError` where the account cannot be proved.
     """
     provider = _sender(runtime, request.provider)
-    reader = runtime.hub_reader
-    read = None if reader is None else reader.connection
-    past = HubPast(read, provider.name)
-    composer = _composer(provider, request, past)
+    read = _reading(runtime)
+    composer = _composer(provider, request, HubPast(read, provider.name))
     if request.max_duration is not None:
         runtime.stop.limit(request.max_duration)
     with _opened(runtime, request, composer) as source:
@@ -96,7 +93,10 @@ def send(runtime: Runtime, request: Request, progress: Progress | None = None) -
         runtime.start_log(run_id=send_id)
         batch = _named(read, request, gather(request, source, send_id))
         with _locked(runtime, provider.name, batch.name):
+            # Another run may have made the hub meanwhile.
+            read = _reading(runtime)
             _recover_cut_short(runtime, provider.name, batch.name)
+            past = HubPast(read, provider.name)
             known = None if read is None else sends.find_send(read, provider.name, batch.name)
             at = known.send_id if known else send_id
             planner = _planner(runtime, provider, composer, past, at)
@@ -134,6 +134,12 @@ def _opened(runtime: Runtime, request: Request, composer: Composer) -> Iterator[
         if source.columns is not None:
             composer.check_columns(source.columns)
         yield source
+
+
+def _reading(runtime: Runtime) -> sqlite3.Connection | None:
+    """The hub, to be read; None where there is none yet."""
+    reader = runtime.hub_reader
+    return None if reader is None else reader.connection
 
 
 def _composer(provider: Provider, request: Request, past: HubPast) -> Composer:
@@ -197,10 +203,8 @@ def _recover_cut_short(runtime: Runtime, provider: str, name: str) -> None:
     """Put in order what runs that were killed have left: of this send, and of others, so that it
     is known what they have sent.
     """
-    reader = runtime.hub_reader
-    if reader is None:
-        return
-    for row in sends.cut_short(reader.connection, provider):
+    db = _reading(runtime)
+    for row in () if db is None else sends.cut_short(db, provider, name):
         lock = send_lock(runtime.paths.locks, provider, row.name)
         if row.name != name and not lock.try_acquire():
             continue
