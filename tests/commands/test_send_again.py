@@ -10,6 +10,7 @@ import pytest
 
 from lumio_cli.providers import registry
 from lumio_cli.services.send.marks import LEFT, TAKEN, Marks, this_boot
+from lumio_cli.services.send.plan import Foresight, Seen
 from lumio_cli.transport.retry import Retry
 from support.courier import COURIERS, CourierLab, Service
 
@@ -179,6 +180,29 @@ def test_what_a_killed_run_has_left_is_known_before_another_file_is_sent(
     done = lab.send("--input", lab.csv("a,hi", "b,hi", "c,hi", "d,hi"))
     assert stand(done.json) == ["skipped", "unknown", "sent", "sent"]
     assert service.counts == {"c": 1, "d": 1}, "c had never left"
+
+
+def test_what_another_run_takes_meanwhile_is_not_taken_twice(
+    lab: CourierLab, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the hub and the moment in which the messages are written down."""
+    lab.send("--to", "z", "--text", "first of all")
+    looked = Foresight.rows
+
+    def rows(self: Foresight, db: Any, send: int | None) -> Iterator[Seen]:
+        seen = list(looked(self, db, send))
+        if send is not None:
+            lab.sql(
+                "INSERT INTO lumio_messages SELECT 1, 2, 'a', 'note', ?, 'sending', NULL, NULL,"
+                " NULL, 1, '2026-12-01T00:00:00Z', NULL",
+                seen[0].planned.digest,
+            )
+            monkeypatch.setattr(Foresight, "rows", looked)
+        return iter(seen)
+
+    monkeypatch.setattr(Foresight, "rows", rows)
+    done = lab.send("--input", lab.csv("a,hi", "b,hi"))
+    assert (stand(done.json), service.counts) == (["unknown", "sent"], {"z": 1, "b": 1})
 
 
 # -- inside of a send that has a name

@@ -47,6 +47,8 @@ GOOD: tuple[tuple[dict[str, Any], dict[str, list[Any]]], ...] = (
     ({**ORDER, "body": ["Ada", "AB-1"]}, {"body": [text("Ada"), text("AB-1")]}),
     # The template counts its parameters: an equals sign in them means nothing.
     ({**ORDER, "body": ["total=5", "a=b"]}, {"body": [text("total=5"), text("a=b")]}),
+    ({**ORDER, "body": ["2=AB-1", "1=a=b"]}, {"body": [text("a=b"), text("AB-1")]}),
+    ({**ORDER, "body": ["1=a", "3=b"]}, {"body": [text("1=a"), text("3=b")]}),
     ({**ORDER, "body": {"2": "AB-1", "1": "Ada"}}, {"body": [text("Ada"), text("AB-1")]}),
     (
         {**VISIT, "body": ["hour=9h", "day=a=b"], "header": "Ada"},

@@ -15,6 +15,7 @@ from lumio_cli.errors import UsageError
 from lumio_cli.providers.messages import Message, Named
 from lumio_cli.providers.whatsapp import files
 from lumio_cli.providers.whatsapp.kinds import BY_NAME, CAPTIONED, MEDIA
+from lumio_cli.providers.whatsapp.templates import in_order
 
 Upload = Callable[[Mapping[str, Any]], str]
 """Uploads a file and gives its id."""
@@ -191,7 +192,9 @@ def _body(values: Mapping[str, Any]) -> list[Any]:
             for name, value in given.items()
         ]
     else:
-        parameters = [p if isinstance(p, dict) else {"type": "text", "text": str(p)} for p in given]
+        parameters = [
+            p if isinstance(p, dict) else {"type": "text", "text": str(p)} for p in in_order(given)
+        ]
     for parameter in parameters:
         if parameter.get("type") == "text" and not str(parameter.get("text", "")).strip():
             raise UsageError("body: a parameter is empty, which WhatsApp refuses")

@@ -24,6 +24,7 @@ MEDIA = ("IMAGE", "VIDEO", "DOCUMENT")
 SYNC = "if it has changed since: `lumio sync whatsapp/templates`"
 _PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _SPACES = re.compile(r"[\n\r\t]| {5,}")
+_NUMBERED = re.compile(r"(\d{1,3})=(.*)", re.DOTALL)
 _TIER = re.compile(r"TIER_(\d+)(K?)")
 _REFUSED = {"PAUSED": "132015", "DISABLED": "132016"}
 """By status: the code that WhatsApp refuses with; by any other but APPROVED it is 132001."""
@@ -156,8 +157,18 @@ def _by_number(template: Template, body: Any) -> list[Any]:
     for item in body:
         if isinstance(item, Named):
             raise _counted(template, item.name)
+    body = in_order(body)
     return [item if isinstance(item, Mapping) else {"type": "text", "text": str(item)}
             for item in body]  # fmt: skip
+
+
+def in_order(given: Sequence[Any]) -> Sequence[Any]:
+    """Parameters by their numbers, where all of them are written as `1=Ada`, `2=...`."""
+    found = [_NUMBERED.fullmatch(item) if isinstance(item, str) else None for item in given]
+    places = {int(one[1]): one[2] for one in found if one}
+    if not given or len(places) < len(given) or set(places) != set(range(1, len(given) + 1)):
+        return given
+    return [places[number] for number in sorted(places)]
 
 
 def _counted(template: Template, name: str) -> UsageError:

@@ -134,13 +134,23 @@ class Composer:
         read |= {name: self._read(fields[name], value) for name, value in values.items()}
         return Message(kind.name, str(to).strip(), read, key, at)
 
-    def digest(self, message: Message, to: str | None = None) -> bytes:
-        """What tells the message from another, but for its key; `to` is another name of its
-        recipient. How lines end makes no difference.
+    def digest(self, message: Message) -> bytes:
+        """What tells the message from another, but for its key. How lines end makes no
+        difference.
         """
-        content = [message.kind, message.to if to is None else to, _one_line_end(message.values)]
-        text = json.dumps(content, sort_keys=True, default=_digest_of)
-        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        return self.digests(message, (message.to,))[0]
+
+    def digests(self, message: Message, names: Sequence[str]) -> list[bytes]:
+        """The same by each of the names that its recipient has."""
+        content = _dumped(message.values)
+        if "\\r\\n" in content:
+            content = _dumped(_one_line_end(message.values))
+        kind = json.dumps(message.kind)
+        texts = (f"[{kind}, {json.dumps(name)}, {content}]" for name in names)
+        return [
+            blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            for text in texts
+        ]
 
     # -- inside
 
@@ -391,6 +401,10 @@ def _is_link(value: Any) -> bool:
 def _digest_of(value: Any) -> str:
     """Bytes, for a digest: what tells one attachment from another."""
     return value.digest if isinstance(value, _Content) else str(value)
+
+
+def _dumped(values: Any) -> str:
+    return json.dumps(values, sort_keys=True, default=_digest_of)
 
 
 def _one_line_end(value: Any) -> Any:

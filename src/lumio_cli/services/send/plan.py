@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 CHUNK = 500
-"""Rows that are looked up in the ledger together."""
+"""Rows of the ledger that are written or read together."""
+AT_HAND = 32
+"""Messages that are made together, and looked up: each may hold a file."""
 LONGEST_NAME = 100
 BAD_ROW = "bad_row"
 SENT_BEFORE = "sent_before"
@@ -181,7 +183,7 @@ class Planner:
         """The row with what tells its message from others."""
         names = self.names(message.to)
         # What an older lumio has written into the ledger is by the recipient as it was given.
-        same = [self.composer.digest(message, name) for name in (*names, message.to)]
+        same = self.composer.digests(message, tuple(dict.fromkeys((*names, message.to))))
         return replace(
             planned,
             to=message.to,
@@ -189,7 +191,7 @@ class Planner:
             plain=message,
             who=names[0],
             digest=same[0],
-            same=tuple(dict.fromkeys(same)),
+            same=tuple(same),
         )
 
 
@@ -236,7 +238,7 @@ class Foresight:
         """Each row. Raises `UsageError` where a row is wrong that is no row of a bulk."""
         batch, planner, request = self._batch, self._planner, self._request
         day = _Day(planner, request.provider, db)
-        for rows in chunks(batch, CHUNK):
+        for rows in chunks(batch, AT_HAND):
             entries: dict[int, Entry] = {}
             if db is not None and send is not None:
                 entries = sends.read_entries(db, send, rows[0].position, rows[-1].position)
