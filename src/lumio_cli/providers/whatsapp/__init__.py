@@ -200,9 +200,11 @@ class WhatsApp(Provider):
     )
     notes = (
         "There is no list of messages, contacts or conversations: messages and delivery statuses"
-        " come by webhook only.",
+        " come by webhook only, and lumio receives none.",
+        "A message that is sent is one that WhatsApp has accepted. Whether it was delivered only"
+        " webhooks tell.",
         "WhatsApp cannot be asked whether a message was accepted. If the answer to a send was lost,"
-        " it stays unknown until a status webhook names it; it is not sent again.",
+        " it stays unknown; it is not sent again.",
         "A login in the browser is Embedded Signup, which works on web pages only.",
         "A token of a system user is not renewed by itself: make one that never expires.",
     )
