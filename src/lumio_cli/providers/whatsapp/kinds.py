@@ -47,7 +47,7 @@ KINDS = (
             Field("header", "parameter of its header, where that is text", default=""),
             Field("header_link", "address of its header's image, video or document", default=""),
             Field("header_file", "the same, as a file to upload", kind="file", default=""),
-            Field("header_type", "image, video or document; the hub's template tells it", default="",
+            Field("header_type", "image, video or document, as the template has it", default="",
                   pattern="image|video|document|"),
             Field("buttons", "parameters of its buttons, JSON: "
                   '[{"type": "url", "index": 0, "value": "abc"}]', default=""),

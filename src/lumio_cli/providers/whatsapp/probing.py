@@ -61,9 +61,7 @@ def probe(send: Send, credential: Credential, versioned: Callable[[str], str]) -
         raise BadReplyError("WhatsApp's answer names no account", hint="try again later")
     untold = ""
     try:
-        numbers = _numbers(send, account_id, versioned)
-        if wanted:
-            numbers = [_chosen(numbers, wanted, account_id)]
+        numbers = _sending(send, account_id, wanted, len(_targets(token)) > 1, versioned)
     except DeniedError as error:
         # It is only for sending, and for people to see.
         numbers, untold = [], error.message
@@ -115,6 +113,39 @@ def _token(
     return found, str(dig(found, "error.message") or "")
 
 
+def _targets(token: dict[str, Any]) -> set[str]:
+    """The accounts that the token's permissions name."""
+    return {
+        str(target)
+        for scope in _listed(token.get("granular_scopes"))
+        if str(dig(scope, "scope")).startswith("whatsapp_business_")
+        for target in _listed(dig(scope, "target_ids"))
+        if is_id(target)
+    }
+
+
+def _sending(
+    send: Send, account: str, wanted: str, many: bool, versioned: Callable[[str], str]
+) -> list[dict[str, Any]]:
+    """The number that messages come from, if it is known; else all that it may be.
+
+    One that was named by its id is asked for by it, unless the token opens `many` accounts, of
+    which it might be another's. Raises `CredentialError` where there is no such number.
+    """
+    if is_id(wanted) and not many:
+        path = versioned(f"/{wanted}")
+        try:
+            found = _fields(send, path, "/{phone_number_id}", NUMBER_FIELDS)
+        except RejectedError:
+            # What there is instead tells more than the refusal.
+            return [_chosen(_numbers(send, account, versioned), wanted, account)]
+        if not isinstance(found, dict) or not is_id(found.get("id")):
+            raise BadReplyError("WhatsApp's answer names no phone number", hint="try again later")
+        return [found]
+    numbers = _numbers(send, account, versioned)
+    return [_chosen(numbers, wanted, account)] if wanted else numbers
+
+
 def _account(
     send: Send,
     token: dict[str, Any],
@@ -123,13 +154,7 @@ def _account(
     versioned: Callable[[str], str],
 ) -> str:
     """The one account that the token opens, or that has the number that was named."""
-    found = {
-        str(target)
-        for scope in _listed(token.get("granular_scopes"))
-        if str(dig(scope, "scope")).startswith("whatsapp_business_")
-        for target in _listed(dig(scope, "target_ids"))
-        if is_id(target)
-    }
+    found = _targets(token)
     user = str(token.get("user_id") or "")
     if not found and user.isdigit():
         # A permission that is given for everything names nothing.
