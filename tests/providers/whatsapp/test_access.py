@@ -14,6 +14,7 @@ from lumio_cli.providers.base import Call, Reply
 from lumio_cli.providers.whatsapp import WhatsApp
 from lumio_cli.sandbox.whatsapp.account import APP_SECRET, PHONE_ID, WABA_ID
 from providers.whatsapp.conftest import WhatsAppLab, message
+from support.cli import lumio
 
 SECRET = "LUMIO_WHATSAPP_APP_SECRET"
 NO_PROOF = "API calls from the server require an appsecret_proof argument"
