@@ -146,6 +146,17 @@ def test_what_may_have_been_sent_is_in_doubt_in_the_corrected_file_too(
     assert service.counts == {"a": 1, "b": 1, "c": 1}
 
 
+def test_a_doubt_ends_where_the_other_send_knows(lab: CourierLab, service: Service) -> None:
+    service.script = {"a": "lost", "b": "lost"}
+    first = lab.csv("a,hi", "b,hi", "c", name="first.csv")
+    assert lab.send("--input", first).json["unknown"] == 2
+    second = lab.csv("a,hi", "b,hi", "c,hi", name="second.csv")
+    assert lab.send("--input", second).json["unknown"] == 2
+    lab.send("--input", first, "--if-unknown", "accept")
+    done = lab.send("--input", second)
+    assert (done.code, done.json["skipped"], done.json["sent"]) == (0, 3, 0)
+
+
 def test_what_is_in_doubt_elsewhere_is_sent_on_demand(lab: CourierLab, service: Service) -> None:
     service.script = {"a": "cut"}
     assert lab.send("--input", lab.csv("a,hi", "c")).json["unknown"] == 1

@@ -218,6 +218,14 @@ def test_parameters_are_read_by_their_number_or_name(
     assert message.values["params"] == params
 
 
+def test_a_parameter_may_be_called_as_another_kinds_field() -> None:
+    given = Given(values={"template": "t"})
+    message = Composer("acme", KINDS, given, {"caption"}).message(
+        {"to": "a", "caption": "x"}, "", NOW
+    )
+    assert (message.kind, message.values["params"]) == ("form", ["caption=x"])
+
+
 @pytest.mark.parametrize(
     ("row", "gap"), [({"2": "b"}, 1), ({"1": "a", "3": "c"}, 2), ({"0": "x", "1": "a"}, 2)]
 )

@@ -15,7 +15,7 @@ from lumio_cli.errors import UsageError
 from lumio_cli.providers.messages import Message, Named
 from lumio_cli.providers.whatsapp import files
 from lumio_cli.providers.whatsapp.kinds import BY_NAME, CAPTIONED, MEDIA
-from lumio_cli.providers.whatsapp.templates import in_order
+from lumio_cli.providers.whatsapp.templates import in_order, listed
 
 Upload = Callable[[Mapping[str, Any]], str]
 """Uploads a file and gives its id."""
@@ -173,10 +173,7 @@ def _header(values: Mapping[str, Any], upload: Upload) -> list[Any]:
 
 def _body(values: Mapping[str, Any]) -> list[Any]:
     """The body's parameters: in their order, or by name where each is a `name=VALUE`."""
-    given = values.get("body") or []
-    if isinstance(given, str):
-        as_json = given.lstrip().startswith(("[", "{"))
-        given = _decoded(given, "body", object) if as_json else [given]
+    given = listed(values.get("body"))
     if not isinstance(given, Mapping):
         named = [_NAMED.fullmatch(item) if isinstance(item, str) else None for item in given]
         if given and all(named):

@@ -100,9 +100,7 @@ def prepared(message: Message, past: Past) -> Message:
     template = known(values, past)
     if template is None:
         return message
-    body = values.get("body") or []
-    if isinstance(body, str):
-        body = json.loads(body) if body.lstrip().startswith(("[", "{")) else [body]
+    body = listed(values.get("body"))
     header = values.get("header") or ""
     if template.named:
         body, header = _by_name(template, body, header)
@@ -117,6 +115,21 @@ def prepared(message: Message, past: Past) -> Message:
             )
         made["header_type"] = wanted
     return replace(message, values=made)
+
+
+def listed(body: Any) -> list[Any] | Mapping[str, Any]:
+    """Parameters as a list, or by their names; JSON that was given as text is read. Raises
+    `UsageError`."""
+    if isinstance(body, str) and body.lstrip().startswith(("[", "{")):
+        try:
+            body = json.loads(body)
+        except ValueError as error:
+            raise UsageError(f"body is not JSON: {error}") from None
+    if isinstance(body, str):
+        return [body] if body else []
+    if not isinstance(body, Mapping | list | tuple | None):
+        raise UsageError(f"body: {body!r} is no list of parameters")
+    return body if isinstance(body, Mapping) else list(body or ())
 
 
 def _by_name(template: Template, body: Any, header: Any) -> tuple[Any, Any]:
@@ -209,7 +222,11 @@ def judge(name: str, language: str, components: Sequence[Any], past: Past) -> No
         if kind == "button":
             buttons.append(component)
         elif kind in given:
-            given[kind] = list(component.get("parameters") or ())
+            given[kind] = component.get("parameters") or []
+            if not isinstance(given[kind], list) or not all(
+                isinstance(item, Mapping) for item in given[kind]
+            ):
+                raise UsageError(f"components: the parameters of the {kind} are no list of objects")
     for where, items in given.items():
         for text in _values(items).values():
             if _SPACES.search(text):

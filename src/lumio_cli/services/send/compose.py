@@ -76,7 +76,10 @@ class Composer:
         self._kinds = {kind.name: kind for kind in kinds}
         self._given = given
         self._parameters = parameters
-        fields = {f.name for kind in kinds for f in kind.fields}
+        # A template may call its parameters as another kind calls its fields.
+        meant = [kind for kind in kinds if given.kind in ("", kind.name)]
+        meant = [kind for kind in meant if not _strange(kind, given.values)] or meant
+        fields = {f.name for kind in meant for f in kind.fields}
         self._fields = fields | {name for name, more in _SYNONYMS.items() if fields & set(more)}
         self._list = "body" if "body" in fields and "params" not in fields else "params"
         self._spelled: dict[str, str] = {}

@@ -208,6 +208,9 @@ def goes(entry: Entry | None, request: Request) -> bool:
         return True
     if entry.status == "skipped":
         return request.again
+    if entry.code == IN_DOUBT:
+        # What the other send knows by now decides.
+        return entry.status == "unknown"
     # A bad row never was a message: it is read anew, since it may have been corrected.
     return entry.status == "failed" and (request.retry_failed or entry.code in (*PASSING, BAD_ROW))
 
