@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lumio_cli.providers import registry
+from lumio_cli.services.send.foresight import Foresight, Seen
 from lumio_cli.services.send.marks import LEFT, TAKEN, Marks, this_boot
-from lumio_cli.services.send.plan import Foresight, Seen
 from lumio_cli.transport.retry import Retry
 from support.courier import COURIERS, CourierLab, Service
 

@@ -13,7 +13,8 @@ from lumio_cli.services.completion import complete_provider
 app = new_app("Show what was sent, and what became of each message.")
 
 DROP = {
-    "sent": 0, "skipped": 2, "held": 1, "failed": 1, "refused": 2, "unknown": 0, "pending": 1,
+    "sent": 0, "skipped": 2, "held": 1, "paused": 2, "failed": 1, "refused": 2, "unknown": 0,
+    "pending": 1,
 }  # fmt: skip
 """What a send counts, and which of it is left out first where the terminal is narrow."""
 

@@ -23,6 +23,7 @@ from lumio_cli.services.send.compose import Composer, Given
 from lumio_cli.services.send.conclusion import conclude
 from lumio_cli.services.send.crew import Crew, Waits
 from lumio_cli.services.send.flags import values_of
+from lumio_cli.services.send.foresight import Foresight, foresee
 from lumio_cli.services.send.marks import Marks, this_boot
 from lumio_cli.services.send.model import Outlook, Request, SendResult
 from lumio_cli.services.send.past import HubPast
@@ -30,9 +31,7 @@ from lumio_cli.services.send.plan import (
     LONGEST_NAME,
     OUT_OF_REACH,
     Batch,
-    Foresight,
     Planner,
-    foresee,
     gather,
 )
 from lumio_cli.services.send.recovery import recover

@@ -15,16 +15,14 @@ from typing import Any
 
 from lumio_cli.errors import UsageError
 from lumio_cli.providers.base import Field, suggest
-from lumio_cli.providers.messages import Message, MessageKind, Named
+from lumio_cli.providers.messages import Message, MessageKind
+from lumio_cli.services.send.parameters import OWN, gathered, spelled
 
 MAX_FILE = 100 * 1024 * 1024
 """Bytes of an attachment: more than any provider takes, and less than what fills the memory."""
 _FILES = 8
 _YES, _NO = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
-_OWN = ("to", "kind")
 _NAMES = 1000
-_PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-_PART = re.compile(r"([a-z]+)_(\d+)")
 _SYNONYMS = {
     "file": ("media", "image", "header_file"),
     "media": ("file", "image", "header_file"),
@@ -104,7 +102,7 @@ class Composer:
         spelled = [self._spell(c) for c in columns]
         if double := next((n for i, n in enumerate(spelled) if n in spelled[:i]), ""):
             raise UsageError(f"--input: two columns are the same parameter, {double}")
-        own = [c for c in spelled if c not in _OWN and not c.startswith("_")]
+        own = [c for c in spelled if c not in OWN and not c.startswith("_")]
         self._check_names(own, "--input: ")
         names = {c.partition(".")[0] for c in (*own, *self._given.values)}
         fitting = [k for k in self._candidates() if not _strange(k, names)]
@@ -116,7 +114,7 @@ class Composer:
 
         Raises `UsageError` for a field that does not exist, is missing or cannot be read.
         """
-        raw = _gather({**self._by_field(self._given.values), **self._by_field(cells)})
+        raw = gathered({**self._by_field(self._given.values), **self._by_field(cells)})
         to = raw.pop("to", "")
         named = raw.pop("kind", self._given.kind)
         values = {name: value for name, value in raw.items() if not name.startswith("_")}
@@ -166,7 +164,7 @@ class Composer:
         if found is None:
             if len(self._spelled) > _NAMES:
                 self._spelled.clear()
-            found = _spelled(name, self._parameters, self._fields)
+            found = spelled(name, self._parameters, self._fields)
             whole, dot, part = found.partition(".")
             found = f"{self._list}{dot}{part}" if whole == "params" else found
             self._spelled[name] = found
@@ -258,53 +256,6 @@ def summary(message: Message, limit: int = 80) -> str:
             parts.append(f"{name}: {text}")
     line = " ".join(", ".join(parts).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def _gather(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """`params.1` and `params.2` as the list `params`, by their numbers and not by their places;
-    any other word makes a `Named` of it. What is in a list that was given whole is kept, but for
-    those of its places that are given one by one.
-
-    Raises `UsageError` for a gap, where nobody can say which parameter is meant.
-    """
-    found: dict[str, Any] = {}
-    numbered: dict[str, dict[int, Any]] = {}
-    named: dict[str, dict[str, Any]] = {}
-    for name, value in raw.items():
-        whole, dot, part = name.partition(".")
-        if not dot:
-            found[name] = value
-        elif part.isdecimal():
-            numbered.setdefault(whole, {})[int(part)] = value
-        else:
-            named.setdefault(whole, {})[part] = value
-    for whole in dict.fromkeys((*numbered, *named)):
-        before = found.get(whole)
-        places = dict(enumerate(before, 1)) if isinstance(before, list) else {}
-        places |= numbered.get(whole, {})
-        if gap := next((n for n in range(1, len(places) + 1) if n not in places), 0):
-            there = " and ".join(str(n) for n in sorted(places))
-            raise UsageError(
-                f"parameter {gap} of {whole} is missing: given is {there}",
-                hint="parameters are counted from 1, and none of them may be left out",
-            )
-        mine = [Named(name, value) for name, value in named.get(whole, {}).items()]
-        found[whole] = [*(places[n] for n in sorted(places)), *mine]
-    return found
-
-
-def _spelled(name: str, parameters: Collection[str], fields: Collection[str]) -> str:
-    """What a column is called here, if it is a parameter: `1`, `{{1}}` and `{{city}}`, those that
-    the template in the hub names, and `body_1` as well as `body.1`.
-    """
-    if name in fields or name in _OWN or name.startswith("_"):
-        return name
-    if place := _PLACE.fullmatch(name):
-        return f"params.{place[1]}"
-    part = _PART.fullmatch(name)
-    if part and part[1] in fields:
-        return f"{part[1]}.{part[2]}"
-    return f"params.{name}" if name.isdecimal() or name in parameters else name
 
 
 def _misfit(kind: MessageKind, values: Mapping[str, Any], to: bool) -> str:

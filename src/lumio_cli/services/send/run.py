@@ -19,12 +19,12 @@ from lumio_cli.errors import LumioError, StoppedError
 from lumio_cli.hub import sends
 from lumio_cli.hub.sends import Entry, Update
 from lumio_cli.services.send.crew import Crew, Done, Task
+from lumio_cli.services.send.foresight import Foresight
 from lumio_cli.services.send.marks import FREE, Marks
 from lumio_cli.services.send.plan import (
     CHUNK,
     IN_DOUBT,
     Batch,
-    Foresight,
     Planned,
     Planner,
     chunks,
