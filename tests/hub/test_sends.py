@@ -92,6 +92,42 @@ def test_digests_are_the_hubs_own(hub: Hub, tmp_path: Path) -> None:
     assert sends.salted(hub.connection, b"x") != sends.salted(other.connection, b"x")
 
 
+def test_where_the_same_was_sent_before(hub: Hub) -> None:
+    old, new, other = begin(hub, "old"), begin(hub, "new"), begin(hub, "other", provider="q")
+    states = ("sent", "unknown", "failed", "held")
+    with hub.transaction() as db:
+        for row in (old, other):
+            marked = [
+                entry(n, status)._replace(digest=status.encode()) for n, status in enumerate(states)
+            ]
+            sends.store_entries(db, row.id, marked)
+        # What was certainly sent by one goes before what may have been by another.
+        sends.store_entries(db, new.id, [entry(9, "unknown")._replace(digest=b"sent", at="2027")])
+    digests = [*(status.encode() for status in states), b"nothing"]
+    found = sends.sent_before(hub.connection, "p", None, digests)
+    assert {d: (f.name, f.status) for d, f in found.items()} == {
+        b"sent": ("old", "sent"), b"unknown": ("old", "unknown"), b"held": ("old", "held"),
+    }  # fmt: skip
+    assert list(sends.sent_before(hub.connection, "p", old.id, digests)) == [b"sent"]
+    plan = hub.connection.execute(
+        "EXPLAIN QUERY PLAN SELECT 1 FROM lumio_messages WHERE digest IN (?, ?)", [b"1", b"2"]
+    ).fetchall()
+    assert any("lumio_messages_digest" in row[3] for row in plan)
+
+
+def test_the_ledger_of_an_older_lumio_is_kept(hub: Hub) -> None:
+    row = begin(hub)
+    with hub.transaction() as db:
+        sends.store_entries(db, row.id, [entry(1, "sent")])
+    hub.connection.execute("DROP INDEX lumio_messages_digest")
+    hub.connection.execute("ALTER TABLE lumio_messages DROP COLUMN state")
+    hub.connection.execute("PRAGMA user_version = 8")
+    with Hub.open(hub.path) as newer:
+        found = sends.read_entries(newer.connection, row.id, 1, 1)
+        assert found == {1: entry(1, "sent")}
+        assert b"d" in sends.sent_before(newer.connection, "p", None, [b"d"])
+
+
 # -- what the hub knows of recipients
 
 

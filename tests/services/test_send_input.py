@@ -196,6 +196,50 @@ def test_values_are_read_as_their_fields_want_them() -> None:
         made(KINDS, to="a", template="t", params="[1")
 
 
+@pytest.mark.parametrize(
+    ("row", "params"),
+    [
+        ({"params.2": "b", "params.1": "a"}, ["a", "b"]),
+        ({"2": "b", "1": "a"}, ["a", "b"]),
+        ({"{{2}}": "b", "{{ 1 }}": "a"}, ["a", "b"]),
+        ({"params_2": "b", "params_1": "a"}, ["a", "b"]),
+        ({"params.10": "j", **{f"params.{n}": str(n) for n in range(1, 10)}},
+         [*"123456789", "j"]),
+        ({"params": ["a", "b", "c"], "2": "x"}, ["a", "x", "c"]),
+        ({"{{city}}": "c", "1": "a"}, ["a", "city=c"]),
+        ({"town": "c", "1": "a"}, ["a", "town=c"]),
+    ],
+)  # fmt: skip
+def test_parameters_are_read_by_their_number_or_name(
+    row: dict[str, Any], params: list[str]
+) -> None:
+    composer = Composer("acme", KINDS, Given(), {"town"})
+    message = composer.message({"to": "a", "template": "t", **row}, "key", NOW)
+    assert message.values["params"] == params
+
+
+def test_a_parameter_may_be_called_as_another_kinds_field() -> None:
+    given = Given(values={"template": "t"})
+    message = Composer("acme", KINDS, given, {"caption"}).message(
+        {"to": "a", "caption": "x"}, "", NOW
+    )
+    assert (message.kind, message.values["params"]) == ("form", ["caption=x"])
+
+
+@pytest.mark.parametrize(
+    ("row", "gap"), [({"2": "b"}, 1), ({"1": "a", "3": "c"}, 2), ({"0": "x", "1": "a"}, 2)]
+)
+def test_a_gap_in_the_parameters_is_told(row: dict[str, Any], gap: int) -> None:
+    with pytest.raises(UsageError, match=f"parameter {gap} of params is missing"):
+        made(KINDS, to="a", template="t", **row)
+
+
+@pytest.mark.parametrize("to", [5511987650009.0, True, ["a"]])
+def test_a_figure_is_no_recipient(to: Any) -> None:
+    with pytest.raises(UsageError, match="'to'"):
+        made(KINDS, to=to, text="x")
+
+
 def test_the_digest_tells_messages_apart(tmp_path: Path) -> None:
     composer = Composer("acme", KINDS, Given())
 
@@ -204,6 +248,7 @@ def test_the_digest_tells_messages_apart(tmp_path: Path) -> None:
 
     assert digest(to="a", text="x") == digest(text="x", to="a")
     assert len({digest(to="a", text="x"), digest(to="a", text="y"), digest(to="b", text="x")}) == 3
+    assert digest(to="a", text="x\ny") == digest(to="a", text="x\r\ny")
     for name in ("one", "two"):
         (tmp_path / name).write_bytes(name.encode())
     one, two = (digest(to="a", media=str(tmp_path / n)) for n in ("one", "two"))

@@ -85,6 +85,9 @@ class Courier(Provider):
         me = send(Call("GET", "/me")).json()
         return Identity(str(me["id"]), me["name"])
 
+    def names(self, to: str, past: Past) -> tuple[str, ...]:
+        return (to.removeprefix("@").lower(),)
+
     def check(self, message: Message, past: Past) -> None:
         if len(message.to) > 40:
             raise UsageError("a name has at most 40 characters")

@@ -30,6 +30,9 @@ IfUnknown = Annotated[
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Try those again that were not taken.")
 ]
+Again = Annotated[
+    bool, typer.Option("--again", help="Send once more what was sent before, on purpose.")
+]
 Limit = Annotated[int, typer.Option(min=0, help="Show at most that many messages.")]
 
 
@@ -58,6 +61,7 @@ def send(
     limit: Limit = 100,
     if_unknown: IfUnknown = "list",
     retry_failed: RetryFailed = False,
+    again: Again = False,
     max_wait: MaxWait = None,
     max_duration: MaxDuration = None,
     sandbox: Sandbox = False,
@@ -80,7 +84,7 @@ def send(
     )  # fmt: skip
     request = service.Request(
         provider, service.Given(kind, values), tuple(to or ()), input, name, yes, if_unknown,
-        retry_failed, limit, seconds("--max-duration", max_duration),
+        retry_failed, limit, seconds("--max-duration", max_duration), again,
     )  # fmt: skip
     with in_sandbox(runtime, sandbox, None) as chosen:
         if preview:

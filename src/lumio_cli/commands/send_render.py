@@ -21,10 +21,12 @@ def message_table(messages: list[dict[str, Any]], empty: str = "") -> Table:
         Col("to", kind="id"),
         Col("kind", drop=2),
         Col("status", kind="status"),
+        Col("state", drop=1, rare=True),
         Col("id", kind="id", drop=3, rare=True),
         Col("summary", rare=True),
         Col("code", drop=1, rare=True),
         Col("error", rare=True),
+        Col("note", rare=True),
     ]
     rows = []
     for message in messages:
@@ -59,18 +61,26 @@ def send_result(output: Output, result: SendResult) -> None:
             f"`lumio sends show {name} --status unknown` lists them; then --if-unknown resend, "
             "or --if-unknown accept",
         )
+    if result.held or result.paused:
+        output.warn(
+            "messages that the provider has taken and does not send on as yet: "
+            f"{result.held + result.paused}",
+            f"`lumio sends show {name} --status held --status paused` lists them",
+        )
     if result.pending:
         output.warn(
             f"messages that are not sent yet: {result.pending}", "run the same command again"
         )
     if result.total > 1 and not result.sent and result.skipped == result.total:
-        output.note("nothing was left to send; with another --name the same input is sent again")
+        output.note("nothing was left to send; --again or another --name sends the same once more")
 
 
 def send_preview(output: Output, outlook: Outlook) -> None:
     """What `lumio send --preview` prints."""
+    from lumio_cli.services.send.model import COUNTS
+
     document = outlook.as_json()
-    names = ("ready", "skipped", "failed", "refused", "unknown")
+    names = ("ready", *COUNTS[1:-1])
     counts = ", ".join(f"{document[n]} {n}" for n in names if document[n])
     words = f"\nPreview of {outlook.name}: {counts} of {outlook.total}. Nothing was sent."
     output.result(document, message_table(outlook.messages), words)

@@ -12,7 +12,10 @@ from lumio_cli.services.completion import complete_provider
 
 app = new_app("Show what was sent, and what became of each message.")
 
-DROP = {"sent": 0, "failed": 1, "refused": 2, "unknown": 0, "pending": 1}
+DROP = {
+    "sent": 0, "skipped": 2, "held": 1, "paused": 2, "failed": 1, "refused": 2, "unknown": 0,
+    "pending": 1,
+}  # fmt: skip
 """What a send counts, and which of it is left out first where the terminal is narrow."""
 
 Provider = Annotated[
@@ -22,7 +25,10 @@ Limit = Annotated[int, typer.Option(min=1, max=100_000, help="So many, newest fi
 Send = Annotated[str, typer.Argument(metavar="SEND", help="Its name or id.")]
 Status = Annotated[
     list[str] | None,
-    typer.Option(help="Only messages that stand so: sent, failed, refused, unknown, pending."),
+    typer.Option(
+        help="Only messages that stand so: sent, skipped, held, paused, failed, refused, unknown,"
+        " pending."
+    ),
 ]
 Messages = Annotated[int, typer.Option("--limit", min=0, help="So many messages; 0 is all.")]
 

@@ -198,6 +198,14 @@ def _m009_place(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE lumio_counter ADD COLUMN is_backup INTEGER NOT NULL DEFAULT 0")
 
 
+def _m010_sent_before(db: sqlite3.Connection) -> None:
+    columns = {row[1] for row in db.execute("PRAGMA table_info(lumio_messages)")}
+    # What the provider says of a message that it has taken, beyond that it has.
+    if "state" not in columns:
+        db.execute("ALTER TABLE lumio_messages ADD COLUMN state TEXT")
+    db.execute("CREATE INDEX IF NOT EXISTS lumio_messages_digest ON lumio_messages (digest)")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m001_initial,
     _m002_accounts_and_slices,
@@ -208,6 +216,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m007_merged,
     _m008_misfits,
     _m009_place,
+    _m010_sent_before,
 )
 LATEST = len(MIGRATIONS)
 

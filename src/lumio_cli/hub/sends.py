@@ -6,6 +6,9 @@ knows by the digest that it is the same.
     pending    not sent, and may be
     sending    taken by a run: it may be on its way
     sent       the provider has taken it
+    held       it has taken it, and holds it back: it may yet drop it. `state` is its word
+    paused     it has taken it, and has stopped its delivery
+    skipped    not sent, since an earlier send has sent the same to the same recipient
     failed     it was not sent; `code` and `message` say why
     refused    not sent, since the provider would not deliver it
     unknown    nobody can say whether it was sent
@@ -28,10 +31,18 @@ if TYPE_CHECKING:
 
     from lumio_cli.hub.db import Hub
 
-STATUSES = ("unknown", "failed", "refused", "pending", "sending", "sent")
+STATUSES = (
+    "unknown", "failed", "refused", "held", "paused", "pending", "sending", "skipped", "sent",
+)  # fmt: skip
 """In the order in which an operator should look at them."""
+TAKEN = ("sent", "held", "paused")
+"""What the provider has, and must not get a second time."""
 _TABLES = ("lumio_sends", "lumio_messages")
 _ORDER = " ".join(f"WHEN '{status}' THEN {n}" for n, status in enumerate(STATUSES))
+
+
+_AT_ONCE = 5_000
+"""Digests in one question: SQLite takes some 30,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,7 @@ class Entry(NamedTuple):
     message: str | None
     run: int
     at: str
+    state: str | None = None
 
 
 @contextmanager
@@ -116,6 +128,37 @@ def find_send(db: sqlite3.Connection, provider: str, name: str) -> SendRow | Non
     return None if row is None else SendRow(*row)
 
 
+def find_input(db: sqlite3.Connection, provider: str, digest: bytes) -> SendRow | None:
+    """The newest send of that input, whatever it is called."""
+    row = db.execute(
+        "SELECT * FROM lumio_sends WHERE provider = ? AND digest = ? ORDER BY id DESC LIMIT 1",
+        [provider, digest],
+    ).fetchone()
+    return None if row is None else SendRow(*row)
+
+
+def is_over(db: sqlite3.Connection, send: SendRow, later: str) -> bool:
+    """Whether nothing of the send is left for a run of its own; `later` is the code of what was
+    refused for that day only."""
+    done = db.execute(
+        "SELECT count(*) FROM lumio_messages WHERE send = ? AND status NOT IN"
+        " ('unknown', 'pending', 'sending') AND coalesce(code, '') != ?",
+        [send.id, later],
+    ).fetchone()
+    return int(done[0]) >= send.total
+
+
+def cut_short(db: sqlite3.Connection, provider: str, name: str) -> list[SendRow]:
+    """The sends with messages that a run has taken and not written off: that of this name, and
+    those whose run has not come to its end."""
+    rows = db.execute(
+        "SELECT * FROM lumio_sends s WHERE provider = ? AND (name = ? OR status = 'running')"
+        " AND EXISTS (SELECT 1 FROM lumio_messages WHERE send = s.id AND status = 'sending')",
+        [provider, name],
+    )
+    return [SendRow(*row) for row in rows]
+
+
 def begin_send(
     db: sqlite3.Connection,
     *,
@@ -133,8 +176,8 @@ def begin_send(
         "INSERT INTO lumio_sends (send_id, provider, name, account, digest, status, total, runs,"
         " boot, created_at, updated_at) VALUES (?, ?, ?, ?, ?, 'running', ?, 1, ?, ?, ?)"
         " ON CONFLICT (provider, name) DO UPDATE SET status = 'running', runs = runs + 1,"
-        " total = excluded.total, boot = excluded.boot, updated_at = excluded.updated_at,"
-        " finished_at = NULL",
+        " total = excluded.total, digest = excluded.digest, boot = excluded.boot,"
+        " updated_at = excluded.updated_at, finished_at = NULL",
         [send_id, provider, name, account, digest, total, boot, now, now],
     )
     found = find_send(db, provider, name)
@@ -179,7 +222,7 @@ def named_sends(db: sqlite3.Connection, word: str) -> list[SendRow]:
 def store_entries(db: sqlite3.Connection, send: int, entries: Iterable[Entry]) -> None:
     """Write messages, new or known."""
     db.executemany(
-        "INSERT OR REPLACE INTO lumio_messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO lumio_messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         ((send, *entry) for entry in entries),
     )
 
@@ -193,13 +236,14 @@ class Update(NamedTuple):
     message: str | None
     run: int
     at: str
+    state: str | None = None
 
 
 def update_entries(db: sqlite3.Connection, send: int, updates: Mapping[int, Update]) -> None:
     """Write what has become of messages, by position."""
     db.executemany(
         "UPDATE lumio_messages SET status = ?, message_id = ?, code = ?, message = ?, run = ?,"
-        " at = ? WHERE send = ? AND position = ?",
+        " at = ?, state = ? WHERE send = ? AND position = ?",
         ((*update, send, position) for position, update in updates.items()),
     )
 
@@ -216,18 +260,77 @@ def change_status(db: sqlite3.Connection, send: int, old: str, new: str, now: st
 def read_entries(db: sqlite3.Connection, send: int, first: int, last: int) -> dict[int, Entry]:
     """Messages by position, from `first` to `last`, both included."""
     rows = db.execute(
-        "SELECT position, recipient, kind, digest, status, message_id, code, message, run, at"
+        "SELECT position, recipient, kind, digest, status, message_id, code, message, run, at,"
+        " state"
         " FROM lumio_messages WHERE send = ? AND position BETWEEN ? AND ?",
         [send, first, last],
     )
     return {row[0]: Entry(*row) for row in rows}
 
 
-def positions_of(db: sqlite3.Connection, send: int, status: str) -> list[int]:
-    """The positions of the messages that stand so."""
+def positions_of(db: sqlite3.Connection, send: int, status: str, but: str = "") -> list[int]:
+    """The positions of the messages that stand so, but for those with that code."""
     rows = db.execute(
-        "SELECT position FROM lumio_messages WHERE send = ? AND status = ? ORDER BY position",
-        [send, status],
+        "SELECT position FROM lumio_messages WHERE send = ? AND status = ? AND"
+        " coalesce(code, '') != ? ORDER BY position",
+        [send, status, but or "\0"],
+    )
+    return [row[0] for row in rows]
+
+
+def final_beyond(db: sqlite3.Connection, send: int, total: int) -> bool:
+    """Whether a message was sent, or may have been, that is behind the last row of the input."""
+    row = db.execute(
+        "SELECT count(*) FROM lumio_messages WHERE send = ? AND position > ?"
+        " AND status IN ('unknown', 'sending', 'sent', 'held', 'paused')",
+        [send, total],
+    ).fetchone()
+    return bool(row[0])
+
+
+def drop_beyond(db: sqlite3.Connection, send: int, total: int) -> None:
+    """Forget the messages of rows that are no longer in the input."""
+    db.execute("DELETE FROM lumio_messages WHERE send = ? AND position > ?", [send, total])
+
+
+class Before(NamedTuple):
+    """Where a message was sent before, or may have been."""
+
+    name: str
+    status: str
+    at: str
+
+
+def sent_before(
+    db: sqlite3.Connection, provider: str, but: int | None, digests: Collection[bytes]
+) -> dict[bytes, Before]:
+    """Of these digests those that another send than `but` has sent, or may have."""
+    found: dict[bytes, Before] = {}
+    for start in range(0, len(digests), _AT_ONCE):
+        some = list(digests)[start : start + _AT_ONCE]
+        rows = db.execute(
+            "SELECT m.digest, s.name, m.status, m.at FROM lumio_messages m"
+            " JOIN lumio_sends s ON s.id = m.send"
+            f" WHERE m.digest IN ({','.join('?' * len(some))}) AND s.provider = ? AND s.id IS NOT ?"
+            " AND m.status IN ('unknown', 'sending', 'sent', 'held', 'paused')"
+            # What was certainly sent goes before what may have been.
+            " ORDER BY m.status IN ('unknown', 'sending') DESC, m.at",
+            [*some, provider, but],
+        )
+        found.update((row[0], Before(*row[1:])) for row in rows)
+    return found
+
+
+def recipients_since(
+    db: sqlite3.Connection, provider: str, kinds: Collection[str], since: str
+) -> list[str]:
+    """Whom messages of these kinds were sent to since then, or may have been."""
+    rows = db.execute(
+        "SELECT DISTINCT m.recipient FROM lumio_messages m JOIN lumio_sends s ON s.id = m.send"
+        " WHERE s.provider = ? AND s.updated_at >= ? AND m.at >= ?"
+        f" AND m.kind IN ({','.join('?' * len(kinds))})"
+        " AND m.status IN ('unknown', 'sending', 'sent', 'held', 'paused')",
+        [provider, since, since, *kinds],
     )
     return [row[0] for row in rows]
 
@@ -259,7 +362,8 @@ def list_entries(
     marks = ",".join("?" * len(statuses))
     chosen = f" AND status IN ({marks})" if statuses else ""
     rows = db.execute(
-        "SELECT position, recipient, kind, digest, status, message_id, code, message, run, at"
+        "SELECT position, recipient, kind, digest, status, message_id, code, message, run, at,"
+        " state"
         f" FROM lumio_messages WHERE send = ?{chosen}"
         f" ORDER BY CASE status {_ORDER} END, position LIMIT ?",
         [send, *statuses, limit],
@@ -297,8 +401,9 @@ def _json_path(path: str) -> str:
 
 
 def as_json(entry: Entry) -> dict[str, Any]:
-    """A message as results show it."""
-    error = {"code": entry.code, "message": entry.message} if entry.code else None
+    """A message as results show it: what is no error of it is a note."""
+    fine = entry.status in (*TAKEN, "skipped")
+    error = {"code": entry.code, "message": entry.message} if entry.code and not fine else None
     return {
         "position": entry.position,
         "to": entry.recipient,
@@ -306,5 +411,7 @@ def as_json(entry: Entry) -> dict[str, Any]:
         "status": entry.status,
         "id": entry.message_id,
         "error": error,
+        "note": entry.message if fine else None,
+        "state": entry.state,
         "at": entry.at,
     }

@@ -88,7 +88,18 @@ STATUS_STYLE: Mapping[str, Style] = {
     **dict.fromkeys(("succeeded", "healthy", "connected", "pass", "ok", "closed", "done"), "good"),
     **dict.fromkeys(("failed", "unhealthy", "fail", "error", "open", "refused", "dead"), "bad"),
     **dict.fromkeys(
-        ("partial", "degraded", "warn", "interrupted", "half_open", "waiting", "conflict"), "warn"
+        (
+            "partial",
+            "degraded",
+            "warn",
+            "interrupted",
+            "half_open",
+            "waiting",
+            "conflict",
+            "held",
+            "paused",
+        ),
+        "warn",
     ),
     **dict.fromkeys(("skipped", "skip", "unknown", "not connected", "never", "off"), "dim"),
     "running": "accent",

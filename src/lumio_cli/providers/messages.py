@@ -43,6 +43,21 @@ class Message:
     at: datetime
 
 
+class Named(str):
+    """A parameter with a name, as `name=value`; `name` and `value` are its parts."""
+
+    __slots__ = ("name", "value")
+
+    def __new__(cls, name: str, value: Any) -> Named:
+        """Make it of its parts."""
+        made = super().__new__(cls, f"{name}={value}")
+        made.name, made.value = name, str(value)
+        return made
+
+    name: str
+    value: str
+
+
 class Past(Protocol):
     """What the hub knows, for those who decide whether a message may be sent."""
 
@@ -73,4 +88,50 @@ class Finds(Protocol):
     def find(self, message: Message, past: Past, send: Send) -> Receipt | None:
         """The receipt of a message that may have been sent: `done`, or `retry` where it certainly
         was not. None: nobody can say."""
+        ...
+
+
+@runtime_checkable
+class Names(Protocol):
+    """A provider that has more than one spelling for a recipient."""
+
+    def names(self, to: str, past: Past) -> tuple[str, ...]:
+        """What a recipient is called, as far as this and the hub tell. The first is the same for
+        all spellings of what was written; the others are what the hub knows in addition. Two
+        recipients that share a name are one. Never raises."""
+        ...
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A provider whose messages are made by what the hub knows of it, such as a template."""
+
+    def prepared(self, message: Message, past: Past) -> Message:
+        """The message as it is sent. Raises `UsageError` where it cannot be made of this."""
+        ...
+
+    def parameters(self, values: Mapping[str, Any], past: Past) -> frozenset[str]:
+        """The names of the parameters that messages with these values have, as far as the hub
+        knows them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How many people an account may write to in 24 hours, by messages of these kinds."""
+
+    people: int
+    kinds: frozenset[str]
+
+
+@runtime_checkable
+class Reaches(Protocol):
+    """A provider that lets an account write to so many people in a day."""
+
+    def reach(self, past: Past) -> Reach | None:
+        """How many; None: as many as one likes, or nobody knows."""
+        ...
+
+    def counts(self, message: Message, past: Past) -> bool:
+        """Whether the message is one of those that are counted."""
         ...

@@ -59,7 +59,9 @@ class Receipt:
              failed    `kind` and `message` say why; repeating it as it is would fail again
              retry     not applied, and may be sent again
              unknown   nobody can say whether it was applied
-    kind     validation | permission | gone | conflict | transient | unsettled
+    kind     validation | permission | gone | conflict | transient | unsettled; of a message that
+             was taken (`done`), the provider's own word for how it stands, with `message` where
+             that is not all
     id       of the record; another one than that of the change where this record was merged into
              another, which was changed in its place, or (`gone`) which is all that is left of it
     """

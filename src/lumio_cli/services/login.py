@@ -287,6 +287,8 @@ def _token(
     first, *others = provider.credential
     if wish.token_stdin:
         found[first.name] = _read_stdin(runtime)
+    elif values and not runtime.prompt.possible and (kept := _kept(runtime, provider)):
+        found = {**kept, **values}
     elif wish.token_file is None:
         instead = f"--token-stdin, --token-file FILE, or set {variable(provider.name)}"
         found[first.name] = _ask(runtime, provider, first, instead)
@@ -298,6 +300,18 @@ def _token(
         values=found,
         token_file=wish.token_file,
     )
+
+
+def _kept(runtime: Runtime, provider: Provider) -> dict[str, str]:
+    """The values of the token that is stored, for which only more is to be said; empty: there is
+    none."""
+    try:
+        stored = runtime.credentials.load(provider.name).credential
+    except CredentialError:
+        return {}
+    if stored.kind != "token":
+        return {}
+    return {**_declared(provider, stored), provider.credential[0].name: stored.token}
 
 
 def _declared(provider: Provider, credential: Credential) -> dict[str, str]:

@@ -62,7 +62,8 @@ class Row:
 class Source:
     """An input that can be read any number of times. A context manager, for the copy.
 
-    `name` is the file's own, without its suffix; `digest` that of its bytes. `columns` are the
+    `name` is the file's own, without its suffix; `digest` that of its bytes, however its lines
+    end. `columns` are the
     header's, in lower case; None for JSON lines. Raises `UsageError` for a file that cannot be
     read or whose header makes no sense.
     """
@@ -131,8 +132,13 @@ class Source:
     def _digest(self) -> bytes:
         state = blake2b(digest_size=16)
         self._copy.seek(0)
+        held = b""
         while chunk := self._copy.read(1 << 20):
-            state.update(chunk)
+            chunk = held + chunk
+            # The two characters of a line's end may lie in two pieces.
+            held = b"\r" if chunk.endswith(b"\r") else b""
+            state.update(chunk.removesuffix(b"\r").replace(b"\r\n", b"\n"))
+        state.update(held)
         return state.digest()
 
     def _text(self) -> io.TextIOWrapper:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,7 +20,7 @@ from lumio_cli.options import Globals
 from lumio_cli.providers.base import Call, Reply, Send
 from lumio_cli.providers.linkedin import LinkedIn
 from lumio_cli.providers.linkedin.restli import end_of, little_text
-from lumio_cli.providers.messages import Message
+from lumio_cli.providers.messages import Message, Past
 from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox.linkedin.data import FIRST_ORGANIZATION
@@ -298,3 +298,9 @@ def test_a_post_that_was_certainly_not_made_is_raised(error: UnavailableError) -
     with pytest.raises(UnavailableError) as caught:
         list(provider.write(provider.resource("posts"), [change], send))
     assert caught.value is error
+
+
+def test_a_page_is_one_by_its_number_and_by_its_urn() -> None:
+    nothing = cast(Past, None)
+    found = {LinkedIn({}).names(to, nothing) for to in ("5515715", "urn:li:organization:5515715")}
+    assert found == {("5515715",)}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 
 from lumio_cli.errors import DeniedError, LumioError, UsageError
 from lumio_cli.providers.messages import Message, Past
 from lumio_cli.providers.slack import Slack
+from lumio_cli.sandbox.slack.blockkit import faults
 from providers.slack.conftest import GENERAL, Answers, MakeSlack, SlackLab
 
 SECTION = {"type": "section", "text": {"type": "mrkdwn", "text": "*Olá*"}}
@@ -54,6 +55,102 @@ def test_recipients(to: str) -> None:
 def test_what_slack_would_not_take_is_never_sent(wrong: Message) -> None:
     with pytest.raises(UsageError):
         Slack({}).check(wrong, NOBODY)
+
+
+def plain(text: str) -> dict[str, str]:
+    return {"type": "plain_text", "text": text}
+
+
+BUTTON = {"type": "button", "text": plain("x"), "action_id": "a"}
+PICTURE = {"type": "image", "image_url": "https://a.example/b.png", "alt_text": "b"}
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "section", "text": plain("x" * 3001)},
+        {"type": "section", "text": plain("")},
+        {"type": "section", "text": "x"},
+        {"type": "section"},
+        {"type": "section", "fields": [plain("x")] * 11},
+        {"type": "section", "fields": [plain("x" * 2001)]},
+        {"type": "section", "text": plain("x"), "accessory": {**BUTTON, "text": plain("x" * 76)}},
+        {"type": "header", "text": plain("x" * 151)},
+        {"type": "header", "text": {"type": "mrkdwn", "text": "x"}},
+        {"type": "context", "elements": [plain("x")] * 11},
+        {"type": "context", "elements": []},
+        {"type": "actions", "elements": [BUTTON] * 26},
+        {"type": "actions", "elements": [{**BUTTON, "value": "x" * 2001}]},
+        {"type": "markdown", "text": "x" * 12_001},
+        {"type": "image", "image_url": "https://a.example/b.png"},
+        {**PICTURE, "alt_text": "x" * 2001},
+        {"type": "divider", "block_id": "x" * 256},
+        {"type": "table", "rows": [[]] * 101},
+    ],
+)
+def test_blocks_that_slack_refuses_are_refused_before(block: Any) -> None:
+    with pytest.raises(UsageError, match=r"block 2 \("):
+        Slack({}).check(message(blocks=[SECTION, block]), NOBODY)
+    assert faults([SECTION, block])
+
+
+def test_the_look_alike_names_the_place_of_what_it_refuses(
+    lab: SlackLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lumio_cli.providers.slack.blocks.check", lambda _: None)
+    receipt = lab.deliver(message(blocks=[SECTION, {"type": "header", "text": plain("x" * 151)}]))
+    assert (receipt.status, receipt.kind) == ("failed", "invalid_blocks")
+    assert "[json-pointer:/blocks/1/text/text]" in receipt.message
+
+
+def test_blocks_that_slack_takes_pass(lab: SlackLab) -> None:
+    blocks = [
+        {"type": "section", "text": plain("x" * 3000), "fields": [plain("x" * 2000)] * 10},
+        {"type": "header", "text": plain("x" * 150)},
+        {"type": "context", "elements": [*[plain("x")] * 9, PICTURE]},
+        {"type": "actions", "elements": [BUTTON] * 25, "block_id": "x" * 255},
+        {"type": "markdown", "text": "x" * 12_000},
+        PICTURE,
+        {"type": "divider"},
+        {"type": "rich_text", "elements": []},
+    ]
+    Slack({}).check(message(blocks=blocks), NOBODY)
+    assert lab.deliver(message(blocks=blocks)).status == "done"
+    twice = [{"type": "divider", "block_id": "a"}] * 2
+    with pytest.raises(UsageError, match="the same block_id"):
+        Slack({}).check(message(blocks=twice), NOBODY)
+
+
+class Known:
+    """A hub with a channel, a person and their conversation."""
+
+    rows: ClassVar[dict[str, list[dict[str, str]]]] = {
+        "channels": [{"id": "C0123456789", "name": "general"}, {"id": "D0123456789", "user": "U1"}],
+        "users": [{"id": "U1", "name": "ana", "profile.email": "ana@example.com"}],
+    }
+
+    def latest(self, resource: str, match: Any, path: str) -> str | None:
+        for row in self.rows.get(resource, ()):
+            if all(row.get(name) == value for name, value in match.items()):
+                return row.get(path)
+        return None
+
+
+def test_a_channel_and_a_person_have_many_names() -> None:
+    names = Slack({}).names
+    for many in (
+        ("#general", "#General", "C0123456789"),
+        ("@ana", "ana@example.com", "Ana@Example.com", "D0123456789"),
+    ):
+        found = [set(names(to, Known())) for to in many]
+        assert all(one & other for one in found for other in found), found
+    assert not set(names("#general", Known())) & set(names("@ana", Known()))
+    assert names("#Nowhere", Known()) == ("#nowhere",)
+    assert names("@nobody", Known()) == ("@nobody",)
+
+
+def test_a_channel_is_found_whatever_its_capitals(lab: SlackLab) -> None:
+    assert lab.deliver(message("#General", text="x")).status == "done"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from lumio_cli.providers.base import Call, Reply
 from lumio_cli.providers.whatsapp import WhatsApp
 from lumio_cli.sandbox.whatsapp.account import APP_SECRET, PHONE_ID, WABA_ID
 from providers.whatsapp.conftest import WhatsAppLab, message
+from support.cli import lumio
 
 SECRET = "LUMIO_WHATSAPP_APP_SECRET"
 NO_PROOF = "API calls from the server require an appsecret_proof argument"
@@ -161,3 +162,66 @@ def test_a_field_that_a_version_does_not_have_does_not_end_a_connect(lab: WhatsA
     identity = lab.provider.probe(send, Credential("token", lab.sandbox.token("whatsapp")))
     assert identity.account_id == WABA_ID
     assert identity.account_name.startswith("Café")
+
+
+# -- the account and its number
+
+OTHER = "102290129340398777"
+TWO = {"data": {"granular_scopes": [{"scope": "whatsapp_business_management",
+                                     "target_ids": [WABA_ID, OTHER]}]}}  # fmt: skip
+DIALLED = "+55 11 94000-1587"
+
+
+def two_accounts(call: Call) -> Reply:
+    """A token of two accounts, whose second one has the number that people dial."""
+    import orjson
+
+    *_, node, last = call.path.split("/")
+    if last == "phone_numbers":
+        rows = [{"id": PHONE_ID, "display_phone_number": DIALLED}] if node == OTHER else []
+        return Reply(200, {}, orjson.dumps({"data": rows}))
+    return Reply(200, {}, orjson.dumps(TWO if last == "debug_token" else {"id": last}))
+
+
+@pytest.mark.parametrize("wanted", [PHONE_ID, "+5511940001587"])
+def test_an_account_is_found_by_its_number(wanted: str) -> None:
+    named = Credential("token", "EAAx", fields={"phone_number_id": wanted})
+    identity = WhatsApp({}).probe(two_accounts, named)
+    assert identity.fields == {"waba_id": OTHER, "phone_number_id": PHONE_ID}
+
+
+def test_a_number_of_another_account_is_not_taken() -> None:
+    both = Credential("token", "EAAx", fields={"waba_id": WABA_ID, "phone_number_id": PHONE_ID})
+    with pytest.raises(CredentialError, match=f"{WABA_ID} has no phone number {PHONE_ID}"):
+        WhatsApp({}).probe(two_accounts, both)
+
+
+def test_hints_about_accounts_and_numbers_are_ready_to_be_typed(lab: WhatsAppLab) -> None:
+    """Each of them, put into the command again, leads on."""
+    for name in ("WABA_ID", "PHONE_NUMBER_ID"):
+        lab.extra[f"LUMIO_WHATSAPP_{name}"] = ""
+    lab.account.wabas = (WABA_ID, OTHER)
+    refused = lab.lumio("connect", "whatsapp").document["error"]
+    assert WABA_ID in refused["message"]
+    account = refused["hint"].rpartition(" ")[2]
+    wrong = ("--set", account, "--set", "phone_number_id=99")
+    refused = lab.lumio("connect", "whatsapp", *wrong).document["error"]
+    number = refused["hint"].rpartition(" ")[2]
+    assert PHONE_ID in number
+    done = lab.lumio("connect", "whatsapp", "--set", account, "--set", number)
+    assert (done.code, done.document["status"]) == (0, "connected")
+
+
+def test_another_number_needs_no_token_once_there_is_one(lab: WhatsAppLab) -> None:
+    own = ("LUMIO_WHATSAPP_TOKEN", "LUMIO_WHATSAPP_WABA_ID", "LUMIO_WHATSAPP_PHONE_NUMBER_ID")
+    env = {name: value for name, value in lab.environ.items() if name not in own}
+    env["LUMIO_VAULT_KEY"] = "k" * 44
+    message = ("send", "whatsapp", "--to", "+5511987654321", "--text", "x")
+    token = lab.sandbox.token("whatsapp")
+    first = lumio("connect", "whatsapp", "--token-stdin", home=lab.home, env=env, stdin=token)
+    assert first.code == 0, first.err
+    hint = first.out.partition("lumio connect whatsapp --set ")[2].partition("`")[0]
+    assert hint == f"phone_number_id={PHONE_ID}"
+    done = lumio("connect", "whatsapp", "--set", hint, home=lab.home, env=env)
+    assert done.code == 0, done.err
+    assert lumio(*message, home=lab.home, env=env).code == 0

@@ -371,6 +371,10 @@ class LinkedIn(Provider):
             raise RejectedError(f"{resource.title} cannot be written")
         return posting.write(self._version, changes, send)
 
+    def names(self, to: str, past: Past) -> tuple[str, ...]:
+        """A page's number, whether its URN was written or the number."""
+        return (to.strip().removeprefix("urn:li:organization:"),)
+
     def check(self, message: Message, past: Past) -> None:
         """Raises `UsageError` for a post that LinkedIn would not take."""
         posting.check(message)

@@ -63,6 +63,7 @@ from lumio_cli.providers.slack.sends import KINDS
 from lumio_cli.providers.slack.sends import check as check_message
 from lumio_cli.providers.slack.sends import deliver as deliver_message
 from lumio_cli.providers.slack.sends import find as find_message
+from lumio_cli.providers.slack.sends import names as recipient_names
 from lumio_cli.providers.slack.walks import (
     History,
     channel_of,
@@ -311,6 +312,10 @@ class Slack(Provider):
     def check(self, message: Message, past: Past) -> None:
         """Raises `UsageError` for a message that Slack would not take."""
         check_message(message)
+
+    def names(self, to: str, past: Past) -> tuple[str, ...]:
+        """A channel's name and id, a person's id, handle and address, as the hub knows them."""
+        return recipient_names(to, past)
 
     def deliver(self, message: Message, send: Send) -> Receipt:
         """Send a message, or share a file; the receipt's id is CHANNEL:TS, or the file's."""

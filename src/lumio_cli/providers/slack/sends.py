@@ -13,8 +13,9 @@ from typing import Any
 
 from lumio_cli.errors import BadReplyError, DeniedError, RejectedError, UsageError
 from lumio_cli.providers.base import Call, Field, Send, dig
-from lumio_cli.providers.messages import Message, MessageKind
+from lumio_cli.providers.messages import Message, MessageKind, Past
 from lumio_cli.providers.paging import NoPlaceError, with_params
+from lumio_cli.providers.slack import blocks
 from lumio_cli.providers.slack.walks import (
     find_call,
     named,
@@ -27,7 +28,6 @@ from lumio_cli.providers.writing import Receipt
 
 TEXT_MAX = 40_000
 """Characters of a text; Slack cuts longer ones off."""
-BLOCKS_MAX = 50
 EVENT = "lumio_message"
 """The type of the metadata that a message of ours carries."""
 SEEN_SECONDS = 600.0
@@ -38,6 +38,7 @@ _CURSOR = "response_metadata.next_cursor"
 _CHANNEL = re.compile(r"[CDG][A-Z0-9]{8,}")
 _USER = re.compile(r"[UW][A-Z0-9]{8,}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_WORD = re.compile(r"[\w-]{1,80}")
 _TS = re.compile(r"\d{10}\.\d{6}")
 _LINK = re.compile(r"https://[^\s]+/p(\d{10})(\d{6})(\?[^\s]*)?")
 
@@ -83,7 +84,8 @@ def check(message: Message) -> None:
     if not (to[:1] in "#@" and len(to) > 1) and not any(
         form.fullmatch(to) for form in (_CHANNEL, _USER, _EMAIL)
     ):
-        raise UsageError(f"{to!r} is no recipient in Slack", hint=f"it is {_TO}")
+        meant = f"'#{to}' is a channel; " if _WORD.fullmatch(to) else ""
+        raise UsageError(f"{to!r} is no recipient in Slack", hint=f"{meant}it is {_TO}")
     thread_of(values)
     text = str(values.get("text") or "")
     if len(text) > TEXT_MAX:
@@ -121,8 +123,7 @@ def blocks_of(values: Mapping[str, Any]) -> list[Any]:
             "the blocks are no list of Block Kit blocks",
             hint='each of them is an object with a "type"; https://app.slack.com/block-kit-builder',
         )
-    if len(given) > BLOCKS_MAX:
-        raise UsageError(f"there are {len(given)} blocks, and Slack takes {BLOCKS_MAX}")
+    blocks.check(given)
     return given
 
 
@@ -164,9 +165,9 @@ def post_call(message: Message, channel: str) -> Call:
         "text": str(values.get("text") or ""),
         "metadata": {"event_type": EVENT, "event_payload": {"key": message.key}},
     }
-    blocks, thread = blocks_of(values), thread_of(values)
-    if blocks:
-        body["blocks"] = blocks
+    given, thread = blocks_of(values), thread_of(values)
+    if given:
+        body["blocks"] = given
     if thread:
         body["thread_ts"] = thread
     if values.get("broadcast"):
@@ -212,11 +213,45 @@ def _share(message: Message, send: Send) -> str:
 # --- whom -----------------------------------------------------------------------------------
 
 
+def names(to: str, past: Past) -> tuple[str, ...]:
+    """What a channel or a person is called: as it was written, but for capital letters, which
+    Slack's names have none of, and what else the hub knows them by."""
+    if to.startswith("#"):
+        name = to.lower()
+        return _known(name, past.latest("channels", {"name": name[1:]}, "id"))
+    if _CHANNEL.fullmatch(to):
+        person = past.latest("channels", {"id": to}, "user")
+        if person:
+            return to, *_person(person, past)
+        called = past.latest("channels", {"id": to}, "name")
+        return _known(to, f"#{called}" if called else None)
+    if _USER.fullmatch(to):
+        return _person(to, past)
+    if to.startswith("@"):
+        return to, *_person(past.latest("users", {"name": to[1:]}, "id"), past)
+    address = to.lower()
+    found = past.latest("users", {"profile.email": to}, "id")
+    found = found or past.latest("users", {"profile.email": address}, "id")
+    return address, *_person(found, past)
+
+
+def _known(name: str, other: str | None) -> tuple[str, ...]:
+    return (name, other) if other else (name,)
+
+
+def _person(user: str | None, past: Past) -> tuple[str, ...]:
+    if not user:
+        return ()
+    handle = past.latest("users", {"id": user}, "name")
+    address = past.latest("users", {"id": user}, "profile.email")
+    return (user, *([f"@{handle}"] if handle else []), *([address.lower()] if address else []))
+
+
 def _target(to: str, send: Send) -> str:
     """What chat.postMessage takes as its channel."""
-    if _CHANNEL.fullmatch(to) or to.startswith("#"):
-        return to
-    return _direct(to, send)
+    if to.startswith("#"):
+        return to.lower()
+    return to if _CHANNEL.fullmatch(to) else _direct(to, send)
 
 
 def _channel_id(to: str, send: Send) -> str:

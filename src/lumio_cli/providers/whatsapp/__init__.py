@@ -51,12 +51,18 @@ from lumio_cli.providers.base import (
     Walk,
     dig,
 )
-from lumio_cli.providers.messages import Message, Past
+from lumio_cli.providers.messages import Message, Past, Reach
 from lumio_cli.providers.paging import Paging, with_params
-from lumio_cli.providers.whatsapp import compose, errors, files, probing, profiles
+from lumio_cli.providers.whatsapp import compose, errors, files, probing, profiles, templates
 from lumio_cli.providers.whatsapp.days import POINTS, Days, TemplateDays
 from lumio_cli.providers.whatsapp.kinds import KINDS
-from lumio_cli.providers.whatsapp.recipients import addressed, is_user_id, normal, spellings
+from lumio_cli.providers.whatsapp.recipients import (
+    addressed,
+    identity,
+    is_user_id,
+    normal,
+    spellings,
+)
 from lumio_cli.providers.whatsapp.resources import (
     ANALYTICS,
     BUSINESS_PROFILES,
@@ -76,6 +82,15 @@ from lumio_cli.providers.whatsapp.resources import (
 )
 from lumio_cli.providers.writing import Receipt
 
+STATES = {
+    "held_for_quality_assessment": (
+        "WhatsApp holds it back until the first users' reactions to this template are known, and"
+        " drops it if they are bad"
+    ),
+    "paused": "WhatsApp has paused its delivery",
+}
+"""What `message_status` says of a message that was accepted, where that is not all (facebook/
+openapi, v23.0, MessageStatus; "Template pacing")."""
 WINDOW = 86_400.0
 """Seconds after a user's last message in which anything may be sent."""
 
@@ -104,8 +119,9 @@ class WhatsApp(Provider):
         ),
         Field(
             "phone_number_id",
-            "Id of the number that messages are sent from; found by itself where there is one only",
-            pattern=r"[0-9]*",
+            "Id of the number that messages are sent from, or the number itself (+5511...); found"
+            " by itself where there is one only",
+            pattern=r"[0-9]*|\+[0-9()-]{7,24}",
             default="",
         ),
         Field(
@@ -176,16 +192,19 @@ class WhatsApp(Provider):
         " and the WhatsApp account, both with full control.",
         "Generate a token for it, for that app, that never expires, with the permissions"
         " whatsapp_business_management and whatsapp_business_messaging.",
-        "Run `lumio connect whatsapp`. If the token opens several accounts or numbers, name them:"
-        " `--set waba_id=ID --set phone_number_id=ID`.",
+        "Run `lumio connect whatsapp`. If the token opens several accounts or numbers, name the"
+        " number that messages come from: `--set phone_number_id=ID`, or the number itself with its"
+        " plus sign; without a number, the account: `--set waba_id=ID`.",
         "If the app requires its secret (App settings > Advanced > Require app secret), set"
         " LUMIO_WHATSAPP_APP_SECRET before you connect, or type it where lumio asks.",
     )
     notes = (
         "There is no list of messages, contacts or conversations: messages and delivery statuses"
-        " come by webhook only.",
+        " come by webhook only, and lumio receives none.",
+        "A message that is sent is one that WhatsApp has accepted. Whether it was delivered only"
+        " webhooks tell.",
         "WhatsApp cannot be asked whether a message was accepted. If the answer to a send was lost,"
-        " it stays unknown until a status webhook names it; it is not sent again.",
+        " it stays unknown; it is not sent again.",
         "A login in the browser is Embedded Signup, which works on web pages only.",
         "A token of a system user is not renewed by itself: make one that never expires.",
     )
@@ -289,8 +308,11 @@ class WhatsApp(Provider):
         other than a template to someone who last wrote more than 24 hours ago. Who never wrote, as
         far as the hub knows, may have done so before there were webhooks: that one passes."""
         to = normal(message.to)
-        compose.content(message, lambda _: "")
+        content = compose.content(message, lambda _: "")
         if message.kind == "template":
+            language = content["template"]["language"]["code"]
+            components = content["template"].get("components", ())
+            templates.judge(content["template"]["name"], language, components, past)
             return
         last = _last_heard(to, past)
         if last is not None and message.at.timestamp() - last > WINDOW:
@@ -299,6 +321,30 @@ class WhatsApp(Provider):
                 category="131047",
                 hint="send a template: `lumio send whatsapp --template NAME`",
             )
+
+    def names(self, to: str, past: Past) -> tuple[str, ...]:
+        """One for all spellings of a number."""
+        return (identity(to),)
+
+    def prepared(self, message: Message, past: Past) -> Message:
+        """A template's parameters by its own format, and its header by its own type."""
+        return templates.prepared(message, past)
+
+    def parameters(self, values: Mapping[str, Any], past: Past) -> frozenset[str]:
+        """The names that a template has for its parameters."""
+        return templates.parameters(values, past)
+
+    def reach(self, past: Past) -> Reach | None:
+        """How many users the portfolio may write to in a day, outside of the 24 hours."""
+        return templates.reach(past)
+
+    def counts(self, message: Message, past: Past) -> bool:
+        """Whether it opens a conversation: within 24 hours of the user's last message it does
+        not."""
+        if message.kind != "template":
+            return False
+        last = _last_heard(normal(message.to), past)
+        return last is None or message.at.timestamp() - last > WINDOW
 
     def deliver(self, message: Message, send: Send) -> Receipt:
         """Upload its file, if it has one, and send it; the receipt's id is WhatsApp's of it.
@@ -336,11 +382,14 @@ class WhatsApp(Provider):
             return Receipt(message.key, "unknown", kind=OUTCOME_UNKNOWN, message=error.message)
         record = reply.json()
         accepted = dig(record, "messages")
-        found = accepted[0].get("id") if isinstance(accepted, list) and accepted else None
+        told = accepted[0] if isinstance(accepted, list) and accepted else None
+        found = dig(told, "id")
         if not isinstance(found, str):
             words = "WhatsApp's answer does not name the message"
             return Receipt(message.key, "unknown", kind="unsettled", message=words)
-        return Receipt(message.key, "done", found, record)
+        state = dig(told, "message_status")
+        kind = state if isinstance(state, str) else ""
+        return Receipt(message.key, "done", found, record, kind, STATES.get(kind, ""))
 
     def find(self, message: Message, past: Past, send: Send) -> Receipt | None:
         """A status webhook that carries our key proves that the message was accepted. Without one

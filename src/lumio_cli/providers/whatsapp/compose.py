@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lumio_cli.errors import UsageError
-from lumio_cli.providers.messages import Message
+from lumio_cli.providers.messages import Message, Named
 from lumio_cli.providers.whatsapp import files
 from lumio_cli.providers.whatsapp.kinds import BY_NAME, CAPTIONED, MEDIA
+from lumio_cli.providers.whatsapp.templates import in_order, listed
 
 Upload = Callable[[Mapping[str, Any]], str]
 """Uploads a file and gives its id."""
-_NAMED = re.compile(r"([a-z][a-z0-9_]*)=(.*)", re.DOTALL)
+_NAMED = re.compile(r"([a-z]\w*)=(.*)", re.DOTALL | re.IGNORECASE)
 SUB_TYPES = {"url": "text", "quick_reply": "payload", "copy_code": "coupon_code"}
 """Kinds of template buttons that take a parameter, and what the parameter is called."""
 
@@ -154,7 +155,9 @@ def _header(values: Mapping[str, Any], upload: Upload) -> list[Any]:
     if not given:
         return []
     if given == ["header"]:
-        parameter = {"type": "text", "text": _text(values, "header", 60)}
+        header = values["header"]
+        named = header if isinstance(header, Mapping) else {"text": _text(values, "header", 60)}
+        parameter = {"type": "text", **named}
         return [{"type": "header", "parameters": [parameter]}]
     kind = str(values.get("header_type") or "")
     if given == ["header_link"]:
@@ -170,21 +173,25 @@ def _header(values: Mapping[str, Any], upload: Upload) -> list[Any]:
 
 def _body(values: Mapping[str, Any]) -> list[Any]:
     """The body's parameters: in their order, or by name where each is a `name=VALUE`."""
-    given = values.get("body") or []
-    if isinstance(given, str):
-        as_json = given.lstrip().startswith(("[", "{"))
-        given = _decoded(given, "body", object) if as_json else [given]
+    given = listed(values.get("body"))
     if not isinstance(given, Mapping):
         named = [_NAMED.fullmatch(item) if isinstance(item, str) else None for item in given]
         if given and all(named):
             given = {found[1]: found[2] for found in named if found}
+        elif any(isinstance(item, Named) for item in given):
+            raise UsageError(
+                "some parameters have names and others have not",
+                hint="a template counts its parameters, or it names all of them",
+            )
     if isinstance(given, Mapping):
         parameters = [
             {"type": "text", "parameter_name": str(name), "text": str(value)}
             for name, value in given.items()
         ]
     else:
-        parameters = [p if isinstance(p, dict) else {"type": "text", "text": str(p)} for p in given]
+        parameters = [
+            p if isinstance(p, dict) else {"type": "text", "text": str(p)} for p in in_order(given)
+        ]
     for parameter in parameters:
         if parameter.get("type") == "text" and not str(parameter.get("text", "")).strip():
             raise UsageError("body: a parameter is empty, which WhatsApp refuses")

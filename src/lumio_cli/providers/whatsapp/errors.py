@@ -51,6 +51,7 @@ KINDS: dict[int, str] = {
     131052: "media", 131053: "media",
     132000: "template", 132001: "template", 132005: "template", 132007: "template",
     132008: "template", 132012: "template", 132015: "template", 132016: "template",
+    132018: "template",
     132068: "template", 132069: "template",
 }  # fmt: skip
 """Why a message was refused for good, by code; everything else is `validation`."""

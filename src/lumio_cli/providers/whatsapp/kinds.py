@@ -40,14 +40,14 @@ KINDS = (
             Field("language", "its language", default="en_US", pattern=r"[a-z]{2,3}(_[A-Za-z]+)?"),
             Field(
                 "body",
-                "parameters of its body, in their order; or all of them as name=VALUE",
+                "parameters of its body, by their numbers from 1, or as name=VALUE",
                 kind="list",
                 default="",
             ),
             Field("header", "parameter of its header, where that is text", default=""),
             Field("header_link", "address of its header's image, video or document", default=""),
             Field("header_file", "the same, as a file to upload", kind="file", default=""),
-            Field("header_type", "image, video or document", default="",
+            Field("header_type", "image, video or document, as the template has it", default="",
                   pattern="image|video|document|"),
             Field("buttons", "parameters of its buttons, JSON: "
                   '[{"type": "url", "index": 0, "value": "abc"}]', default=""),

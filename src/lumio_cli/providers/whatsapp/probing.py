@@ -6,6 +6,7 @@ v23.0 (`assigned_whatsapp_business_accounts`, `phone_numbers`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -49,19 +50,18 @@ def numeric(credential: Credential, name: str) -> str:
 
 def probe(send: Send, credential: Credential, versioned: Callable[[str], str]) -> Identity:
     """Raises `CredentialError` where the account has to be named, or does not exist."""
-    named = {name for name in ("waba_id", "phone_number_id") if credential.fields.get(name)}
-    given = {name: numeric(credential, name) for name in named}
+    wanted = credential.fields.get("phone_number_id", "")
+    if wanted and not wanted.startswith("+"):
+        wanted = numeric(credential, "phone_number_id")
+    given = credential.fields.get("waba_id", "") and numeric(credential, "waba_id")
     token, refusal = _token(send, credential, versioned)
-    account_id = given.get("waba_id") or _account(send, token, refusal, versioned)
+    account_id = given or _account(send, token, refusal, wanted, versioned)
     account = _fields(send, versioned(f"/{account_id}"), "/{waba_id}", ACCOUNT_FIELDS)
     if not isinstance(account, dict) or not is_id(account.get("id")):
         raise BadReplyError("WhatsApp's answer names no account", hint="try again later")
-    wanted = given.get("phone_number_id")
     untold = ""
     try:
-        numbers = (
-            [_number(send, wanted, versioned)] if wanted else _numbers(send, account_id, versioned)
-        )
+        numbers = _sending(send, account_id, wanted, len(_targets(token)) > 1, versioned)
     except DeniedError as error:
         # It is only for sending, and for people to see.
         numbers, untold = [], error.message
@@ -76,9 +76,14 @@ def probe(send: Send, credential: Credential, versioned: Callable[[str], str]) -
     if not number:
         listed = ", ".join(f"{n['id']} ({n.get('display_phone_number')})" for n in numbers[:10])
         details["phone_numbers"] = listed or untold or "none"
+        if numbers:
+            details["sends_from"] = (
+                "none of them yet: `lumio connect whatsapp --set phone_number_id="
+                f"{numbers[0]['id']}` takes the first"
+            )
     fields = {"waba_id": str(account["id"])}
-    if number or wanted:
-        fields["phone_number_id"] = str(number["id"]) if number else str(wanted)
+    if number or is_id(wanted):
+        fields["phone_number_id"] = str(number["id"]) if number else wanted
     scopes, expires = token.get("scopes"), token.get("expires_at")
     return Identity(
         account_id=str(account["id"]),
@@ -108,17 +113,48 @@ def _token(
     return found, str(dig(found, "error.message") or "")
 
 
-def _account(
-    send: Send, token: dict[str, Any], refusal: str, versioned: Callable[[str], str]
-) -> str:
-    """The one account that the token opens."""
-    found = {
+def _targets(token: dict[str, Any]) -> set[str]:
+    """The accounts that the token's permissions name."""
+    return {
         str(target)
         for scope in _listed(token.get("granular_scopes"))
         if str(dig(scope, "scope")).startswith("whatsapp_business_")
         for target in _listed(dig(scope, "target_ids"))
         if is_id(target)
     }
+
+
+def _sending(
+    send: Send, account: str, wanted: str, many: bool, versioned: Callable[[str], str]
+) -> list[dict[str, Any]]:
+    """The number that messages come from, if it is known; else all that it may be.
+
+    One that was named by its id is asked for by it, unless the token opens `many` accounts, of
+    which it might be another's. Raises `CredentialError` where there is no such number.
+    """
+    if is_id(wanted) and not many:
+        path = versioned(f"/{wanted}")
+        try:
+            found = _fields(send, path, "/{phone_number_id}", NUMBER_FIELDS)
+        except RejectedError:
+            # What there is instead tells more than the refusal.
+            return [_chosen(_numbers(send, account, versioned), wanted, account)]
+        if not isinstance(found, dict) or not is_id(found.get("id")):
+            raise BadReplyError("WhatsApp's answer names no phone number", hint="try again later")
+        return [found]
+    numbers = _numbers(send, account, versioned)
+    return [_chosen(numbers, wanted, account)] if wanted else numbers
+
+
+def _account(
+    send: Send,
+    token: dict[str, Any],
+    refusal: str,
+    wanted: str,
+    versioned: Callable[[str], str],
+) -> str:
+    """The one account that the token opens, or that has the number that was named."""
+    found = _targets(token)
     user = str(token.get("user_id") or "")
     if not found and user.isdigit():
         # A permission that is given for everything names nothing.
@@ -131,13 +167,37 @@ def _account(
         found = {str(row["id"]) for row in rows if is_id(dig(row, "id"))}
     if len(found) == 1:
         return found.pop()
+    for account in sorted(found) if wanted else ():
+        if any(_is(number, wanted) for number in _numbers(send, account, versioned)):
+            return account
     listed = f": {', '.join(sorted(found))}" if found else ""
     # What was refused on the way is why nothing was found, as likely as not.
     said = f" ({refusal})" if refusal and not found else ""
     raise CredentialError(
         f"the token opens {len(found) or 'no'} WhatsApp accounts that it names{listed}{said}",
-        hint="name the account: `lumio connect whatsapp --set waba_id=ID`",
+        hint="give the same command with --set waba_id=" + min(found, default="ID"),
         code="credential_missing",
+    )
+
+
+def _is(number: dict[str, Any], wanted: str) -> bool:
+    """Whether it is the number of that id or, with a plus sign, the one that people dial."""
+    if not wanted.startswith("+"):
+        return str(number["id"]) == wanted
+    shown = str(number.get("display_phone_number") or "")
+    return re.sub(r"\D", "", shown) == re.sub(r"\D", "", wanted)
+
+
+def _chosen(numbers: list[dict[str, Any]], wanted: str, account: str) -> dict[str, Any]:
+    """The number that was named. Raises `CredentialError` where the account has none such."""
+    for number in numbers:
+        if _is(number, wanted):
+            return number
+    listed = ", ".join(f"{n['id']} ({n.get('display_phone_number')})" for n in numbers[:10])
+    raise CredentialError(
+        f"the account {account} has no phone number {wanted}: it has {listed or 'none'}",
+        hint="give the same command with --set phone_number_id="
+        + (str(numbers[0]["id"]) if numbers else "ID"),
     )
 
 
@@ -164,17 +224,3 @@ def _fields(send: Send, path: str, route: str, fields: str) -> Any:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _number(send: Send, number: str, versioned: Callable[[str], str]) -> dict[str, Any]:
-    """The number that was named. Raises `CredentialError` where there is no such number."""
-    try:
-        found = _fields(send, versioned(f"/{number}"), "/{phone_number_id}", NUMBER_FIELDS)
-    except RejectedError as error:
-        raise CredentialError(
-            f"the token opens no phone number with the id {number}: {error.message}",
-            hint="it is shown in WhatsApp Manager, and by `lumio connect whatsapp` without it",
-        ) from None
-    if not isinstance(found, dict) or not is_id(found.get("id")):
-        raise BadReplyError("WhatsApp's answer names no phone number", hint="try again later")
-    return found

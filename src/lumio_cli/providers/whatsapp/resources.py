@@ -177,7 +177,7 @@ MESSAGES = Resource(
     ),
     paging={},
     scopes=(MESSAGING,),
-    note="WhatsApp has no list of messages: they come by webhook only.",
+    note="WhatsApp has no list of messages: they come by webhook only, and lumio receives none.",
 )
 STATUSES = Resource(
     name="statuses",
@@ -199,7 +199,7 @@ STATUSES = Resource(
     ),
     paging={},
     scopes=(MESSAGING,),
-    note="WhatsApp tells of deliveries by webhook only.",
+    note="WhatsApp tells of deliveries by webhook only, and lumio receives none.",
 )
 
 ANALYTICS: Mapping[str, tuple[str, tuple[str, ...]]] = {

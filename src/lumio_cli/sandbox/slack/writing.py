@@ -8,6 +8,7 @@ from ..http import Response
 from ..lookalike import Token
 from ..table import Document
 from .answers import Arguments, fail, missing_scope, ok
+from .blockkit import faults
 from .data import APP_ID, BOT_ID, BOT_USER, TEAM_ID, coded
 from .methods import Ask, Method
 from .reading import find_channel, member, type_of
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 TEXT_MAX = 40_000
 MARKDOWN_MAX = 12_000
-BLOCKS_MAX = 50
 MOST_AT_ONCE = 8
 OWN_IDS = 1_000_000
 """Where the numbers of conversations begin that were opened on demand."""
@@ -102,13 +102,7 @@ def _content(arguments: Arguments) -> tuple[Document, list[str]]:
 def _check_blocks(blocks: Any) -> None:
     if not isinstance(blocks, list):
         fail("invalid_blocks_format")
-    errors = [
-        f"no such block type [json-pointer:/blocks/{index}]"
-        for index, block in enumerate(blocks)
-        if not isinstance(block, dict) or not isinstance(block.get("type"), str)
-    ]
-    if len(blocks) > BLOCKS_MAX:
-        errors.append(f"no more than {BLOCKS_MAX} items allowed [json-pointer:/blocks]")
+    errors = faults(blocks)
     if errors:
         messages = [f"[ERROR] {error}" for error in errors]
         fail("invalid_blocks", errors=errors, response_metadata={"messages": messages})

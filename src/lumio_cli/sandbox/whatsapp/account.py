@@ -67,6 +67,40 @@ WABA_UNSET = frozenset(
 _LANGUAGES = ("en_US", "pt_BR", "es", "ja", "ar")
 _CATEGORIES = ("MARKETING", "UTILITY", "AUTHENTICATION")
 _STATUSES = ("APPROVED",) * 6 + ("PENDING", "REJECTED", "PAUSED", "DISABLED")
+_URL = {"type": "URL", "text": "Open", "url": "https://sandbox.example/{{1}}"}
+_OTHERS: dict[int, Document] = {
+    1: {
+        "name": "appointment",
+        "status": "APPROVED",
+        "parameter_format": "NAMED",
+        "components": [
+            {"type": "HEADER", "format": "TEXT", "text": "Olá {{first_name}}",
+             "example": {"header_text_named_params": [
+                 {"param_name": "first_name", "example": "Ada"}]}},
+            {"type": "BODY", "text": "Dia {{day}}, às {{hour}}.",
+             "example": {"body_text_named_params": [
+                 {"param_name": "day", "example": "7/12"},
+                 {"param_name": "hour", "example": "9h"}]}},
+        ],
+    },
+    2: {
+        "name": "invoice",
+        "status": "APPROVED",
+        "components": [
+            {"type": "HEADER", "format": "DOCUMENT", "example": {"header_handle": ["4::a"]}},
+            {"type": "BODY", "text": "{{1}}: {{2}}", "example": {"body_text": [["Ada", "9"]]}},
+            {"type": "BUTTONS", "buttons": [_URL]},
+        ],
+    },
+    3: {
+        "name": "news",
+        "status": "APPROVED",
+        "components": [
+            {"type": "HEADER", "format": "IMAGE", "example": {"header_handle": ["4::b"]}},
+            {"type": "BODY", "text": "秋の新作です。"},
+        ],
+    },
+}  # fmt: skip
 _SAMPLE = "Hi {{1}}, your order {{2}} is on its way — até já 👋"
 
 
@@ -81,7 +115,9 @@ def phone_id(number: int) -> str:
 
 
 def templates(count: int, seed: int, clock: Callable[[], float]) -> Table:
-    """The first is `order_update` in en_US, approved, with two parameters in its body."""
+    """The first is `order_update` in en_US, approved, with two parameters in its body. The next
+    are approved as well: parameters with names, a document and an image above the text.
+    """
 
     def make(number: int) -> Document:
         random = draw(seed, "templates", number)
@@ -111,7 +147,7 @@ def templates(count: int, seed: int, clock: Callable[[], float]) -> Table:
         }
         if random.random() < 0.2:
             found["previous_category"] = random.choice(_CATEGORIES)
-        return found
+        return found | _OTHERS.get(number, {})
 
     return Table(count, make, lambda *_: None, clock, identify=template_id)
 

@@ -43,8 +43,11 @@ MEANINGS: dict[int, tuple[int, str]] = {
     131062: (400, "Message type cannot be sent to a business-scoped user ID"),
     132000: (400, "Number of parameters does not match the expected number of params"),
     132001: (404, "Template name does not exist in the translation"),
+    132005: (400, "Translated text too long"),
+    132012: (400, "Parameter format does not match format in the created template"),
     132015: (400, "Template is Paused"),
     132016: (400, "Template is Disabled"),
+    132018: (400, "There was an issue with the parameters in your template"),
 }  # fmt: skip
 """What codes of messaging say, and the status that they come with here."""
 

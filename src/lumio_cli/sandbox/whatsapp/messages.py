@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import templating
 from .errors import invalid, messaging
 
 WINDOW = 86_400.0
@@ -72,6 +73,8 @@ class Outbox:
     accepted: list[Accepted] = field(default_factory=list)
     heard: dict[str, float] = field(default_factory=dict)
     refusals: dict[str, int] = field(default_factory=dict)
+    pacing: dict[str, str] = field(default_factory=dict)
+    """By template: the `message_status` that its messages are answered with."""
     pairs: dict[tuple[str, str], Burst] = field(default_factory=dict)
 
     def add(self, number: str, to: str, body: dict[str, Any]) -> Accepted:
@@ -149,7 +152,7 @@ def check(body: dict[str, Any], known: Callable[[str], bool], find: Callable[[st
     elif kind in MEDIA:
         _media(kind, content, media)
     elif kind == "template":
-        _template(content, find)
+        templating.check(content, find)
     elif kind == "interactive":
         _interactive(content)
     elif kind == "location":
@@ -184,32 +187,6 @@ def _media(kind: str, content: dict[str, Any], media: Callable[[str], bool]) -> 
         if kind not in CAPTIONED:
             raise invalid(f"Unexpected key 'caption' on param {kind!r}.")
         _text(content["caption"], f"{kind}['caption']", 1024)
-
-
-def _template(content: dict[str, Any], find: Callable[[str, str], Any]) -> None:
-    language = content.get("language")
-    code = language.get("code") if isinstance(language, dict) else None
-    if not content.get("name") or not code:
-        raise invalid("The parameters template['name'] and template['language'] are required.")
-    template = find(str(content["name"]), str(code))
-    if template is None:
-        raise messaging(132001, f"template name ({content['name']}) does not exist in {code}")
-    if template["status"] in ("PAUSED", "DISABLED"):
-        raise messaging(132015 if template["status"] == "PAUSED" else 132016)
-    if template["status"] != "APPROVED":
-        raise messaging(132001, f"template name ({content['name']}) is not approved in {code}")
-    text = next(c["text"] for c in template["components"] if c["type"] == "BODY")
-    expected = len(set(re.findall(r"\{\{\w+\}\}", text)))
-    given = sum(
-        len(c.get("parameters") or ())
-        for c in content.get("components") or ()
-        if str(c.get("type")).lower() == "body"
-    )
-    if given != expected:
-        raise messaging(
-            132000, f"body: number of localizable_params ({given}) does not match the expected "
-            f"number of params ({expected})",
-        )  # fmt: skip
 
 
 def _interactive(content: dict[str, Any]) -> None:

@@ -256,6 +256,7 @@ class WhatsApp(Reading, Writing):
         GET  outbox/dump      all of them, one a line
         POST receive          {"from", "at"}: a user writes to the account
         POST refuse           {"to", "code"}: messages to that user are refused; code 0 ends it
+        POST pacing           {"template", "message_status"}: how its messages stand from now on
         POST proof            {"required"}: whether calls must carry an `appsecret_proof`
         """
         with self.lock:
@@ -271,6 +272,10 @@ class WhatsApp(Reading, Writing):
             if parts == ["receive"] and request.method == "POST":
                 body = request.json()
                 self.receive(str(body["from"]), body.get("at"))
+                return Response.of_json({})
+            if parts == ["pacing"] and request.method == "POST":
+                body = request.json()
+                self.outbox.pacing[str(body["template"])] = str(body["message_status"])
                 return Response.of_json({})
             if parts == ["refuse"] and request.method == "POST":
                 body = request.json()

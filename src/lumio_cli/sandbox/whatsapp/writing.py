@@ -128,7 +128,8 @@ class Writing(State):
             contact = {"input": to, "user_id": to}
         message: dict[str, str] = {"id": accepted.id}
         if body["type"] == "template":
-            message["message_status"] = "accepted"
+            name = str(body["template"]["name"])
+            message["message_status"] = self.outbox.pacing.get(name, "accepted")
         return Response.of_json(
             {"messaging_product": "whatsapp", "contacts": [contact], "messages": [message]}
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
 from lumio_cli.clock import format_timestamp, utc
@@ -14,17 +16,24 @@ from lumio_cli.hub import sends
 from lumio_cli.hub.state import read_account
 from lumio_cli.locks import FileLock
 from lumio_cli.progress import NoProgress, Progress
-from lumio_cli.providers.messages import Finds, Sends
+from lumio_cli.providers.messages import Finds, Prepares, Sends
 from lumio_cli.services import accounts
 from lumio_cli.services.runlog import LoggedProgress
 from lumio_cli.services.send.compose import Composer, Given
 from lumio_cli.services.send.conclusion import conclude
 from lumio_cli.services.send.crew import Crew, Waits
 from lumio_cli.services.send.flags import values_of
+from lumio_cli.services.send.foresight import Foresight, foresee
 from lumio_cli.services.send.marks import Marks, this_boot
 from lumio_cli.services.send.model import Outlook, Request, SendResult
 from lumio_cli.services.send.past import HubPast
-from lumio_cli.services.send.plan import Batch, Planner, foresee, gather
+from lumio_cli.services.send.plan import (
+    LONGEST_NAME,
+    OUT_OF_REACH,
+    Batch,
+    Planner,
+    gather,
+)
 from lumio_cli.services.send.recovery import recover
 from lumio_cli.services.send.run import WORKERS, Sending, Work
 from lumio_cli.services.source import Source
@@ -34,7 +43,6 @@ if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
 
-    from lumio_cli.hub.db import Hub
     from lumio_cli.hub.sends import SendRow
     from lumio_cli.providers.base import Provider
     from lumio_cli.runtime import Runtime
@@ -55,15 +63,16 @@ def send_lock(directory: Path, provider: str, name: str) -> FileLock:
 def preview(runtime: Runtime, request: Request) -> Outlook:
     """What `send` would do now. Writes nothing and asks nobody. Raises `UsageError`."""
     provider = _sender(runtime, request.provider)
-    composer = Composer(provider.name, provider.messages, request.given)
+    db = _reading(runtime)
+    past = HubPast(db, provider.name)
+    composer = _composer(provider, request, past)
     with _opened(runtime, request, composer) as source:
         send_id = new_run_id(runtime.clock)
-        batch = gather(request, source, send_id)
-        reader = runtime.hub_reader
-        known = None if reader is None else _known(reader, provider.name, batch)
-        planner = _planner(runtime, provider, composer, known.send_id if known else send_id)
-        db = None if reader is None else reader.connection
-        return foresee(batch, planner, request, db, known)
+        batch = _named(db, request, gather(request, source, send_id))
+        known = None if db is None else sends.find_send(db, provider.name, batch.name)
+        planner = _planner(runtime, provider, composer, past, known.send_id if known else send_id)
+        foresight = _foresight(request, batch, planner)
+        return foresee(foresight, batch, planner, request, db, known)
 
 
 def send(runtime: Runtime, request: Request, progress: Progress | None = None) -> SendResult:
@@ -74,20 +83,27 @@ def send(runtime: Runtime, request: Request, progress: Progress | None = None) -
     another run is at it, `HubError`, and `UnavailableError` where the account cannot be proved.
     """
     provider = _sender(runtime, request.provider)
-    composer = Composer(provider.name, provider.messages, request.given)
+    read = _reading(runtime)
+    composer = _composer(provider, request, HubPast(read, provider.name))
     if request.max_duration is not None:
         runtime.stop.limit(request.max_duration)
     with _opened(runtime, request, composer) as source:
         send_id = new_run_id(runtime.clock)
         runtime.start_log(run_id=send_id)
-        batch = gather(request, source, send_id)
+        batch = _named(read, request, gather(request, source, send_id))
         with _locked(runtime, provider.name, batch.name):
-            known = _recovered(runtime, provider.name, batch)
-            planner = _planner(runtime, provider, composer, known.send_id if known else send_id)
-            db = None if known is None else runtime.hub.connection
-            outlook = foresee(batch, planner, request, db, known)
+            # Another run may have made the hub meanwhile.
+            read = _reading(runtime)
+            _recover_cut_short(runtime, provider.name, batch.name)
+            past = HubPast(read, provider.name)
+            known = None if read is None else sends.find_send(read, provider.name, batch.name)
+            at = known.send_id if known else send_id
+            planner = _planner(runtime, provider, composer, past, at)
+            foresight = _foresight(request, batch, planner)
+            db = None if read is None else runtime.hub.connection
+            outlook = foresee(foresight, batch, planner, request, db, known)
             _ask(runtime, request, outlook)
-            run = _Run(runtime, request, batch, planner, outlook, send_id, known)
+            run = _Run(runtime, request, batch, planner, foresight, outlook, send_id, known)
             shown = progress if progress is not None and outlook.total > 1 else NoProgress()
             return run.to_the_end(provider, LoggedProgress(shown))
 
@@ -119,10 +135,50 @@ def _opened(runtime: Runtime, request: Request, composer: Composer) -> Iterator[
         yield source
 
 
-def _planner(runtime: Runtime, provider: Provider, composer: Composer, send_id: str) -> Planner:
+def _reading(runtime: Runtime) -> sqlite3.Connection | None:
+    """The hub, to be read; None where there is none yet."""
     reader = runtime.hub_reader
-    past = HubPast(None if reader is None else reader.connection, provider.name)
+    return None if reader is None else reader.connection
+
+
+def _composer(provider: Provider, request: Request, past: HubPast) -> Composer:
+    parameters: frozenset[str] = frozenset()
+    if isinstance(provider, Prepares):
+        parameters = provider.parameters(request.given.values, past)
+    return Composer(provider.name, provider.messages, request.given, parameters)
+
+
+def _planner(
+    runtime: Runtime, provider: Provider, composer: Composer, past: HubPast, send_id: str
+) -> Planner:
     return Planner(composer, cast(Sends, provider), past, send_id, runtime.clock)
+
+
+def _foresight(request: Request, batch: Batch, planner: Planner) -> Foresight:
+    """A send that was given a name is on purpose, and so is one of the command line."""
+    return Foresight(batch, planner, request, batch.bulk and not request.name and not request.again)
+
+
+def _named(db: sqlite3.Connection | None, request: Request, batch: Batch) -> Batch:
+    """The rows under the name of the send that goes on: that of the same input, whatever its file
+    was called; with `again` one that is not over yet, or a new one.
+    """
+    if db is None:
+        return batch
+    provider, name = request.provider, batch.name
+    found = sends.find_send(db, provider, name)
+    if found is None and batch.bulk and not request.name:
+        found = sends.find_input(db, provider, sends.salted(db, batch.content))
+        name = found.name if found else name
+    if not request.again or found is None:
+        return replace(batch, name=name)
+    base = re.sub(r"~\d+$", "", name)[: LONGEST_NAME - 6]
+    for number in count(2):
+        if found is None or not sends.is_over(db, found, OUT_OF_REACH):
+            return replace(batch, name=name)
+        name = f"{base}~{number}"
+        found = sends.find_send(db, provider, name)
+    raise AssertionError
 
 
 @contextmanager
@@ -142,26 +198,23 @@ def _locked(runtime: Runtime, provider: str, name: str) -> Iterator[None]:
         lock.release()
 
 
-def _known(hub: Hub, provider: str, batch: Batch) -> SendRow | None:
-    """The send that goes on. Raises `UsageError` where its name is that of another input."""
-    known = sends.find_send(hub.connection, provider, batch.name)
-    if known is not None and known.digest != sends.salted(hub.connection, batch.content):
-        raise UsageError(
-            f"the send {batch.name} was begun with another input, text or kind",
-            hint="--name NEW sends this as a send of its own",
-        )
-    return known
-
-
-def _recovered(runtime: Runtime, provider: str, batch: Batch) -> SendRow | None:
-    """The send that goes on, with what a run that was killed has left put in order."""
-    reader = runtime.hub_reader
-    known = None if reader is None else _known(reader, provider, batch)
-    if known is not None and sends.positions_of(runtime.hub.connection, known.id, "sending"):
-        marks = Marks(_marks_path(runtime, known.send_id), known.total)
-        recover(runtime.hub, known, marks, this_boot(), format_timestamp(runtime.clock.time()))
-        marks.delete()
-    return known
+def _recover_cut_short(runtime: Runtime, provider: str, name: str) -> None:
+    """Put in order what runs that were killed have left: of this send, and of others, so that it
+    is known what they have sent.
+    """
+    db = _reading(runtime)
+    for row in () if db is None else sends.cut_short(db, provider, name):
+        lock = send_lock(runtime.paths.locks, provider, row.name)
+        if row.name != name and not lock.try_acquire():
+            continue
+        try:
+            marks = Marks(_marks_path(runtime, row.send_id), row.total)
+            recover(runtime.hub, row, marks, this_boot(), format_timestamp(runtime.clock.time()))
+            marks.delete()
+        finally:
+            if row.name != name:
+                lock.path.unlink(missing_ok=True)
+                lock.release()
 
 
 def _marks_path(runtime: Runtime, send_id: str) -> Path:
@@ -172,7 +225,8 @@ def _ask(runtime: Runtime, request: Request, outlook: Outlook) -> None:
     """Let the operator confirm what goes to many, or cannot be taken back."""
     output = runtime.output
     if outlook.skipped:
-        output.note(f"{outlook.name}: {outlook.skipped} of {outlook.total} were sent before")
+        words = f"{outlook.name}: {outlook.skipped} of {outlook.total} were sent before"
+        output.note(words if request.again else f"{words}; --again sends them once more")
     if outlook.repeats:
         output.warn(f"messages that repeat another one of the same input: {outlook.repeats}")
     again = outlook.unknown if request.if_unknown == "resend" else 0
@@ -201,6 +255,7 @@ class _Run:
     request: Request
     batch: Batch
     planner: Planner
+    foresight: Foresight
     outlook: Outlook
     send_id: str
     known: SendRow | None
@@ -217,8 +272,9 @@ class _Run:
         waits = Waits(progress, target, clock)
         crew = Crew(provider, session, past, marks, min(WORKERS, row.total), waits)
         work = Work(
-            runtime, self.request, row, self.batch, self.planner, crew, marks, progress, target
-        )
+            runtime, self.request, row, self.batch, self.planner, self.foresight, crew, marks,
+            progress, target,
+        )  # fmt: skip
         progress.start(target, self.outlook.ready, detail=f"send {row.name}")
         sending = Sending(work, finds=isinstance(provider, Finds))
         sending.run()
@@ -241,6 +297,8 @@ class _Run:
                 hint="connect the first account again, or begin another send with --name NEW",
             )
         with sends.durable(hub) as db:
+            if self.known is not None:
+                sends.drop_beyond(db, self.known.id, self.outlook.total)
             return sends.begin_send(
                 db,
                 send_id=self.send_id,

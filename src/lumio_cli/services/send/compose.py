@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import mimetypes
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -16,12 +16,13 @@ from typing import Any
 from lumio_cli.errors import UsageError
 from lumio_cli.providers.base import Field, suggest
 from lumio_cli.providers.messages import Message, MessageKind
+from lumio_cli.services.send.parameters import OWN, gathered, spelled
 
 MAX_FILE = 100 * 1024 * 1024
 """Bytes of an attachment: more than any provider takes, and less than what fills the memory."""
 _FILES = 8
 _YES, _NO = ("true", "yes", "1", "on"), ("false", "no", "0", "off")
-_OWN = ("to", "kind")
+_NAMES = 1000
 _SYNONYMS = {
     "file": ("media", "image", "header_file"),
     "media": ("file", "image", "header_file"),
@@ -52,9 +53,19 @@ class _Content(bytes):
 
 
 class Composer:
-    """Makes the messages of one provider. Files are read once for all messages that have them."""
+    """Makes the messages of one provider. Files are read once for all messages that have them.
 
-    def __init__(self, provider: str, kinds: Sequence[MessageKind], given: Given) -> None:
+    `parameters` are the names that the template has for its parameters, as far as they are known:
+    columns may be called so.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        kinds: Sequence[MessageKind],
+        given: Given,
+        parameters: Collection[str] = (),
+    ) -> None:
         if not kinds:
             raise UsageError(
                 f"{provider} sends no messages", hint="`lumio providers show NAME` says who does"
@@ -62,6 +73,14 @@ class Composer:
         self._provider = provider
         self._kinds = {kind.name: kind for kind in kinds}
         self._given = given
+        self._parameters = parameters
+        # A template may call its parameters as another kind calls its fields.
+        meant = [kind for kind in kinds if given.kind in ("", kind.name)]
+        meant = [kind for kind in meant if not _strange(kind, given.values)] or meant
+        fields = {f.name for kind in meant for f in kind.fields}
+        self._fields = fields | {name for name, more in _SYNONYMS.items() if fields & set(more)}
+        self._list = "body" if "body" in fields and "params" not in fields else "params"
+        self._spelled: dict[str, str] = {}
         self._files: dict[str, dict[str, Any]] = {}
         self._chosen: dict[tuple[str, str, frozenset[str]], MessageKind] = {}
         if given.kind and given.kind not in self._kinds:
@@ -80,7 +99,10 @@ class Composer:
         would be one in every message, and where there has to be one of recipients. Columns that
         begin with `_` are the operator's own.
         """
-        own = [c for c in columns if c not in _OWN and not c.startswith("_")]
+        spelled = [self._spell(c) for c in columns]
+        if double := next((n for i, n in enumerate(spelled) if n in spelled[:i]), ""):
+            raise UsageError(f"--input: two columns are the same parameter, {double}")
+        own = [c for c in spelled if c not in OWN and not c.startswith("_")]
         self._check_names(own, "--input: ")
         names = {c.partition(".")[0] for c in (*own, *self._given.values)}
         fitting = [k for k in self._candidates() if not _strange(k, names)]
@@ -92,14 +114,19 @@ class Composer:
 
         Raises `UsageError` for a field that does not exist, is missing or cannot be read.
         """
-        raw = _gather({**self._given.values, **_gather(cells)})
+        raw = gathered({**self._by_field(self._given.values), **self._by_field(cells)})
         to = raw.pop("to", "")
         named = raw.pop("kind", self._given.kind)
         values = {name: value for name, value in raw.items() if not name.startswith("_")}
         for name in ("file", "media"):
             if _is_link(values.get(name)):
                 values["link"] = values.pop(name)
-        if not isinstance(named, str) or not isinstance(to, str | int):
+        if isinstance(to, float):
+            raise UsageError(
+                f"'to' is a figure, {to!r}, and not text",
+                hint='write it in quotes: "+5511987654321"',
+            )
+        if not isinstance(named, str) or not isinstance(to, str | int) or isinstance(to, bool):
             raise UsageError("'to' and 'kind' are text")
         kind = self._choose(named, values, bool(to))
         fields = {f.name: f for f in kind.fields}
@@ -109,13 +136,39 @@ class Composer:
         return Message(kind.name, str(to).strip(), read, key, at)
 
     def digest(self, message: Message) -> bytes:
-        """What tells the message from another, but for its key."""
-        text = json.dumps(
-            [message.kind, message.to, message.values], sort_keys=True, default=_digest_of
-        )
-        return text.encode("utf-8", "surrogatepass")
+        """What tells the message from another, but for its key. How lines end makes no
+        difference.
+        """
+        return self.digests(message, (message.to,))[0]
+
+    def digests(self, message: Message, names: Sequence[str]) -> list[bytes]:
+        """The same by each of the names that its recipient has."""
+        content = _dumped(message.values)
+        if "\\r\\n" in content:
+            content = _dumped(_one_line_end(message.values))
+        kind = json.dumps(message.kind)
+        texts = (f"[{kind}, {json.dumps(name)}, {content}]" for name in names)
+        return [
+            blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            for text in texts
+        ]
 
     # -- inside
+
+    def _by_field(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values by the names of fields and parameters."""
+        return {self._spell(name): value for name, value in values.items()}
+
+    def _spell(self, name: str) -> str:
+        found = self._spelled.get(name)
+        if found is None:
+            if len(self._spelled) > _NAMES:
+                self._spelled.clear()
+            found = spelled(name, self._parameters, self._fields)
+            whole, dot, part = found.partition(".")
+            found = f"{self._list}{dot}{part}" if whole == "params" else found
+            self._spelled[name] = found
+        return found
 
     def _candidates(self) -> list[MessageKind]:
         """The kinds that are left by what holds for all."""
@@ -203,20 +256,6 @@ def summary(message: Message, limit: int = 80) -> str:
             parts.append(f"{name}: {text}")
     line = " ".join(", ".join(parts).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def _gather(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """`params.1` and `params.2` as one list `params`; any other word makes `word=value` of it."""
-    found: dict[str, Any] = {}
-    for name, value in raw.items():
-        whole, dot, part = name.partition(".")
-        if not dot:
-            found[name] = value
-            continue
-        item = value if part.isdecimal() else f"{part}={value}"
-        before = found.get(whole)
-        found[whole] = [*before, item] if isinstance(before, list) else [item]
-    return found
 
 
 def _misfit(kind: MessageKind, values: Mapping[str, Any], to: bool) -> str:
@@ -316,3 +355,18 @@ def _is_link(value: Any) -> bool:
 def _digest_of(value: Any) -> str:
     """Bytes, for a digest: what tells one attachment from another."""
     return value.digest if isinstance(value, _Content) else str(value)
+
+
+def _dumped(values: Any) -> str:
+    return json.dumps(values, sort_keys=True, default=_digest_of)
+
+
+def _one_line_end(value: Any) -> Any:
+    """The same with lines that end alike, whatever the program that wrote them."""
+    if isinstance(value, str):
+        return value.replace("\r\n", "\n")
+    if isinstance(value, list | tuple):
+        return [_one_line_end(item) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _one_line_end(item) for name, item in value.items()}
+    return value

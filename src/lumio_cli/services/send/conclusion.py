@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lumio_cli.clock import format_timestamp, utc
 from lumio_cli.hub import sends
-from lumio_cli.services.send.model import Request, SendResult
+from lumio_cli.services.send.model import COUNTS, Request, SendResult
 
 if TYPE_CHECKING:
     from lumio_cli.hub.sends import SendRow
@@ -24,11 +24,11 @@ def conclude(
     result = SendResult(row.send_id, row.name, row.provider, row.total, started_at)
     result.finished_at = utc(now)
     result.sent = sends.count_entries(db, row.id, row.runs)["sent"]
-    result.skipped = whole["sent"] - result.sent
-    result.failed, result.refused = whole["failed"], whole["refused"]
-    result.unknown = whole["unknown"]
+    result.skipped = whole["sent"] - result.sent + whole["skipped"]
+    for name in ("held", "paused", "failed", "refused", "unknown"):
+        setattr(result, name, whole[name])
     # What was never reached is not in the ledger.
-    result.pending = row.total - whole["sent"] - result.failed - result.refused - result.unknown
+    result.pending = row.total - sum(whole.values()) + whole["pending"] + whole["sending"]
     result.errors = dict(sending.errors)
     _judge(runtime, result, sending)
     with runtime.hub.transaction() as tx:
@@ -48,14 +48,14 @@ def _skipped(entry: sends.Entry, row: SendRow) -> dict[str, str]:
 
 def _judge(runtime: Runtime, result: SendResult, sending: Sending) -> None:
     """Status and exit code: a stop or what halted the run first; else alike, then that code."""
-    some = result.sent + result.skipped > 0
+    some = result.sent + result.skipped + result.held + result.paused > 0
     if sending.halted is not None:
         result.error = sending.halted
         result.status = "partial" if some else "failed"
         result.exit_code = sending.halted.exit_code
     elif result.pending and runtime.stop.is_set():
         result.status, result.exit_code = "interrupted", runtime.stop.exit_code
-    elif result.failed or result.refused or result.unknown or result.pending:
+    elif any(getattr(result, name) for name in COUNTS[2:]):
         errors = list(result.errors.values())
         codes = {error.exit_code for error in errors}
         doubt = result.unknown or result.pending

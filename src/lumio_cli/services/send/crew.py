@@ -36,29 +36,32 @@ HALTING = (QuotaError, CircuitOpenError, CredentialError, ConfigError)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A message to send, or to ask the provider about."""
+    """A message to send, or to ask the provider about; `who` is its recipient, however spelled."""
 
     position: int
     message: Message
     act: Literal["deliver", "find"] = "deliver"
+    who: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
     """What has become of a task.
 
-    status   sent, failed or unknown; pending: nothing was sent, and it may be tried again.
-             Without a `code`, an unknown one is in doubt as it was before
+    status   sent (held, paused: taken, and not sent on), failed or unknown; pending: nothing was
+             sent, and it may be tried again. Without a `code`, an unknown one is in doubt as it was
+    state    the provider's own word for a message that it has taken
     halt     the error that keeps the others from being sent, too
     """
 
     task: Task
-    status: Literal["sent", "failed", "unknown", "pending"]
+    status: Literal["sent", "held", "paused", "failed", "unknown", "pending"]
     id: str = ""
     code: str = ""
     message: str = ""
     error: LumioError | None = None
     halt: bool = False
+    state: str = ""
 
 
 class Crew:
@@ -122,7 +125,7 @@ class Crew:
             return self._after(task, way, error)
         done = _of_receipt(task, receipt)
         if done.status != "unknown":
-            self._marks[task.position] = TAKEN if done.status == "sent" else FREE
+            self._marks[task.position] = FREE if done.status == "failed" else TAKEN
         return done
 
     def _find(self, task: Task) -> Done:
@@ -213,6 +216,12 @@ class _Way:
         self._on_wait(seconds, reason)
 
 
+Taken = Literal["sent", "held", "paused"]
+HELD: dict[str, Taken] = {
+    "held_for_quality_assessment": "held",
+    "paused": "paused",
+}
+"""What a provider calls a message that it has taken and does not send on, and how it stands."""
 PASSING = ("provider_unavailable", "bad_reply", "retry")
 """Codes of failures that the next run tries again: the message itself is not at fault."""
 
@@ -220,7 +229,11 @@ PASSING = ("provider_unavailable", "bad_reply", "retry")
 def _of_receipt(task: Task, receipt: Receipt) -> Done:
     match receipt.status:
         case "done":
-            return Done(task, "sent", receipt.id)
+            status: Taken = HELD.get(receipt.kind, "sent")
+            return Done(
+                task, status, receipt.id, receipt.kind if receipt.message else "",
+                receipt.message, state=receipt.kind,
+            )  # fmt: skip
         case "unknown":
             return Done(task, "unknown", receipt.id, receipt.kind or "unknown", receipt.message)
         case "retry":

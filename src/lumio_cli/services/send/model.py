@@ -14,7 +14,7 @@ from lumio_cli.sync.model import error_json
 
 Status = Literal["succeeded", "partial", "failed", "interrupted"]
 IfUnknown = Literal["list", "resend", "accept"]
-COUNTS = ("sent", "skipped", "failed", "refused", "unknown", "pending")
+COUNTS = ("sent", "skipped", "held", "paused", "failed", "refused", "unknown", "pending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class Request:
     if_unknown    what to do with messages of which nobody can say whether they were sent
     retry_failed  try those again that the provider did not take
     limit         messages in the result
+    again         send what was sent before once more, as a send of its own
     """
 
     provider: str
@@ -39,12 +40,13 @@ class Request:
     retry_failed: bool = False
     limit: int = 100
     max_duration: float | None = None
+    again: bool = False
 
 
 @dataclass(slots=True)
 class SendResult:
-    """A send as it stands after a run. Counts: `sent` in this run, `skipped` before it, the rest
-    of the whole send. `error` is what kept the rest from being sent.
+    """A send as it stands after a run. Counts: `sent` in this run, `skipped` before it, in this
+    send or in another, the rest of the whole send. `error` is what kept the rest from being sent.
     """
 
     send_id: str
@@ -56,6 +58,8 @@ class SendResult:
     exit_code: int = 0
     sent: int = 0
     skipped: int = 0
+    held: int = 0
+    paused: int = 0
     failed: int = 0
     refused: int = 0
     unknown: int = 0
@@ -89,7 +93,7 @@ class SendResult:
 class Outlook:
     """What a send would do now: how many messages are `ready`, and how the others stand.
 
-    repeats   messages that say the same to the same recipient as one before them
+    repeats   messages that say the same to the same recipient, however spelled, as one before them
     confirm   whether a kind among them always asks first
     """
 
@@ -98,6 +102,8 @@ class Outlook:
     total: int = 0
     ready: int = 0
     skipped: int = 0
+    held: int = 0
+    paused: int = 0
     failed: int = 0
     refused: int = 0
     unknown: int = 0
@@ -109,11 +115,12 @@ class Outlook:
     @property
     def exit_code(self) -> int:
         """0 where all of it can go, or has gone."""
-        return 3 if self.failed or self.refused or self.unknown else 0
+        stuck = self.failed or self.refused or self.unknown or self.held or self.paused
+        return 3 if stuck else 0
 
     def as_json(self) -> dict[str, Any]:
         """The document of `send --preview`."""
-        counts = ("total", "ready", "skipped", "failed", "refused", "unknown", "repeats")
+        counts = ("total", "ready", *COUNTS[1:-1], "repeats")
         return {
             "name": self.name,
             "provider": self.provider,

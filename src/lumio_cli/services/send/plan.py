@@ -5,33 +5,40 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from hashlib import blake2b
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from lumio_cli.clock import Clock, utc
 from lumio_cli.errors import LumioError, RejectedError, UsageError
-from lumio_cli.hub import sends
-from lumio_cli.services.send.compose import Composer, summary
+from lumio_cli.providers.messages import Names, Prepares, Reach, Reaches
+from lumio_cli.services.send.compose import Composer
 from lumio_cli.services.send.crew import PASSING
-from lumio_cli.services.send.model import Outlook, Request
+from lumio_cli.services.send.model import Request
 from lumio_cli.services.source import Row, Source
 
 if TYPE_CHECKING:
-    import sqlite3
     from typing import TypeVar
 
-    from lumio_cli.hub.sends import Entry, SendRow
+    from lumio_cli.hub.sends import Entry
     from lumio_cli.providers.messages import Message, Sends
     from lumio_cli.services.send.past import HubPast
 
     T = TypeVar("T")
 
 CHUNK = 500
-"""Rows that are looked up in the ledger together."""
+"""Rows of the ledger that are written or read together."""
+AT_HAND = 32
+"""Messages that are made together, and looked up: each may hold a file."""
 LONGEST_NAME = 100
 BAD_ROW = "bad_row"
+SENT_BEFORE = "sent_before"
+IN_DOUBT = "in_doubt"
+"""An earlier send may have sent it: who has to decide is the operator, not the provider."""
+OUT_OF_REACH = "messaging_limit"
+DAY = 86_400.0
+STANDS = {"sent": "skipped", "sending": "unknown"}
+"""How a message of the ledger stands for a run that passes it by, where that is another word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +84,35 @@ def gather(request: Request, source: Source | None, send_id: str) -> Batch:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A row, as it would be sent now. Without a `message` it cannot be, and `error` says why.
-    `status`: ready; failed, since there is no message in it; refused by the provider's rules.
+    """A row, as it would be sent now. Without a `message` it is not, and `error` or `note` says
+    why.
+
+    plain    the message as it was given, for people
+    who      the name of its recipient that all of its spellings have in common
+    digest   of kind, content and `who`; empty where there is no message in the row
+    same     its digests by all the names that the recipient has
+    status   ready; failed, since there is no message in it; refused by the provider's rules;
+             skipped or unknown, since an earlier send has sent it, or may have
     """
 
     position: int
     to: str
     kind: str
-    digest: bytes
-    status: Literal["ready", "failed", "refused"]
+    status: Literal["ready", "failed", "refused", "skipped", "unknown"]
     message: Message | None = None
+    plain: Message | None = None
     error: LumioError | None = None
+    who: str = ""
+    digest: bytes = b""
+    same: tuple[bytes, ...] = ()
+    counts: bool = False
+    note: str = ""
 
     @property
     def code(self) -> str | None:
-        """The error's word, for the ledger."""
+        """The word for what is not ready, for the ledger."""
         if self.error is None:
-            return None
+            return {"skipped": SENT_BEFORE, "unknown": IN_DOUBT}.get(self.status)
         category = getattr(self.error, "category", "")
         return BAD_ROW if self.status == "failed" else category or self.error.code
 
@@ -105,10 +124,13 @@ class Planner:
         self, composer: Composer, provider: Sends, past: HubPast, send_id: str, clock: Clock
     ) -> None:
         self.composer = composer
-        self._provider = provider
         self.past = past
+        self.clock = clock
+        self._provider = provider
         self._send_id = send_id
-        self._clock = clock
+        self._names = provider if isinstance(provider, Names) else None
+        self._prepares = provider if isinstance(provider, Prepares) else None
+        self._reaches = provider if isinstance(provider, Reaches) else None
 
     def forget(self) -> None:
         """The hub may know more by now than it did."""
@@ -119,28 +141,56 @@ class Planner:
 
         Raises `UsageError` where it is no row of a bulk.
         """
-        to, kind = str(row.cells.get("to", "")), str(row.cells.get("kind", ""))
-        digest = b""
+        planned = Planned(
+            row.position, str(row.cells.get("to", "")), str(row.cells.get("kind", "")), "ready"
+        )
         try:
             message = self._compose(row)
-            to, kind = message.to, message.kind
-            digest = blake2b(self.composer.digest(message), digest_size=16).digest()
+            planned = self._known(planned, message)
+            if self._prepares is not None:
+                message = self._prepares.prepared(message, self.past)
+            counts = False
             if check:
                 self._provider.check(message, self.past)
+                if self._reaches is not None:
+                    counts = self._reaches.counts(message, self.past)
         except UsageError as error:
             if not bulk:
                 raise
             placed = UsageError(f"line {row.line}: {error.message}", hint=error.hint)
-            return Planned(row.position, to, kind, digest, "failed", None, placed)
+            return replace(planned, status="failed", error=placed)
         except RejectedError as error:
-            return Planned(row.position, to, kind, digest, "refused", None, error)
-        return Planned(row.position, to, kind, digest, "ready", message)
+            return replace(planned, status="refused", error=error)
+        return replace(planned, message=message, counts=counts)
+
+    def names(self, to: str) -> tuple[str, ...]:
+        """What a recipient is called; see `providers.messages.Names`."""
+        return (to,) if self._names is None else self._names.names(to, self.past)
+
+    def reach(self) -> Reach | None:
+        """See `providers.messages.Reaches`."""
+        return None if self._reaches is None else self._reaches.reach(self.past)
 
     def _compose(self, row: Row) -> Message:
         if row.problem:
             raise UsageError(row.problem)
         key = f"{self._send_id}.{row.position}"
-        return self.composer.message(row.cells, key, utc(self._clock.time()))
+        return self.composer.message(row.cells, key, utc(self.clock.time()))
+
+    def _known(self, planned: Planned, message: Message) -> Planned:
+        """The row with what tells its message from others."""
+        names = self.names(message.to)
+        # What an older lumio has written into the ledger is by the recipient as it was given.
+        same = self.composer.digests(message, tuple(dict.fromkeys((*names, message.to))))
+        return replace(
+            planned,
+            to=message.to,
+            kind=message.kind,
+            plain=message,
+            who=names[0],
+            digest=same[0],
+            same=tuple(same),
+        )
 
 
 def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
@@ -151,68 +201,13 @@ def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 def goes(entry: Entry | None, request: Request) -> bool:
-    """Whether a message of the ledger is to be tried in this run."""
+    """Whether a message of the ledger is to be tried in this run, as it was written down."""
     if entry is None or entry.status in ("pending", "refused"):
         return True
-    return entry.status == "failed" and (request.retry_failed or entry.code in PASSING)
-
-
-def foresee(
-    batch: Batch,
-    planner: Planner,
-    request: Request,
-    db: sqlite3.Connection | None,
-    known: SendRow | None,
-) -> Outlook:
-    """Go through all rows and say what would be sent. Writes nothing.
-
-    Raises `UsageError` where the input has no rows, or many of a kind that goes to one at a time.
-    """
-    outlook = Outlook(batch.name, request.provider)
-    seen: set[bytes] = set()
-    for rows in chunks(batch, CHUNK):
-        entries = {}
-        if db is not None and known is not None:
-            entries = sends.read_entries(db, known.id, rows[0].position, rows[-1].position)
-        for row in rows:
-            planned = planner.plan(row, bulk=batch.bulk)
-            _count(outlook, planned, entries.get(row.position), request)
-            if planned.message is not None:
-                kind = planner.composer.kind(planned.kind)
-                outlook.confirm |= kind.confirm
-                outlook.single |= set() if kind.bulk else {kind.name}
-                outlook.repeats += planned.digest in seen
-                seen.add(planned.digest)
-    if not outlook.total:
-        raise UsageError("there is nothing to send: the input has no rows")
-    if outlook.total > 1 and outlook.single:
-        raise UsageError(
-            f"{request.provider} {min(outlook.single)} goes to one recipient at a time",
-            hint="send the others with a command of their own",
-        )
-    return outlook
-
-
-def _count(outlook: Outlook, planned: Planned, entry: Entry | None, request: Request) -> None:
-    status: str = planned.status
-    if entry is not None and not goes(entry, request):
-        status = {"sent": "skipped", "sending": "unknown"}.get(entry.status, entry.status)
-    outlook.total += 1
-    setattr(outlook, status, getattr(outlook, status) + 1)
-    if len(outlook.messages) >= request.limit:
-        return
-    error: dict[str, Any] | None = None
-    if status == planned.status and planned.error is not None:
-        error = {"code": planned.code, "message": planned.error.message}
-    elif entry is not None and entry.code:
-        error = {"code": entry.code, "message": entry.message}
-    outlook.messages.append(
-        {
-            "position": planned.position,
-            "to": planned.to,
-            "kind": planned.kind,
-            "status": status,
-            "summary": summary(planned.message) if planned.message else "",
-            "error": error,
-        }
-    )
+    if entry.status == "skipped":
+        return request.again
+    if entry.code == IN_DOUBT:
+        # What the other send knows by now decides.
+        return entry.status == "unknown"
+    # A bad row never was a message: it is read anew, since it may have been corrected.
+    return entry.status == "failed" and (request.retry_failed or entry.code in (*PASSING, BAD_ROW))

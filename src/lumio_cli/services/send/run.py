@@ -15,12 +15,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lumio_cli.clock import format_timestamp, parse_time
-from lumio_cli.errors import LumioError, StoppedError, UsageError
+from lumio_cli.errors import LumioError, StoppedError
 from lumio_cli.hub import sends
 from lumio_cli.hub.sends import Entry, Update
 from lumio_cli.services.send.crew import Crew, Done, Task
+from lumio_cli.services.send.foresight import Foresight
 from lumio_cli.services.send.marks import FREE, Marks
-from lumio_cli.services.send.plan import CHUNK, Batch, Planned, Planner, chunks, goes
+from lumio_cli.services.send.plan import (
+    CHUNK,
+    IN_DOUBT,
+    Batch,
+    Planned,
+    Planner,
+    chunks,
+)
 from lumio_cli.services.send.recovery import by_mark
 
 if TYPE_CHECKING:
@@ -57,6 +65,7 @@ class Work:
     send: SendRow
     batch: Batch
     planner: Planner
+    foresight: Foresight
     crew: Crew
     marks: Marks
     progress: Progress
@@ -83,7 +92,7 @@ class Sending:
     def run(self) -> None:
         """Send what is to be sent. What goes wrong is in the ledger, in `errors`, in `halted`.
 
-        Raises `HubError`, and `UsageError` where an attachment is not what it was before.
+        Raises `HubError`.
         """
         resend = self.work.request.if_unknown == "resend"
         try:
@@ -97,48 +106,36 @@ class Sending:
             if resend and self._finds and not self._over and self._rewrite("pending"):
                 self._pass(self._fresh())
             if self.work.request.if_unknown == "accept":
-                self._rewrite("sent")
+                for status in ("unknown", "held", "paused"):
+                    self._rewrite("sent", status)
         finally:
             self.work.crew.forbid()
             self.work.crew.close()
 
-    def _rewrite(self, status: str) -> int:
+    def _rewrite(self, status: str, old: str = "unknown") -> int:
         with self._hub.transaction() as db:
-            return sends.change_status(db, self.work.send.id, "unknown", status, self._now())
+            return sends.change_status(db, self.work.send.id, old, status, self._now())
 
     # -- what there is to do
 
     def _fresh(self) -> Iterator[Planned]:
         """The rows that are to be sent, or whose problem is not in the ledger yet."""
         work = self.work
-        for rows in chunks(work.batch, CHUNK):
-            entries = sends.read_entries(
-                self._hub.connection, work.send.id, rows[0].position, rows[-1].position
-            )
-            for row in rows:
-                entry = entries.get(row.position)
-                # What this run has tried is not tried again by its second pass.
-                tried = entry is not None and entry.run == work.send.runs
-                if not goes(entry, work.request) or (
-                    entry is not None and tried and entry.status != "pending"
-                ):
-                    continue
-                planned = work.planner.plan(row, bulk=work.batch.bulk)
-                if entry is not None and planned.message and entry.digest not in (
-                    b"", planned.digest
-                ):  # fmt: skip
-                    raise UsageError(
-                        f"message {row.position} is not what it was when {work.send.name} began",
-                        hint="an attachment has changed; --name NEW makes it a send of its own",
-                    )
-                yield planned
+        for row in work.foresight.rows(self._hub.connection, work.send.id):
+            entry = row.entry
+            # What this run has tried is not tried again by its second pass.
+            tried = entry is not None and entry.run == work.send.runs
+            if row.due and (entry is None or not tried or entry.status == "pending"):
+                yield row.planned
 
     def _settle(self) -> bool:
         """Ask the provider about what is in doubt, if it can tell; True where something turns
         out not to have been sent.
         """
         work = self.work
-        left = set(sends.positions_of(self._hub.connection, work.send.id, "unknown"))
+        # Of what another send may have sent, the provider knows by that one's keys.
+        db = self._hub.connection
+        left = set(sends.positions_of(db, work.send.id, "unknown", but=IN_DOUBT))
         if not (left and self._finds) or self._over or work.request.if_unknown == "accept":
             return False
         clock = work.runtime.clock
@@ -161,7 +158,7 @@ class Sending:
             if row.position in positions:
                 planned = work.planner.plan(row, bulk=work.batch.bulk, check=False)
                 if planned.message is not None:
-                    yield Task(row.position, planned.message, "find")
+                    yield Task(row.position, planned.message, "find", planned.who)
 
     # -- the loop
 
@@ -196,37 +193,39 @@ class Sending:
 
     def _begin(self, group: list[Planned | Task]) -> None:
         """Write a group down, and only then let it be taken."""
-        work, now = self.work, self._now()
-        entries, tasks = [], []
-        for item in group:
-            if isinstance(item, Task):
-                tasks.append(item)
-                continue
-            status = "sending" if item.message is not None else item.status
-            text = self._clean(item.error.message) if item.error else None
-            entries.append(
-                Entry(
-                    item.position, item.to, item.kind, item.digest, status, None, item.code,
-                    text, work.send.runs, now,
-                )
-            )  # fmt: skip
-            if item.message is not None:
-                work.marks[item.position] = FREE
-                tasks.append(Task(item.position, item.message))
-            elif item.error is not None:
-                self._note(item.error)
-        if entries:
+        work = self.work
+        tasks = [item for item in group if isinstance(item, Task)]
+        rows = [item for item in group if isinstance(item, Planned)]
+        if rows:
             with sends.durable(self._hub) as db:
-                sends.store_entries(db, work.send.id, entries)
+                # Once more, where nobody else can write: another run may be at the same people.
+                rows = work.foresight.passed_over(db, work.send.id, rows)
+                sends.store_entries(db, work.send.id, map(self._entry, rows))
+                for row in rows:
+                    work.marks[row.position] = FREE
+        for row in rows:
+            if row.message is not None:
+                tasks.append(Task(row.position, row.message, who=row.who))
+            elif row.error is not None:
+                self._note(row.error)
         if len(tasks) < len(group):
             work.progress.advance(work.target, len(group) - len(tasks))
         for task in tasks:
             self._open[task.position] = task
             self._hand_out(task)
 
+    def _entry(self, row: Planned) -> Entry:
+        """A row, as it stands in the ledger from now on."""
+        status = "sending" if row.message is not None else row.status
+        words = row.error.message if row.error else row.note
+        return Entry(
+            row.position, row.to, row.kind, row.digest, status, None, row.code,
+            self._clean(words) or None, self.work.send.runs, self._now(),
+        )  # fmt: skip
+
     def _hand_out(self, task: Task) -> None:
         """Messages to one recipient go one after the other, in their order."""
-        to = task.message.to
+        to = task.who
         waiting = self._busy.get(to)
         if to and waiting is not None:
             waiting.append(task)
@@ -263,9 +262,9 @@ class Sending:
     def _close(self, done: Done) -> None:
         """Book-keeping in memory: who is next, and what went wrong."""
         del self._open[done.task.position]
-        if waiting := self._busy.pop(done.task.message.to, None):
+        if waiting := self._busy.pop(done.task.who, None):
             following = waiting.popleft()
-            self._busy[done.task.message.to] = waiting
+            self._busy[done.task.who] = waiting
             self.work.crew.submit(following)
         if done.halt:
             self.halted = self.halted or done.error
@@ -278,7 +277,10 @@ class Sending:
         code = done.code or None
         if done.status == "pending":
             code = text = None
-        return Update(done.status, done.id or None, code, text, self.work.send.runs, self._now())
+        return Update(
+            done.status, done.id or None, code, text, self.work.send.runs, self._now(),
+            done.state or None,
+        )  # fmt: skip
 
     def _abandon(self) -> None:
         """Close the books of requests that hang: nobody waits for them any longer."""
