@@ -234,3 +234,18 @@ def test_a_cursor_that_lay_ahead_of_its_run_is_not_believed_when_it_is_past(
     done = lab.lumio("sync", "hubspot/contacts").resource("contacts")
     assert "cannot be read" in done["warnings"][0]
     assert lab.differences("contacts") == []
+
+
+def test_a_count_that_the_operator_calls_wrong_is_not_compared(
+    make_lab: Callable[..., Lab],
+) -> None:
+    lab = make_lab(350)
+    lab.sandbox.faults.set([f"last:path={LIST}"])
+    first = lab.lumio("sync", "hubspot/contacts")
+    error = first.resource("contacts")["error"]
+    assert (first.code, error["code"]) == (3, "incomplete_listing")
+    assert "providers.hubspot.ignore_counts" in error["hint"]
+    lab.extra["LUMIO_PROVIDERS__HUBSPOT__IGNORE_COUNTS"] = "contacts"
+    assert lab.lumio("sync", "hubspot/contacts").code == 0
+    lab.extra["LUMIO_PROVIDERS__HUBSPOT__IGNORE_COUNTS"] = "contcts"
+    assert lab.lumio("sync", "hubspot/contacts").code == 7

@@ -48,7 +48,10 @@ class Absence:
         been deleted meanwhile. The result then says so; nothing is proven by such a walk.
         """
         reach = self._reach()
-        if self._job.resource.rough_count or not walkers or (reach and not reach.lifted):
+        ignored = self._job.target in self._engine.options.ignore_counts
+        if self._job.resource.rough_count or ignored or not walkers:
+            return False
+        if reach and not reach.lifted:
             # A count may well have what the listing hides.
             return False
         stated = [w.stated for w in walkers if w.stated is not None]
@@ -69,7 +72,8 @@ class Absence:
             f"{self._job.provider} counts {counted:,}: nothing was deleted, and the cursor stays",
             code="incomplete_listing",
             exit_code=3,
-            hint="run it again; `lumio debug` shows the exchange if it goes on",
+            hint="run it again; if the listing is whole and the count is not, name the resource in "
+            f"providers.{self._job.provider}.ignore_counts",
         )
         return True
 
