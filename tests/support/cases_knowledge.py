@@ -125,3 +125,16 @@ def check_told_limits_are_believed(subject: Subject, home: Path) -> None:
                 rows = lab.lumio("limits", "show", subject.provider).document["limits"]
                 (limit,) = (row["limit"] for row in rows if row["quota"] == quota.name)
                 assert limit == min(told, most), f"{quota.name}: {told} was told, {limit} holds"
+
+
+@case(wide=True)
+def check_preview_counts_all(subject: Subject, home: Path) -> None:
+    """A preview counts what a sync would read, also of resources that are driven by records which
+    the hub does not have yet."""
+    with rig(subject, home, records=4) as lab:
+        if subject.family is not None:
+            subject.family.fill(lab.sandbox)
+        said = lab.lumio("preview", subject.provider).document["resources"]
+        done = lab.lumio("sync", subject.provider).document["resources"]
+        counts = [{r["resource"]: (r["status"], r["read"]) for r in told} for told in (said, done)]
+        assert counts[0] == counts[1], f"a preview counts {counts[0]}, and a sync {counts[1]}"

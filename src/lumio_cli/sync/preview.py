@@ -24,6 +24,9 @@ from lumio_cli.sync.pages import Page
 from lumio_cli.sync.pending import Reconciled
 from lumio_cli.sync.store import Store, Stored, renamed
 
+_BEYOND = 1 << 40
+"""Row numbers of records that the hub does not have: they come after all that it has."""
+
 
 class PreviewStore(Store):
     """The same questions, nothing written: it says what `Store` would have done.
@@ -47,6 +50,10 @@ class PreviewStore(Store):
                 f"CREATE TABLE {table} (provider TEXT, resource TEXT, id TEXT{more},"
                 " PRIMARY KEY (provider, resource, id)) WITHOUT ROWID"
             )
+        self._seen.execute(
+            "CREATE TABLE drives (n INTEGER PRIMARY KEY, provider TEXT, resource TEXT, id TEXT,"
+            " made INTEGER)"
+        )
 
     @property
     def changes(self) -> list[RecordChange]:
@@ -97,12 +104,14 @@ class PreviewStore(Store):
         if not records.has_table(db, provider, resource):
             for row in rows:
                 self._note(db, page, row, "create")
+            self._note_drivers(page, rows, ())
             return Stored(created=len(rows), unchanged=repeated)
         found = records.compare(db, table, rows)
         for row in found.created:
             self._note(db, page, row, "create")
         for row in found.updated:
             self._note(db, page, row, "update")
+        self._note_drivers(page, found.created, found.updated)
         edited = self._edited.get((provider, resource), frozenset())
         if edited:
             # The survivor of a merge may be any record.
@@ -162,6 +171,40 @@ class PreviewStore(Store):
         became: Mapping[str, str] | None = None,
     ) -> int:
         return self._note_deleted(provider, resource, ids, became)
+
+    def _note_drivers(self, page: Page, created: Sequence[Row], updated: Sequence[Row]) -> None:
+        """Records that drive other listings, and that a sync would have stored by then."""
+        self._seen.executemany(
+            "INSERT INTO drives (provider, resource, id, made) VALUES (?, ?, ?, ?)",
+            (
+                (page.provider, page.resource, row.id, made)
+                for made, rows in ((1, created), (0, updated))
+                for row in rows
+            ),
+        )
+
+    def keys_after(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        after: int,
+        limit: int,
+        since_seq: int,
+    ) -> list[tuple[int, str]]:
+        """First those of the hub, then those that this preview has met as new, or as changed where
+        only what has changed is asked for."""
+        found = []
+        if after < _BEYOND:
+            found = super().keys_after(db, provider, resource, after, limit, since_seq)
+        if len(found) < limit:
+            met = self._seen.execute(
+                "SELECT n, id FROM drives WHERE provider = ? AND resource = ? AND n > ?"
+                " AND (made OR ?) ORDER BY n LIMIT ?",
+                [provider, resource, after - _BEYOND, since_seq > 0, limit - len(found)],
+            )
+            found += [(_BEYOND + int(row[0]), str(row[1])) for row in met]
+        return found
 
     def gone(
         self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int

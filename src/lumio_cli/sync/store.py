@@ -335,6 +335,18 @@ class Store:
         records.add_records(db, provider, resource, -deleted)
         return deleted
 
+    def keys_after(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        after: int,
+        limit: int,
+        since_seq: int,
+    ) -> list[tuple[int, str]]:
+        """Ids of records that drive a listing, as `records.keys_after` has them."""
+        return records.keys_after(db, provider, resource, after, limit, since_seq)
+
     def gone(
         self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
     ) -> list[str]:
