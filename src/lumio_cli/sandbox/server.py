@@ -52,8 +52,9 @@ class Disconnect(Exception):  # noqa: N818 - not an error: the answer is that th
 
 
 class Stats:
-    """What the server has seen. `requests` are (time, method, path, status), the last 100,000;
-    a status of 0 is a connection that was closed without an answer."""
+    """What the server has seen. `requests` are (time of arrival, method, path, status), in the
+    order in which they ended, the last 100,000; a status of 0 is a connection that was closed
+    without an answer."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -70,11 +71,11 @@ class Stats:
             self.now += 1
             self.peak = max(self.peak, self.now)
 
-    def leave(self, moment: float, method: str, path: str, status: int) -> None:
-        """A request has ended."""
+    def leave(self, arrived: float, method: str, path: str, status: int) -> None:
+        """A request has ended that arrived at that time."""
         with self._lock:
             self.now -= 1
-            self.requests.append((moment, method, path, status))
+            self.requests.append((arrived, method, path, status))
             self.routes[f"{method} {_IDS.sub('/{id}', path)}"] += 1
             self.statuses[status] += 1
             if not self.now:
@@ -186,6 +187,8 @@ class _Handler(socketserver.StreamRequestHandler):
         if headers is None:
             return False
         stats = self.server.stats
+        # Not when it ends: its client may have gone on before that is noted.
+        arrived = self.server.clock()
         stats.enter()
         status = 0
         self._label = target.partition("?")[0]
