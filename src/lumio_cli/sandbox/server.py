@@ -203,7 +203,7 @@ class _Handler(socketserver.StreamRequestHandler):
                 self._reset()
             return False
         finally:
-            stats.leave(self.server.clock(), method, self._label, status)
+            stats.leave(arrived, method, self._label, status)
         return keep
 
     def _headers(self) -> dict[str, str] | None:
@@ -373,8 +373,11 @@ def _after(
     if "lost" in struck:
         raise Disconnect(reset=False)
     if response.body and response.status < 300:
-        for kind in CONTENT & struck.keys():
-            document = orjson.loads(response.body)
+        for kind in sorted(CONTENT & struck.keys()):
+            try:
+                document = orjson.loads(response.body)
+            except orjson.JSONDecodeError:
+                break  # a file, or a sheet: it has no rows that a fault could find
             document = provider.distort(kind, struck[kind].argument, request, document)
             response.body = orjson.dumps(document)
         if "raw" in struck:
