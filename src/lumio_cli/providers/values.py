@@ -18,6 +18,7 @@ _NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 """What the hub's views take for a number, blanks around it apart."""
+_SECONDS = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _MOMENTS = ("datetime", "date", "epoch", "epoch_ms")
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 _TRUE, _FALSE = ("1", "1.0", "true", "t", "yes"), ("0", "0.0", "false", "f", "no")
@@ -145,6 +146,8 @@ def moment(kind: str, value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     if kind in ("epoch", "epoch_ms"):
+        if isinstance(value, str) and not _SECONDS.fullmatch(value):
+            return None
         number = _number(str(value))
         try:
             seconds = number / 1000 if kind == "epoch_ms" else float(number)
