@@ -394,7 +394,7 @@ class Pull:
             )
         zones = {q.zone for q in self.provider.quotas if q.kind == "daily"}
         for zone in sorted(zone for zone in zones if not is_known_zone(zone)):
-            if self.engine.tells_first(f"{self.job.provider}'s zone"):
+            if self.engine.tells_first(f"{self.job.provider}'s zone {zone}"):
                 self._warn(
                     f"this machine does not know the time zone {zone!r} of the account: its daily "
                     "quotas count from midnight in UTC (the package tzdata has it)"
