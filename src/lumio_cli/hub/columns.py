@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from lumio_cli.hub.state import decoded
+
 RESERVED = ("id", "_updated_at", "_synced_at", "_payload")
 MAX_COLUMNS = 1900
 """SQLite refuses more than 2,000 columns; the rest of a record stays readable in `_payload`."""
@@ -30,6 +32,29 @@ class ViewColumn(NamedTuple):
     def known_as(self) -> str:
         """The name by which the provider's module knows it."""
         return self.field or self.name
+
+
+def stored_columns(spec: str | None) -> list[ViewColumn]:
+    """The columns that a hub has stored for a view; none where it never had any.
+
+    Raises `ValueError` for text that is no such list: somebody else has written it.
+    """
+    listed = decoded(spec or "[]")
+    if not isinstance(listed, list) or not all(map(_is_column, listed)):
+        raise ValueError("it is no list of columns")
+    return [ViewColumn(*column) for column in listed]
+
+
+def _is_column(item: Any) -> bool:
+    kinds = tuple(ViewColumn.__annotations__)
+    return (
+        isinstance(item, list)
+        and 3 <= len(item) <= len(kinds)
+        and all(
+            isinstance(value, bool if name == "read_only" else str)
+            for name, value in zip(kinds, item, strict=False)
+        )
+    )
 
 
 class Abilities(NamedTuple):
