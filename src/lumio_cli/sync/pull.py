@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -187,11 +188,14 @@ class Pull:
 
     def _full(self, unfinished: list[Checkpoint]) -> bool:
         """Whether the walk may move the cursor: a listing that ended too early may not."""
-        count = self._expected()
+        first = self._counts_first()
+        count = self._expected() if first else None
         self.engine.progress.start(self.job.target, count, detail="full")
         walkers = self._walk("full", unfinished, total=count)
         self.result.cached = any(w.cached for w in walkers)
         absence = self._absence
+        if not first and absence.misses_any(walkers):
+            count = self._expected()
         if any(w.stale for w in walkers):
             self.result.warnings.append("served from the cache, since the provider is down")
         elif self.result.error is None and absence.is_short(walkers, count, self._expected):
@@ -212,6 +216,14 @@ class Pull:
             proven["full_at"] = format_timestamp(self.engine.clock.time())
         self._finish("full", walkers, **proven)
         return True
+
+    def _counts_first(self) -> bool:
+        """Whether to count before a full walk. Not where the resource is read whole each time and
+        was before, unless the number chooses how to walk: what is new and passed over comes next
+        time, as no cursor moves behind it, and once something is missed it is asked for."""
+        chosen = self._slices("full", None) != self._slices("full", sys.maxsize)
+        again = self.resource.cursor is None and self._state.full_at is not None
+        return chosen or not again or "sweep" not in self.resource.deletes
 
     def _expected(self) -> int | None:
         """How many records there are, by the provider's count. What is only asked in order to help
