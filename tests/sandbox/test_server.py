@@ -23,6 +23,7 @@ import pytest
 
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.faults import parse_fault
+from lumio_cli.sandbox.http import Request, Response
 
 Make = Callable[..., tuple[Sandbox, httpx.Client]]
 CONTACTS = "/crm/v3/objects/contacts"
@@ -37,6 +38,21 @@ def test_statuses_strike_as_told(make: Make) -> None:
     assert throttled.json()["policyName"] == "TEN_SECONDLY_ROLLING"
     assert sandbox.stats()["throttled"] == 1 and sandbox.violations == 0
     assert [entry["struck"] for entry in sandbox.faults.report()] == [2, 1]
+
+
+def test_a_request_is_in_the_books_by_the_time_of_its_arrival() -> None:
+    now = [1_000.0]
+    with Sandbox(records=1, providers=["pipedrive"], clock=lambda: now[0]) as sandbox:
+        provider = sandbox.providers["pipedrive"]
+        handle = provider.handle
+
+        def slowly(request: Request) -> Response:
+            now[0] += 5.0
+            return handle(request)
+
+        provider.handle = slowly  # type: ignore[method-assign]
+        httpx.get(f"{sandbox.base_url('pipedrive')}/v1/users/me", trust_env=False)
+        assert [moment for moment, *_ in sandbox.requests] == [1_000.0]
 
 
 def test_retry_after_may_be_a_date_or_absent(make: Make) -> None:

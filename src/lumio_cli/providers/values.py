@@ -18,16 +18,20 @@ _NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 """What the hub's views take for a number, blanks around it apart."""
+_SECONDS = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _MOMENTS = ("datetime", "date", "epoch", "epoch_ms")
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 _TRUE, _FALSE = ("1", "1.0", "true", "t", "yes"), ("0", "0.0", "false", "f", "no")
 _DIGITS = 15
 """Digits of a number that every program on its way keeps."""
+MAX_ID = 512
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 _LONG = b"0" * 20
 """Digits of an integer that may not fit into 64 bits."""
+_NUL = b"\\u0000"
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _DIGITS_ONLY = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 
 
@@ -35,27 +39,40 @@ def read_json(body: bytes) -> Any:
     """Read JSON without losing a page to one value, and without changing any.
 
     Numbers that JSON or a double cannot hold (NaN, Infinity, 1e400, integers of more than 64 bits)
-    become texts of what was written; half a surrogate stays, with which a record cannot be stored
-    and becomes a dead letter; a byte order mark is passed over, and control characters are taken
-    as they are. Raises ValueError, also for bytes that are no UTF-8: those were cut or garbled.
+    become texts of what was written; half a surrogate, which is no text, and U+0000, where SQLite
+    would end one, become U+FFFD; a byte order mark is passed over, and other control characters
+    are taken as they are. Raises ValueError, also for bytes that are no UTF-8: those were cut or
+    garbled.
     """
     import orjson
 
     try:
         # orjson would make a double of a long integer, with other digits.
         if _LONG not in body.translate(_DIGITS_ONLY):
-            return orjson.loads(body)
-    except orjson.JSONDecodeError:
+            found = orjson.loads(body)
+            return _mended(found) if _NUL in body else found
+    except (orjson.JSONDecodeError, RecursionError):
         pass
     try:
         text = body.removeprefix(b"\xef\xbb\xbf").decode()
-        return json.loads(
-            text, strict=False, parse_constant=str, parse_float=_finite, parse_int=_whole
+        return _mended(
+            json.loads(
+                text, strict=False, parse_constant=str, parse_float=_finite, parse_int=_whole
+            )
         )
     except UnicodeDecodeError:
         raise ValueError("it is not valid UTF-8") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def _mended(value: Any) -> Any:
+    """The value, with U+FFFD for what SQLite has no characters for."""
+    if isinstance(value, str):
+        return _NO_TEXT.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_mended(name): _mended(inner) for name, inner in value.items()}
+    return [_mended(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _finite(text: str) -> float | str:
@@ -67,6 +84,16 @@ def _whole(text: str) -> int | str:
     # As many digits as 64 bits have, and a sign; Python refuses to read some thousands.
     number = int(text) if len(text) <= 20 else None
     return text if number is None or not -(1 << 63) <= number < 1 << 64 else number
+
+
+def as_id(value: Any) -> str | None:
+    """A record's id as text, or None where it cannot be one: one with U+FFFD is not the id that the
+    provider knows."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    text = str(value)
+    good = 0 < len(text) <= MAX_ID and text.isprintable() and "\ufffd" not in text
+    return text if good else None
 
 
 def as_text(kind: str, value: Any) -> str | None:
@@ -119,6 +146,8 @@ def moment(kind: str, value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     if kind in ("epoch", "epoch_ms"):
+        if isinstance(value, str) and not _SECONDS.fullmatch(value):
+            return None
         number = _number(str(value))
         try:
             seconds = number / 1000 if kind == "epoch_ms" else float(number)

@@ -49,7 +49,7 @@ class Control:
         """The answer; 404 for an unknown path, 400 for what cannot be done."""
         try:
             response = self._answer(request, parts)
-        except (BadJsonError, LookupError, TypeError, ValueError) as error:
+        except (AttributeError, BadJsonError, LookupError, TypeError, ValueError) as error:
             return Response.of_json({"message": f"{type(error).__name__}: {error}"}, 400)
         if response is None:
             return Response.of_json({"message": f"no control at {request.path}"}, 404)

@@ -52,8 +52,9 @@ class Disconnect(Exception):  # noqa: N818 - not an error: the answer is that th
 
 
 class Stats:
-    """What the server has seen. `requests` are (time, method, path, status), the last 100,000;
-    a status of 0 is a connection that was closed without an answer."""
+    """What the server has seen. `requests` are (time of arrival, method, path, status), in the
+    order in which they ended, the last 100,000; a status of 0 is a connection that was closed
+    without an answer."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -70,11 +71,11 @@ class Stats:
             self.now += 1
             self.peak = max(self.peak, self.now)
 
-    def leave(self, moment: float, method: str, path: str, status: int) -> None:
-        """A request has ended."""
+    def leave(self, arrived: float, method: str, path: str, status: int) -> None:
+        """A request has ended that arrived at that time."""
         with self._lock:
             self.now -= 1
-            self.requests.append((moment, method, path, status))
+            self.requests.append((arrived, method, path, status))
             self.routes[f"{method} {_IDS.sub('/{id}', path)}"] += 1
             self.statuses[status] += 1
             if not self.now:
@@ -199,6 +200,8 @@ class _Handler(socketserver.StreamRequestHandler):
         if headers is None:
             return False
         stats = self.server.stats
+        # Not when it ends: its client may have gone on before that is noted.
+        arrived = self.server.clock()
         stats.enter()
         status = 0
         self._label = target.partition("?")[0]
@@ -213,7 +216,7 @@ class _Handler(socketserver.StreamRequestHandler):
                 self._reset()
             return False
         finally:
-            stats.leave(self.server.clock(), method, self._label, status)
+            stats.leave(arrived, method, self._label, status)
         return keep
 
     def _headers(self) -> dict[str, str] | None:
@@ -386,8 +389,11 @@ def _after(
     if "lost" in struck:
         raise Disconnect(reset=False)
     if response.body and response.status < 300:
-        for kind in CONTENT & struck.keys():
-            document = orjson.loads(response.body)
+        for kind in sorted(CONTENT & struck.keys()):
+            try:
+                document = orjson.loads(response.body)
+            except orjson.JSONDecodeError:
+                break  # a file, or a sheet: it has no rows that a fault could find
             document = provider.distort(kind, struck[kind].argument, request, document)
             response.body = orjson.dumps(document)
         if "raw" in struck:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from lumio_cli.errors import (
     RejectedError,
     StoppedError,
 )
-from lumio_cli.hub import state
+from lumio_cli.hub import state, views
 from lumio_cli.hub.misfits import Recount
 from lumio_cli.hub.records import raw_table
 from lumio_cli.hub.state import Checkpoint, ResourceState
@@ -27,7 +28,15 @@ from lumio_cli.progress import NoProgress
 from lumio_cli.providers.base import Call, Kind, Reply, Resource, Walk, Window
 from lumio_cli.sync.absence import Absence
 from lumio_cli.sync.bounds import Bounds, Slices
-from lumio_cli.sync.cursors import AHEAD, later, not_after, order, time_of
+from lumio_cli.sync.cursors import (
+    AHEAD,
+    NO_PARTS,
+    later,
+    not_after,
+    order,
+    parts_of,
+    time_of,
+)
 from lumio_cli.sync.fields import abilities_of
 from lumio_cli.sync.mishaps import understood, unexpected
 from lumio_cli.sync.model import Job, Link, ResourceResult
@@ -130,6 +139,8 @@ class Pull:
         self._schema = Schema(
             self.engine, self.job, self.result, known, send=self._send_fresh, warn=self._warn
         )
+        if not self._call(lambda db, _: views.has_columns(db, *self._name)):
+            self._warn(f"{views.NO_COLUMNS}: it is made anew")
         columns = self._schema.columns
         able = abilities_of(self.provider, self.resource)
         self._state = self._call(lambda db, store: store.prepare(db, *self._name, columns, able))
@@ -137,6 +148,10 @@ class Pull:
             bad, self._state = str(self._state.cursor), replace(self._state, cursor=good)
             back = f"it goes back to {good}" if good is not None else "everything is read anew"
             self._warn(f"the cursor {bad[:40]!r} lies in the future or cannot be read: {back}")
+        try:
+            parts_of(self._state.slices)
+        except ValueError:
+            self._warn(NO_PARTS)
         self.result.cursor = self._state.cursor
         if not self.resource.paging:
             # It comes by webhook: there is nothing to ask for, but its view is there to be read.
@@ -186,10 +201,15 @@ class Pull:
 
     def _full(self, unfinished: list[Checkpoint]) -> bool:
         """Whether the walk may move the cursor: a listing that ended too early may not."""
-        count = self._expected()
+        first = self._counts_first()
+        count = self._expected() if first else None
         self.engine.progress.start(self.job.target, count, detail="full")
         walkers = self._walk("full", unfinished, total=count)
         absence = self._absence
+        # Pages that tell how many there are have told it of what is new, too.
+        untold = any(w.stated is None for w in walkers)
+        if not first and (untold or absence.misses_any(walkers)):
+            count = self._expected()
         if any(w.stale for w in walkers):
             self.result.warnings.append("served from the cache, since the provider is down")
         elif self.result.error is None and absence.is_short(walkers, count, self._expected):
@@ -210,6 +230,13 @@ class Pull:
             proven["full_at"] = format_timestamp(self.engine.clock.time())
         self._finish("full", walkers, **proven)
         return True
+
+    def _counts_first(self) -> bool:
+        """Whether to count before a full walk. Not where the resource is read whole each time and
+        was before, unless the number chooses how to walk: its pages may tell the number."""
+        chosen = self._slices("full", None) != self._slices("full", sys.maxsize)
+        again = self.resource.cursor is None and self._state.full_at is not None
+        return chosen or not again or "sweep" not in self.resource.deletes
 
     def _expected(self) -> int | None:
         """How many records there are, by the provider's count. What is only asked in order to help
@@ -279,10 +306,17 @@ class Pull:
         old, begins anew: it would be refused in every run to come. So does one whose export
         has failed or is kept no longer, and one that asked for fields that are there no longer.
         """
-        walkers = self._walkers_for(kind, unfinished, total=total, on_first_rows=on_first_rows)
-        begun = [w.point.pages for w in walkers]
+        walkers: list[Walker] = []
+        begun = [point.pages for point in unfinished]
         try:
+            walkers = self._walkers_for(kind, unfinished, total=total, on_first_rows=on_first_rows)
+            begun = [w.point.pages for w in walkers]
             return self._ended(self._run(walkers))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            # A place that somebody else has written would be met in every run to come.
+            if not unfinished or [w.point.pages for w in walkers] not in ([], begun):
+                raise
+            self._warn("begun anew, since the place where it had stopped cannot be read")
         except (RejectedError, DeniedError, BadReplyError) as error:
             if [w.point.pages for w in walkers] != begun:
                 raise
@@ -412,7 +446,7 @@ class Pull:
             )
         zones = {q.zone for q in self.provider.quotas if q.kind == "daily"}
         for zone in sorted(zone for zone in zones if not is_known_zone(zone)):
-            if self.engine.tells_first(f"{self.job.provider}'s zone"):
+            if self.engine.tells_first(f"{self.job.provider}'s zone {zone}"):
                 self._warn(
                     f"this machine does not know the time zone {zone!r} of the account: its daily "
                     "quotas count from midnight in UTC (the package tzdata has it)"

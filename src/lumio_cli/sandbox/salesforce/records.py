@@ -24,8 +24,10 @@ _GENERATED = re.compile(r"(.+)-(\d{8})")
 class Tables(dict[str, Table]):
     """Tables by type, each made when it is first asked for: half a million ids take their room.
 
-    `archived` are ids of activities that Salesforce has put aside, which it does in the background
-    with those that are old: no modification time tells of it.
+    `archived` are ids of activities and of field histories that Salesforce has put aside, which it
+    does in the background with those that are a year and 18 months old: no modification time tells
+    of it, and `queryAll` alone shows them (SOAP API Developer Guide, "Archived Activities"; release
+    notes of Spring '19, "Update to Retention Limit for Field History Data").
     """
 
     def __init__(self, records: int, seed: int, clock: Callable[[], float]) -> None:
