@@ -77,12 +77,6 @@ class Absence:
         )
         return True
 
-    def misses_any(self, walkers: Sequence[Walker]) -> bool:
-        """Whether the hub has a live record that the walk has not met."""
-        since = min((w.point.since_seq for w in walkers), default=0)
-        missing = self._engine.call(lambda db, store: store.missing(db, *self._job.name, since))
-        return bool(missing)
-
     def _met(self, walkers: Sequence[Walker]) -> int:
         """Records that the walk has met, each once, the bad ones among them."""
         if "sweep" not in self._job.resource.deletes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -201,15 +200,10 @@ class Pull:
 
     def _full(self, unfinished: list[Checkpoint]) -> bool:
         """Whether the walk may move the cursor: a listing that ended too early may not."""
-        first = self._counts_first()
-        count = self._expected() if first else None
+        count = self._expected()
         self.engine.progress.start(self.job.target, count, detail="full")
         walkers = self._walk("full", unfinished, total=count)
         absence = self._absence
-        # Pages that tell how many there are have told it of what is new, too.
-        untold = any(w.stated is None for w in walkers)
-        if not first and (untold or absence.misses_any(walkers)):
-            count = self._expected()
         if any(w.stale for w in walkers):
             self.result.warnings.append("served from the cache, since the provider is down")
         elif self.result.error is None and absence.is_short(walkers, count, self._expected):
@@ -230,13 +224,6 @@ class Pull:
             proven["full_at"] = format_timestamp(self.engine.clock.time())
         self._finish("full", walkers, **proven)
         return True
-
-    def _counts_first(self) -> bool:
-        """Whether to count before a full walk. Not where the resource is read whole each time and
-        was before, unless the number chooses how to walk: its pages may tell the number."""
-        chosen = self._slices("full", None) != self._slices("full", sys.maxsize)
-        again = self.resource.cursor is None and self._state.full_at is not None
-        return chosen or not again or "sweep" not in self.resource.deletes
 
     def _expected(self) -> int | None:
         """How many records there are, by the provider's count. What is only asked in order to help

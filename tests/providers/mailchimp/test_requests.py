@@ -145,17 +145,3 @@ def test_proving_an_account_makes_only_requests_that_the_description_allows(
     desk.provider.probe(desk.send, Credential("oauth", "sandbox-oauth-access-token"))
     desk.provider.probe(desk.send, Credential("token", "sandbox-us6"))
     assert complaints(desk.calls) == []
-
-
-def test_what_is_read_whole_each_time_is_counted_apart_only_once(
-    make_desk: Callable[..., Desk],
-) -> None:
-    lab = make_desk(12, one=False).lab
-    names = ("audiences", "campaigns", "reports", "automations")
-    targets = [f"mailchimp/{name}" for name in names]
-    assert lab.lumio("sync", *targets).code == 0
-    again = lab.lumio("sync", *targets)
-    assert {again.resource(name)["requests"] for name in names} == {1}
-    lab.sandbox.faults.set(["empty:path=/3.0/campaigns:times=1"])
-    short = lab.lumio("sync", "mailchimp/campaigns").resource("campaigns")
-    assert (short["deleted"], short["error"]["code"]) == (0, "incomplete_listing")
