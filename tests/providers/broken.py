@@ -28,6 +28,7 @@ from providers.broken_holds import HOLDS
 from providers.broken_merges import MERGES
 from providers.broken_values import VALUES
 from providers.broken_walks import WALKS
+from providers.broken_writes import WRITES
 from providers.mistakes import (
     NOTHING,
     Broken,
@@ -124,6 +125,7 @@ KNOWN = {"id", "properties", "createdAt", "updatedAt"}
 ALL: tuple[Broken, ...] = (
     *HOLDS,
     *VALUES,
+    *WRITES,
     *WALKS,
     *MERGES,
     Broken("names", "a resource with a hyphen", resource(name="the-contacts"), "identifier"),

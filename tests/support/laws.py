@@ -3,7 +3,15 @@ whoever runs cases takes them from here."""
 
 from __future__ import annotations
 
-from support import cases_holds, cases_merges, cases_values, cases_walks
+from support import cases_holds, cases_merges, cases_values, cases_walks, cases_writes
 from support.conformance import CASES, cases_of
 
-__all__ = ["CASES", "cases_holds", "cases_merges", "cases_of", "cases_values", "cases_walks"]
+__all__ = [
+    "CASES",
+    "cases_holds",
+    "cases_merges",
+    "cases_of",
+    "cases_values",
+    "cases_walks",
+    "cases_writes",
+]

@@ -192,6 +192,15 @@ def _m008_misfits(db: sqlite3.Connection) -> None:
     views.make_all(db)
 
 
+def _m009_written(db: sqlite3.Connection) -> None:
+    db.execute(
+        """CREATE TABLE lumio_written (
+            provider TEXT NOT NULL, resource TEXT NOT NULL, record TEXT NOT NULL,
+            forms TEXT NOT NULL, told TEXT,
+            PRIMARY KEY (provider, resource, record)) STRICT, WITHOUT ROWID"""
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m001_initial,
     _m002_accounts_and_slices,
@@ -201,6 +210,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m006_horizons,
     _m007_merged,
     _m008_misfits,
+    _m009_written,
 )
 LATEST = len(MIGRATIONS)
 

@@ -8,21 +8,23 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lumio_cli.hub import changes, outbox, records, runs
+from lumio_cli.hub import changes, outbox, records, runs, written
 from lumio_cli.hub.changes import Changed
 from lumio_cli.hub.columns import ViewColumn, values_of
 from lumio_cli.hub.outbox import Action, Edit
 from lumio_cli.hub.records import Held, raw_table
 from lumio_cli.hub.runs import DeadLetter
+from lumio_cli.hub.written import Form, Written
 from lumio_cli.providers.base import dig
-from lumio_cli.providers.values import merged, put
+from lumio_cli.providers.values import merged, put, tells
 from lumio_cli.providers.writing import Receipt
-from lumio_cli.sync import gone, pending
+from lumio_cli.sync import forms, gone, pending
 from lumio_cli.sync.doubt import Doubt, sent_values
 from lumio_cli.sync.fields import provider_column
+from lumio_cli.sync.forms import Fate
 from lumio_cli.sync.merge import Policy, about, same
 from lumio_cli.sync.outgoing import Outgoing
 from lumio_cli.sync.pages import prepare
@@ -36,7 +38,9 @@ MAX_MESSAGE = 300
 class Settled:
     """What settling came to: numbers of changes, and why some are to be sent again. `met`: edits
     of records that turned out to be gone; `given_up`: those of them that the policy decided
-    against; `merged`: those that wait for a look at the records that theirs were merged into."""
+    against; `merged`: those that wait for a look at the records that theirs were merged into;
+    `partly`: new records that are there without all of their values, both created and failed;
+    `reformed`: by record, the forms that the provider has written values in."""
 
     created: int = 0
     updated: int = 0
@@ -46,12 +50,14 @@ class Settled:
     met: int = 0
     given_up: int = 0
     merged: int = 0
+    partly: int = 0
     again: str = ""
+    reformed: list[Mapping[str, Form]] = field(default_factory=list)
 
     @property
     def sent(self) -> int:
         """Changes that the provider has decided about."""
-        return self.created + self.updated + self.deleted + self.failed
+        return self.created + self.updated + self.deleted + self.failed - self.partly
 
 
 class Settling:
@@ -80,23 +86,33 @@ class Settling:
         self._records, self._noted = [], []
         done = [(edit, receipt) for edit, receipt in pairs if receipt.status == "done"]
         held = records.held(db, self.table, [edit.record for edit, _ in done])
+        known = written.find(db, *self.name, [edit.record for edit, _ in done])
+        untaken: list[tuple[Edit, Fate]] = []
         for edit, receipt in done:
+            before, fate = known.get(edit.record), None
             if edit.action == "create":
-                self._created(db, edit, receipt, columns)
+                fate = self._created(db, edit, receipt, columns)
                 settled.created += 1
+                settled.partly += bool(fate.untaken)
             elif edit.action == "update":
                 if receipt.id in ("", edit.record):
-                    self._updated(db, edit, receipt, columns, held.get(edit.record))
+                    fate = self._updated(db, edit, receipt, columns, held.get(edit.record), before)
                 else:
-                    self._updated_survivor(db, edit, receipt, columns)
-                settled.updated += 1
+                    fate = self._updated_survivor(db, edit, receipt, columns)
+                settled.updated += not fate.untaken
             else:
                 self._deleted(db, edit, columns, held.get(edit.record))
                 settled.deleted += 1
+            if fate is not None:
+                written.save(db, *self.name, fate.left)
+                settled.reformed += [fate.reformed] if fate.reformed else []
+                untaken += [(edit, fate)] if fate.untaken else []
         self._flush(db)
         if done:
             letters = [edit.record for edit, _ in done]
             runs.resolve_push(db, *self.name, letters, "sent", self.store.now())
+        for edit, fate in untaken:
+            self._not_taken(db, edit, fate, settled)
         for edit, receipt in pairs:
             if receipt.status != "done":
                 self._not_done(db, edit, receipt, settled, survivors or {})
@@ -109,12 +125,17 @@ class Settling:
         edit: Edit,
         receipt: Receipt,
         columns: Columns,
-    ) -> None:
+    ) -> Fate:
         record: dict[str, Any] = {}
         put(record, self.resource.key, receipt.id)
         record = self._with(record, edit, receipt, columns)
         self._store(record)
-        self._adopt(db, edit, receipt.id, columns, json.dumps(record))
+        payload = json.dumps(record)
+        told = [c for c in columns.values() if tells(receipt.record, c.path)]
+        fate = self._fate(db, Written(receipt.id), edit, {}, receipt, columns, payload)
+        self._adopt(db, edit, receipt.id, columns, payload, fate)
+        names = frozenset(column.name for column in told)
+        return replace(fate, left=replace(fate.left, told=names))
 
     def _adopt(
         self,
@@ -123,6 +144,7 @@ class Settling:
         record: str,
         columns: Columns,
         payload: str,
+        fate: Fate,
     ) -> None:
         """An edit has created this record, which has this payload now; what was edited since is an
         edit of that."""
@@ -140,7 +162,27 @@ class Settling:
         if current.action == "delete":
             outbox.save(db, _deletion(db, current, record, payload, columns))
         else:
-            self._rebase(db, replace(current, record=record), edit, columns)
+            self._rebase(db, replace(current, record=record), edit, now, fate, columns)
+
+    def _fate(
+        self,
+        db: sqlite3.Connection,
+        before: Written | None,
+        edit: Edit,
+        base: Mapping[str, Any],
+        receipt: Receipt,
+        columns: Columns,
+        payload: str,
+    ) -> Fate:
+        """What became of an edit's values, by an answer that tells (a part of) the payload."""
+        told = [
+            columns[name]
+            for name in edit.edits
+            if name in columns and tells(receipt.record, columns[name].path)
+        ]
+        now = values_of(db, told, payload)
+        record = edit.record if before is None else before.record
+        return forms.of_answer(before, record, edit.edits, base, now, columns)
 
     def _updated(
         self,
@@ -149,44 +191,72 @@ class Settling:
         receipt: Receipt,
         columns: Columns,
         held: Held | None,
-    ) -> None:
-        now = edit.edits
+        before: Written | None,
+    ) -> Fate:
+        now, fate = edit.edits, Fate(before or Written(edit.record))
         if held is not None and not held.gone:
             record = self._with(json.loads(held.payload), edit, receipt, columns)
             self._store(record)
-            now = _shown(db, edit, json.dumps(record), columns)
-        fields = {name: (edit.base.get(name), value) for name, value in now.items()}
-        self._note(edit, edit.record, fields)
+            payload = json.dumps(record)
+            now = _shown(db, edit, payload, columns)
+            fate = self._fate(db, before, edit, edit.base, receipt, columns, payload)
+        taken = {name: value for name, value in now.items() if name not in fate.untaken}
+        if taken:
+            fields = {name: (edit.base.get(name), value) for name, value in taken.items()}
+            self._note(edit, edit.record, fields)
+        self._left(db, edit, now, fate, columns)
+        return fate
+
+    def _left(
+        self,
+        db: sqlite3.Connection,
+        edit: Edit,
+        now: Mapping[str, Any],
+        fate: Fate,
+        columns: Columns,
+    ) -> None:
+        """What was edited since the edit was sent is an edit of what the provider has now."""
         current = outbox.find(db, *self.name, edit.record)
         if current is None or current.version == edit.version:
             outbox.drop(db, *self.name, edit.record)
         else:
-            self._rebase(db, current, edit, columns)
+            self._rebase(db, current, edit, now, fate, columns)
 
     def _updated_survivor(
         self, db: sqlite3.Connection, edit: Edit, receipt: Receipt, columns: Columns
-    ) -> None:
+    ) -> Fate:
         """The edit has changed another record: the one that its own was merged into, just before.
         What that is like, the answer or the next pull says."""
         gone.note_gone(db, self.store, self.name, edit.record, receipt.id)
         held = records.held(db, self.table, [receipt.id]).get(receipt.id)
         known = [columns[name] for name in edit.edits if name in columns]
-        before = {} if held is None else values_of(db, known, held.payload)
-        now = edit.edits
+        base = {} if held is None else values_of(db, known, held.payload)
+        before = written.find(db, *self.name, [receipt.id]).get(receipt.id, Written(receipt.id))
+        now, fate = edit.edits, Fate(before)
         if held is not None and not held.gone and receipt.record:
             record = merged(json.loads(held.payload), receipt.record)
             self._store(record)
-            now = _shown(db, edit, json.dumps(record), columns)
-        self._note(edit, receipt.id, {n: (before.get(n), value) for n, value in now.items()})
-        current = outbox.find(db, *self.name, edit.record)
-        if current is None or current.version == edit.version:
-            outbox.drop(db, *self.name, edit.record)
-        else:
-            self._rebase(db, current, edit, columns)
+            payload = json.dumps(record)
+            now = _shown(db, edit, payload, columns)
+            fate = self._fate(db, before, edit, base, receipt, columns, payload)
+        taken = {name: value for name, value in now.items() if name not in fate.untaken}
+        if taken:
+            self._note(edit, receipt.id, {n: (base.get(n), value) for n, value in taken.items()})
+        self._left(db, edit, now, fate, columns)
+        return fate
 
-    def _rebase(self, db: sqlite3.Connection, current: Edit, sent: Edit, columns: Columns) -> None:
-        """An edit was edited while it was sent: what is left is made on what was sent."""
-        base = {**current.base, **sent.edits}
+    def _rebase(
+        self,
+        db: sqlite3.Connection,
+        current: Edit,
+        sent: Edit,
+        now: Mapping[str, Any],
+        fate: Fate,
+        columns: Columns,
+    ) -> None:
+        """An edit was edited while it was sent: what is left is made on what the provider has
+        `now` of it."""
+        base = {**current.base, **now}
         if current.action == "delete":
             left: dict[str, Any] = {}
         else:
@@ -195,6 +265,7 @@ class Settling:
                 for name, value in current.edits.items()
                 if name not in sent.edits
                 or name not in columns
+                or name in fate.untaken
                 or not same(columns[name], value, sent.edits[name])
             }
             base = {name: base.get(name) for name in left}
@@ -203,6 +274,26 @@ class Settling:
             action: Action = "delete" if current.action == "delete" else "update"
             rest = replace(_afresh(current), action=action, edits=left, base=base)
             outbox.save(db, pending.with_other(db, sent.record, rest))
+
+    def _not_taken(self, db: sqlite3.Connection, edit: Edit, fate: Fate, settled: Settled) -> None:
+        """What the provider has said to be done, and has not, is a failure: it stays an edit, which
+        can be sent again or given up."""
+        left = outbox.find(db, *self.name, fate.left.record)
+        why = forms.reason(self.name[0], fate.untaken)[:MAX_MESSAGE]
+        receipt = Receipt(edit.trace, "failed", kind=forms.NOT_TAKEN, message=why)
+        if left is not None:
+            # It was edited meanwhile, maybe for the better.
+            settled.failed += 1
+            return
+        rest = replace(
+            _afresh(edit),
+            record=fate.left.record,
+            action="update",
+            edits={name: form.sent for name, form in fate.untaken.items()},
+            base={name: form.kept for name, form in fate.untaken.items()},
+            version=edit.version + 1,
+        )
+        outbox.save(db, self._failed(db, rest, receipt, settled))
 
     def _deleted(
         self,
@@ -219,6 +310,7 @@ class Settling:
             seq = records.next_seq(db)
             deleted = records.mark_deleted(db, self.table, [edit.record], seq, now)
             records.add_records(db, *self.name, -deleted)
+        written.forget(db, *self.name, [edit.record])
         self._note(edit, edit.record, fields)
         outbox.drop(db, *self.name, edit.record)
 
@@ -369,7 +461,7 @@ class Settling:
         if sent != edit.edits:
             # It was edited while it was in doubt.
             edit = replace(edit, edits=sent, version=edit.version - 1)
-        self._adopt(db, edit, record, columns, payload)
+        self._adopt(db, edit, record, columns, payload, Fate(Written(record)))
         runs.resolve_push(db, *self.name, [edit.record], "sent", self.store.now())
 
     # -- small things
