@@ -197,6 +197,14 @@ def close(kind: str, one: Any, other: Any) -> bool:
     return len(shorter) >= _PHONE and longer.isdecimal() and longer.endswith(shorter)
 
 
+def gist(meant: Any) -> Any:
+    """What two meanings have in common that are `close`: of a text its last letters, of all else
+    only whether it is something."""
+    if isinstance(meant, str | tuple):
+        return _letters(meant)[-_PHONE:]
+    return meant is not None
+
+
 _ROUGH = (1000, 60_000, 86_400_000)
 """Milliseconds of a second, a minute and a day."""
 _PHONE = 7

@@ -162,7 +162,10 @@ class Settling:
         if current.action == "delete":
             outbox.save(db, _deletion(db, current, record, payload, columns))
         else:
-            self._rebase(db, replace(current, record=record), edit, now, fate, columns)
+            current = replace(current, record=record)
+            # What was not sent may be something there all the same.
+            there = _shown(db, current, payload, columns)
+            self._rebase(db, current, edit, {**there, **now}, fate, columns)
 
     def _fate(
         self,
