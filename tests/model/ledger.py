@@ -164,6 +164,11 @@ class Ledger:
             notes = [note for note in self._merges(of, name) if note.action == "delete"]
             kept = any(self.runs[note.run_id] in ("provider", "newest") for note in notes)
             back = any(w.side == "provider" and w.at > mine[-1].at for w in ends)
+            # Who edits it afterwards wants it after all.
+            edits = [
+                w for key, writes in self.fields.items() if key[:2] == (of, name) for w in writes
+            ]
+            back = back or any(w.at > mine[-1].at and not w.void for w in edits)
             if not kept and not back and (of, name) not in self.refused:
                 problems.append(f"{of} {name}: the hub's deletion is lost")
         # Made anew by the hub, after the provider has deleted it.

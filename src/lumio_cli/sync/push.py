@@ -147,7 +147,9 @@ class Push:
             result.conflicts = counts.get("conflict", 0)
         if given_up := self._given_up + self.look.given_up:
             result.warnings.append(pending.gives_way(given_up))
-        result.warnings += self._reformed.warnings()
+        for warning in self._reformed.warnings():
+            result.warnings.append(warning)
+            engine.progress.warn(warning, self.job.target)
         waiting = 0 if preview else self._call(self._out.waiting)
         unknown = counts.get("unknown", 0)
         result.cut_off = self._error is not None

@@ -458,7 +458,10 @@ class Settling:
             self._note(edit, record, {n: (None, v) for n, v in edit.edits.items()}, "create")
             outbox.drop(db, *self.name, edit.record)
             outbox.give_name(db, self.name[0], edit.record, record, self.store.now())
-            outbox.save(db, _deletion(db, edit, record, payload, columns))
+            later = outbox.find(db, *self.name, record)
+            # Who has met it again by the provider's id, and edited it, wants it after all.
+            if later is None or later.edited_at <= edit.edited_at:
+                outbox.save(db, _deletion(db, edit, record, payload, columns))
             return
         sent = dict(sent_values(edit))
         if sent != edit.edits:
