@@ -170,10 +170,12 @@ class Reformed:
         return lines
 
 
-def reason(provider: str, untaken: Mapping[str, Form]) -> str:
-    """Why an edit has failed that the provider did not take."""
+def reason(provider: str, untaken: Mapping[str, Form], *, later: bool = False) -> str:
+    """Why an edit has failed that the provider did not take. `later`: a reading says so, by which
+    time somebody may have set the old value again."""
+    again = " still or again" if later else " still"
     told = "; ".join(
-        f"{name}: {_shown(form.sent)} was not taken, {provider} still has {_shown(form.kept)}"
+        f"{name}: {_shown(form.sent)} was not taken, {provider} has{again} {_shown(form.kept)}"
         for name, form in untaken.items()
     )
     return f"{told}. It had answered that it was done"

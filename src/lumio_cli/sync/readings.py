@@ -107,7 +107,7 @@ def _not_taken(
     meanwhile goes on, and takes what it does not set itself with it."""
     sent = {n: form.sent for n, form in fate.untaken.items()}
     kept = {n: form.kept for n, form in fate.untaken.items()}
-    why = forms.reason(name[0], fate.untaken)
+    why = forms.reason(name[0], fate.untaken, later=True)
     if edit is not None and edit.action != "update":
         return
     if edit is None:
