@@ -55,8 +55,8 @@ def note_page(
             continue
         written.save(db, *name, fate.left)
         told.reformed.add(fate.reformed)
-        edit = None if edit is None else rebased(edit, fate)
-        if edit is not None:
+        if edit is not None and (again := rebased(edit, fate)) is not edit:
+            edit = again
             outbox.save(db, edit)
         if fate.untaken:
             told.untaken += 1
