@@ -274,6 +274,7 @@ def test_a_hub_of_an_older_lumio_shows_and_counts_anew(hub: Hub) -> None:
     hub.connection.execute("DROP VIEW acme_deals")
     hub.connection.execute("CREATE VIEW acme_deals AS SELECT 0 AS amount")
     hub.connection.execute("DROP TABLE lumio_misfits")
+    hub.connection.execute("DROP TABLE lumio_written")
     hub.connection.execute("ALTER TABLE lumio_resources DROP COLUMN counted")
     hub.connection.execute("ALTER TABLE lumio_counter DROP COLUMN is_backup")
     hub.connection.execute("PRAGMA user_version = 7")

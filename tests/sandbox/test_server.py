@@ -235,6 +235,12 @@ def test_the_control_api(make: Make) -> None:
         assert client.get(CONTACTS).status_code == 500
         assert control.post("/faults", json={"add": ["reset"]}).status_code == 200
         assert control.post("/faults", json={"clear": True}).json() == {"faults": []}
+        habits = {"set": ["amount:cents", "dealname:ignore"]}
+        assert control.post("/habits", json=habits).json() == {"habits": habits["set"]}
+        wanted = {"properties": {"amount": "1.234", "dealname": "E", "deal_currency_code": "EUR"}}
+        kept = client.patch(f"/crm/v3/objects/deals/{one}", json=wanted).json()["properties"]
+        assert (kept["amount"], kept["dealname"]) == ("1.23", "D")
+        assert control.post("/habits", json={"set": ["amount:nope"]}).status_code == 400
         assert control.post("/latency", json={"ms": 1}).status_code == 200
         for _ in range(3):
             client.get(f"{CONTACTS}/{contact}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -198,6 +199,56 @@ def alike(kind: str, same: str, one: Any, other: Any) -> bool:
     return bool(first == second)
 
 
+def akin(kind: str, same: str, one: Any, other: Any) -> bool:
+    """Whether `other` may be what a provider has made of `one` by rules of its own: another case,
+    other blanks, marks or tags, a telephone number with its country, a number or a moment with
+    fewer digits. What is cut off or replaced is not akin.
+    """
+    return close(kind, meaning(kind, same, one), meaning(kind, same, other))
+
+
+def close(kind: str, one: Any, other: Any) -> bool:
+    """`akin`, of two meanings."""
+    if one == other:
+        return True
+    if not isinstance(one, str | tuple) and not isinstance(other, str | tuple):
+        if one is None or other is None:
+            return False
+        if kind in _MOMENTS:
+            return any(one // unit * unit == other for unit in _ROUGH)
+        digits = len(str(other).partition(".")[2]) if isinstance(other, float) else 0
+        return bool(abs(one - other) < 10.0**-digits)
+    first, second = _letters(one), _letters(other)
+    if first == second:
+        return True
+    # The longer one has the country's number before it, in the place of a leading zero.
+    shorter, longer = sorted((first.lstrip("0"), second.lstrip("0")), key=len)
+    return len(shorter) >= _PHONE and longer.isdecimal() and longer.endswith(shorter)
+
+
+def gist(meant: Any) -> Any:
+    """What two meanings have in common that are `close`: of a text its last letters, of all else
+    only whether it is something."""
+    if isinstance(meant, str | tuple):
+        return _letters(meant)[-_PHONE:]
+    return meant is not None
+
+
+_ROUGH = (1000, 60_000, 86_400_000)
+"""Milliseconds of a second, a minute and a day."""
+_PHONE = 7
+"""Digits of a telephone number at least."""
+_TAG = re.compile(r"<[^<>]*>")
+
+
+def _letters(value: Any) -> str:
+    """What is left of a text without its case, blanks, marks and tags."""
+    if isinstance(value, tuple):
+        return "\n".join(sorted(_letters(part) for part in value))
+    text = unicodedata.normalize("NFKC", _TAG.sub("", "" if value is None else str(value)))
+    return "".join(filter(str.isalnum, text.casefold()))
+
+
 def put(record: dict[str, Any], path: str, value: Any) -> None:
     """Set what lies at a dotted `path` of a record, making objects on the way."""
     *parents, last = path.split(".")
@@ -207,6 +258,20 @@ def put(record: dict[str, Any], path: str, value: Any) -> None:
             inner = record[part] = {}
         record = inner
     record[last] = value
+
+
+def tells(record: Mapping[str, Any] | None, path: str) -> bool:
+    """Whether a record, of which this may be a part, says what lies at a dotted `path`. Where an
+    object is null, so is all in it.
+    """
+    found: Any = record
+    for part in path.split("."):
+        if found is None:
+            return record is not None
+        if not isinstance(found, Mapping) or part not in found:
+            return False
+        found = found[part]
+    return True
 
 
 def merged(record: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:

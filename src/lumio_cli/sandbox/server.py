@@ -27,6 +27,7 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 
 from .faults import CONTENT, Fault, Faults, retry_after, written_raw
+from .habits import Habits
 from .http import Provider, Request, Response
 
 _HEADERS_MAX = 100
@@ -116,6 +117,7 @@ class Server(ThreadingHTTPServer):
         self.gzip_answers = gzip_answers
         self.clock = clock
         self.stats = Stats()
+        self.habits = Habits()
         self._wake, self._ended = socket.socketpair()
         super().__init__(("127.0.0.1", port), cast(Any, _Handler))
 
@@ -276,6 +278,7 @@ class _Handler(socketserver.StreamRequestHandler):
             nothing = Response.of_json({"message": f"no provider at {path}"}, 404)
             return self._send(nothing, {}, keep)
         values = parse_qs(query, keep_blank_values=True) if query else {}
+        body = server.habits.taken(method, body)
         request = Request(method, rest, values, headers, body, f"http://{host}{prefix}")
         request.raw_query = query
         request.label = provider.label(request)

@@ -98,6 +98,7 @@ class Pull:
         self._call(lambda db, store: store.start_resource(db, result))
         try:
             self._pull()
+            self._tell_of_writes()
             if result.failed and result.status == "succeeded":
                 result.status = "partial"
         except LumioError as error:
@@ -107,12 +108,23 @@ class Pull:
         finally:
             for remark in self.provider.remarks(self.resource):
                 self._warn(remark)
+            self._tell_of_writes()
             result.requests, result.retries = self.tally.requests, self.tally.retries
             result.waited_s = self.tally.waited
         if not result.hidden:
             self.engine.progress.finish(self.job.target, result.as_json())
         self._call(lambda db, store: store.finish_resource(db, result))
         self.done = True
+
+    def _tell_of_writes(self) -> None:
+        """What has come says of earlier writes how they were taken. A look leaves it to the push
+        that it is for."""
+        if self.result.hidden and self.job.push:
+            return
+        told = self._call(lambda _, store: store.told_of(*self._name))
+        self.result.failed += told.untaken
+        for warning in told.reformed.warnings():
+            self._warn(warning)
 
     def fail(self, error: LumioError) -> None:
         """Do not pull at all: what this resource hangs on has failed with `error`."""

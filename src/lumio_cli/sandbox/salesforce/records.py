@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ..table import Document, Table
-from .catalog import COMPOUND, MAIN, NUMBERS, ORG_ID, TYPES, FieldInfo, TypeInfo
+from .catalog import COMPOUND, DEFAULTS, MAIN, NUMBERS, ORG_ID, TYPES, FieldInfo, TypeInfo
 from .data import USERS, Maker, derive, iso, stamp
 from .errors import Invalid
 from .ids import make_id, normal_id
@@ -119,6 +119,9 @@ class Records:
     def create(self, kind: TypeInfo, values: Mapping[str, Any]) -> str:
         """A new record; its id. Raises Invalid."""
         checked = self.check(kind, values)
+        for name, value in DEFAULTS.get(kind.name, {}).items():
+            if checked.get(name) is None:
+                checked[name] = value
         lacking = [
             f.name
             for f in kind.fields.values()
