@@ -12,6 +12,7 @@ from lumio_cli.providers.base import Call, Reply
 from lumio_cli.providers.salesforce import Salesforce
 from lumio_cli.providers.salesforce.resources import column_name
 from lumio_cli.providers.writing import Change, Receipt
+from lumio_cli.sandbox.salesforce.records import ASSIGNEE
 
 from .conftest import SalesforceLab, sender
 
@@ -230,3 +231,46 @@ def test_changes_wait_while_salesforce_sets_itself_up(
     lab.sandbox.faults.clear()
     entry = lab.lumio("sync", "salesforce/leads", "--direction", "push").resource("leads")
     assert (entry["sent"], entry["updated"]) == (12, 12)
+
+
+# -- the org's own rules
+
+RULE = "01Q5g000000kAbcEAE"
+
+
+@pytest.mark.parametrize(
+    ("setting", "bulk", "assigned"),
+    [
+        (None, False, False),
+        (None, True, False),
+        ("on", False, True),
+        ("on", True, False),
+        (RULE, False, True),
+        (RULE, True, True),
+    ],
+)
+def test_assignment_rules_run_where_they_were_asked_for(
+    lab: SalesforceLab, setting: str | None, bulk: bool, assigned: bool
+) -> None:
+    """What is written keeps its owner, or goes to whom the rules give it."""
+    options = {} if setting is None else {"assignment_rules": setting}
+    provider = Salesforce({"bulk_write_from": 1 if bulk else 0, **options})
+    first = next(i for i in lab.org.tables["Lead"].ids() if lead(lab, i)["OwnerId"] != ASSIGNEE)
+    owner = lead(lab, first)["OwnerId"]
+    changes = [change("update", 1, id=first, Company="Acme"), change("create", 2, **GOOD)]
+    for one in changes:
+        found = list(provider.write(provider.resource("leads"), [one], sender(lab)))
+        assert [r.status for r in found] == ["done"], found
+        written = lead(lab, found[0].id)["OwnerId"]
+        assert (written == ASSIGNEE) is assigned
+        assert assigned or one.action == "create" or written == owner
+
+
+def test_what_a_duplicate_rule_only_warns_of_is_saved_on_request(lab: SalesforceLab) -> None:
+    for setting, said in (("stop", None), ("save", "allowSave=true")):
+        calls: list[Call] = []
+        provider = Salesforce({"bulk_write_from": 0, "duplicate_rules": setting})
+        send = sender(lab, calls)
+        list(provider.write(provider.resource("leads"), [change("create", 1, **GOOD)], send))
+        (written,) = [call for call in calls if call.method == "POST"]
+        assert written.headers.get("Sforce-Duplicate-Rule-Header") == said

@@ -86,7 +86,7 @@ from lumio_cli.providers.salesforce.soql import (
     stamp_of,
     unwrap,
 )
-from lumio_cli.providers.salesforce.writes import write_all
+from lumio_cli.providers.salesforce.writes import RULES, Rules, write_all
 from lumio_cli.providers.writing import Change, Receipt
 
 METADATA_SECONDS = 1800.0
@@ -153,6 +153,19 @@ class Salesforce(Provider):
             "Changes from which a push uses Bulk API 2.0; 0 is never",
             kind="integer",
             default=BULK_WRITE_FROM,
+        ),
+        Field(
+            "assignment_rules",
+            "Whether a push runs the org's assignment rules: off, on (not in bulk jobs), or a "
+            "rule's id",
+            default="off",
+            pattern=RULES,
+        ),
+        Field(
+            "duplicate_rules",
+            "Whether duplicate rules that only alert may stop a push: stop or save",
+            default="stop",
+            pattern="stop|save",
         ),
     )
     quotas = (
@@ -421,8 +434,12 @@ class Salesforce(Provider):
             known = targets(told, self._mapped(resource))
         least = int(self.options.get("bulk_write_from", BULK_WRITE_FROM))
         many = bool(least) and len(changes) >= least
+        rules = Rules(
+            str(self.options.get("assignment_rules") or "off"),
+            self.options.get("duplicate_rules") == "save",
+        )
         apply = ingest_all if many else write_all
-        yield from apply(self._data(), resource.path, changes, known, send)
+        yield from apply(self._data(), resource.path, changes, known, rules.ruled(send))
 
     def shown(self, column: Column, value: Json) -> Json:
         """As JSON has it: moments in Salesforce's own form and in whole seconds, of which it keeps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Literal
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from lumio_cli.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Call, Send
+from lumio_cli.providers.base import Call, Reply, Send
 from lumio_cli.providers.salesforce.fields import Targets, typed, value_of
 from lumio_cli.providers.salesforce.resources import COLLECTION
 from lumio_cli.providers.writing import Change, Receipt
@@ -35,6 +36,43 @@ KINDS = {
 CODE = re.compile(r"[A-Z][A-Z0-9_]+")
 """What Salesforce's own errors are called by: an answer without is of something in between."""
 _REFERENCE = "INVALID_CROSS_REFERENCE_KEY"
+
+RULES = "off|on|01Q[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?"
+"""What the setting `assignment_rules` may be; the ids of rules begin with 01Q."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Which of the org's own rules a write runs.
+
+    Without the header Salesforce runs the active assignment rules of leads, cases and accounts,
+    which give the records that are written to others (REST API Developer Guide, "Assignment Rule
+    Header": "If the header is not provided in the request, the default value is TRUE"). In a job of
+    Bulk API 2.0 only that rule runs which `assignmentRuleId` names. `save`: what a duplicate rule
+    only warns of is saved ("Duplicate Rule Header", `allowSave`).
+    """
+
+    assignment: str = "off"
+    save: bool = False
+
+    def ruled(self, send: Send) -> Send:
+        """The way to Salesforce, with these rules said to every request that writes."""
+        said = {"off": "FALSE", "on": "TRUE"}.get(self.assignment, self.assignment)
+        headers = {"Sforce-Auto-Assign": said}
+        if self.save:
+            headers["Sforce-Duplicate-Rule-Header"] = "allowSave=true"
+
+        def sending(call: Call) -> Reply:
+            if call.method == "POST" and call.path.endswith("/jobs/ingest"):
+                if said != self.assignment:
+                    return send(call)
+                return send(replace(call, json={**call.json, "assignmentRuleId": said}))
+            if "/composite/sobjects" not in call.path or call.method == "DELETE":
+                return send(call)
+            return send(replace(call, headers={**call.headers, **headers}))
+
+        return sending
+
 
 Pair = tuple[Change, dict[str, Any]]
 """A change and its values by the names of fields, as JSON has them."""

@@ -20,6 +20,7 @@ from .errors import Invalid, missing, no_column, problem
 from .ids import normal_id
 from .objects import external, saved, type_of
 from .queries import rows
+from .records import assigns
 from .soql import Query
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def create(org: Salesforce, request: Request, version: str) -> Response:
     org.writable(request)
 
     def work(record: dict[str, Any]) -> dict[str, Any]:
-        return saved(org.store.create(_type(org, request, record), record))
+        return saved(org.store.create(_type(org, request, record), record, assigns(request)))
 
     return _each(_records(request), work)
 
@@ -89,7 +90,9 @@ def update(org: Salesforce, request: Request, version: str) -> Response:
         record_id = record.get("id") or record.get("Id")
         if not record_id:
             raise Invalid("MISSING_ARGUMENT", "Id not specified in an update call")
-        return saved(org.store.update(_type(org, request, record), record_id, record))
+        return saved(
+            org.store.update(_type(org, request, record), record_id, record, assigns(request))
+        )
 
     return _each(_records(request), work)
 
@@ -104,7 +107,7 @@ def upsert(org: Salesforce, request: Request, version: str, type: str, field: st
         if _type(org, request, record) is not kind:
             raise Invalid("INVALID_TYPE", "all records must be of the type in the address")
         value = next((v for k, v in record.items() if k.lower() == item.name.lower()), None)
-        record_id, made = org.store.upsert(kind, item, value, record)
+        record_id, made = org.store.upsert(kind, item, value, record, assigns(request))
         return saved(record_id, made)
 
     return _each(_records(request), work)

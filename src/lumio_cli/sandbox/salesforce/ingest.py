@@ -27,6 +27,7 @@ class Ingest(Job):
     """An ingest job. Rows that were written come with the record's id and whether it was made."""
 
     key: FieldInfo | None = None
+    assign: bool = False
     file: bytes = b""
     good: list[tuple[str, bool, Row]] = field(default_factory=list)
     bad: list[tuple[str, str, Row]] = field(default_factory=list)
@@ -60,6 +61,8 @@ def create(org: Salesforce, request: Request, version: str) -> Response:
         raise problem(400, "INVALIDENTITY", f"Entity '{name}' is not supported by the Bulk API.")
     delimiter, ending = formats(body)
     job = Ingest(number(org), operation, name, version, org.now(), "Open", delimiter, ending)
+    # Of the rules only the one that the job names runs (Bulk API 2.0, "Create a Job").
+    job.assign = bool(body.get("assignmentRuleId"))
     if operation == "upsert":
         if not body.get("externalIdFieldName"):
             raise problem(400, "INVALIDJOB", "externalIdFieldName is required for an upsert")
@@ -135,11 +138,11 @@ def _row(org: Salesforce, job: Ingest, kind: TypeInfo, row: Row) -> tuple[str, b
         if text != "" and name != "Id"
     }
     if job.operation == "insert":
-        return records.create(kind, values), True
+        return records.create(kind, values, job.assign), True
     if job.operation == "update":
-        return records.update(kind, by_id, values), False
+        return records.update(kind, by_id, values, job.assign), False
     assert job.key is not None  # noqa: S101 - an upsert has one
-    return records.upsert(kind, job.key, row.get(job.key.name), values)
+    return records.upsert(kind, job.key, row.get(job.key.name), values, job.assign)
 
 
 def _sheet(job: Ingest, added: list[str], rows: list[list[str]], names: list[str]) -> Response:

@@ -12,7 +12,7 @@ from .data import iso
 from .errors import Invalid, missing, no_column, problem
 from .ids import normal_id
 from .queries import rows
-from .records import MERGEABLE
+from .records import MERGEABLE, assigns
 from .soql import Query, seconds
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ def create(org: Salesforce, request: Request, version: str, type: str) -> Respon
     kind = type_of(org, request, type)
     org.writable(request)
     try:
-        return Response.of_json(saved(org.store.create(kind, request.json())), 201)
+        made = org.store.create(kind, request.json(), assigns(request))
+        return Response.of_json(saved(made), 201)
     except Invalid as error:
         raise error.answer() from None
 
@@ -147,7 +148,7 @@ def update(org: Salesforce, request: Request, version: str, type: str, id: str) 
     kind = type_of(org, request, type)
     org.writable(request)
     try:
-        org.store.update(kind, _record(org, kind, id), request.json())
+        org.store.update(kind, _record(org, kind, id), request.json(), assigns(request))
     except Invalid as error:
         raise error.answer() from None
     return Response(204)
@@ -194,7 +195,7 @@ def upsert(
     org.writable(request)
     item = external(kind, field)
     try:
-        record_id, made = org.store.upsert(kind, item, value, request.json())
+        record_id, made = org.store.upsert(kind, item, value, request.json(), assigns(request))
     except Invalid as error:
         raise error.answer() from None
     return Response.of_json(saved(record_id, made), 201 if made else 200)

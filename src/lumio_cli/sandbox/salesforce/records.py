@@ -8,6 +8,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
+from ..http import Request
 from ..table import Document, Table
 from .catalog import COMPOUND, DEFAULTS, MAIN, NUMBERS, ORG_ID, TYPES, FieldInfo, TypeInfo
 from .data import USERS, Maker, derive, iso, stamp
@@ -65,6 +66,18 @@ class Tables(dict[str, Table]):
         return super().items()
 
 
+ASSIGNED = ("Lead", "Case")
+"""Types that the org has an active assignment rule for."""
+ASSIGNEE = make_id("005", 5)
+"""Whom the rules give every record to."""
+
+
+def assigns(request: Request) -> bool:
+    """Whether a request runs assignment rules. "Assignment Rule Header", REST API Developer Guide:
+    "If the header is not provided in the request, the default value is TRUE"."""
+    return request.headers.get("sforce-auto-assign", "TRUE").upper() != "FALSE"
+
+
 class Records:
     """Reads and writes records, one type at a time, as any of the APIs may.
 
@@ -116,8 +129,8 @@ class Records:
 
     # -- writing
 
-    def create(self, kind: TypeInfo, values: Mapping[str, Any]) -> str:
-        """A new record; its id. Raises Invalid."""
+    def create(self, kind: TypeInfo, values: Mapping[str, Any], assign: bool = False) -> str:
+        """A new record; its id. `assign` runs the org's assignment rules. Raises Invalid."""
         checked = self.check(kind, values)
         for name, value in DEFAULTS.get(kind.name, {}).items():
             if checked.get(name) is None:
@@ -138,13 +151,17 @@ class Records:
             if item.type == "boolean":
                 document[item.name] = False
         document |= checked
+        if assign and kind.name in ASSIGNED:
+            document["OwnerId"] = ASSIGNEE
         document = {k: v for k, v in document.items() if k in kind.fields and k != "Id"}
         record_id = self.tables[kind.name].insert(document)
         self._remember(kind, record_id, checked)
         return record_id
 
-    def update(self, kind: TypeInfo, text: Any, values: Mapping[str, Any]) -> str:
-        """Change a record. Raises Invalid."""
+    def update(
+        self, kind: TypeInfo, text: Any, values: Mapping[str, Any], assign: bool = False
+    ) -> str:
+        """Change a record. `assign` runs the org's assignment rules. Raises Invalid."""
         record_id = self.locate(kind, text)
         self._unlocked(record_id)
         checked = self.check(kind, values, record_id)
@@ -152,22 +169,29 @@ class Records:
             if value is None and kind.fields[name].required:
                 message = f"Required fields are missing: [{name}]"
                 raise Invalid("REQUIRED_FIELD_MISSING", message, [name])
+        if assign and kind.name in ASSIGNED:
+            checked["OwnerId"] = ASSIGNEE
         self.tables[kind.name].update(record_id, checked)
         self._remember(kind, record_id, checked)
         return record_id
 
     def upsert(
-        self, kind: TypeInfo, field: FieldInfo, value: Any, values: Mapping[str, Any]
+        self,
+        kind: TypeInfo,
+        field: FieldInfo,
+        value: Any,
+        values: Mapping[str, Any],
+        assign: bool = False,
     ) -> tuple[str, bool]:
         """Change the record with this external id, or make it; whether it was made."""
         if value in (None, ""):
             raise Invalid("MISSING_ARGUMENT", f"{field.name} not specified")
         if field.name == "Id":
-            return self.update(kind, value, values), False
+            return self.update(kind, value, values, assign), False
         found = self.find(kind, field, str(value))
         if found is not None:
-            return self.update(kind, found, values), False
-        return self.create(kind, {**values, field.name: value}), True
+            return self.update(kind, found, values, assign), False
+        return self.create(kind, {**values, field.name: value}, assign), True
 
     def delete(self, kind: TypeInfo, text: Any) -> str:
         """Put a record into the recycle bin. Raises Invalid."""
