@@ -21,6 +21,7 @@ class Stop:
     def __init__(self) -> None:
         self._event = threading.Event()
         self._deadline: float | None = None
+        self._since = 0.0
         self.reason = ""
         self.exit_code = 0
 
@@ -29,6 +30,7 @@ class Stop:
         if not self._event.is_set():
             self.reason = reason
             self.exit_code = exit_code
+            self._since = time.monotonic()
             self._event.set()
 
     def limit(self, seconds: float) -> None:
@@ -40,6 +42,10 @@ class Stop:
         if self._deadline is not None and time.monotonic() >= self._deadline:
             self.set("--max-duration is over", 3)
         return self._event.is_set()
+
+    def seconds(self) -> float:
+        """Seconds since a stop was asked for; 0 where none was."""
+        return time.monotonic() - self._since if self._event.is_set() else 0.0
 
     def wait(self, seconds: float) -> bool:
         """Wait up to `seconds`; True as soon as a stop was asked for."""

@@ -31,14 +31,35 @@ _LONG = b"0" * 20
 _DIGITS_ONLY = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 
 
+MAX_DEPTH = 128
+"""Objects and lists within each other, at most: no provider's records come near, and what walks
+through them calls itself."""
+MAX_VALUES = 2_000_000
+"""Values in one answer, at most: each takes far more memory than it took bytes."""
+_NESTED = (dict, list)
+_STRING = re.compile(rb'"[^"]*"')
+_REST = bytes(set(range(256)) - set(b'[]{}",'))
+
+
 def read_json(body: bytes) -> Any:
     """Read JSON without losing a page to one value, and without changing any.
 
     Numbers that JSON or a double cannot hold (NaN, Infinity, 1e400, integers of more than 64 bits)
     become texts of what was written; half a surrogate stays, with which a record cannot be stored
     and becomes a dead letter; a byte order mark is passed over, and control characters are taken
-    as they are. Raises ValueError, also for bytes that are no UTF-8: those were cut or garbled.
+    as they are. Raises ValueError, also for bytes that are no UTF-8: those were cut or garbled; and
+    for more than `MAX_DEPTH` or `MAX_VALUES`.
     """
+    opened = body.count(b"[") + body.count(b"{")
+    if opened + body.count(b",") > MAX_VALUES and _values(body) > MAX_VALUES:
+        raise ValueError(f"it holds more than {MAX_VALUES:,} values")
+    found = _parsed(body)
+    if opened > MAX_DEPTH and _is_deep(found):
+        raise ValueError("it is nested too deeply")
+    return found
+
+
+def _parsed(body: bytes) -> Any:
     import orjson
 
     try:
@@ -56,6 +77,29 @@ def read_json(body: bytes) -> Any:
         raise ValueError("it is not valid UTF-8") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def _values(body: bytes) -> int:
+    """How many values a text of JSON has, about: its commas, lists and objects, as none of its
+    strings has them."""
+    bare = body.replace(rb"\\", b"").replace(rb"\"", b"").translate(None, _REST)
+    bare = _STRING.sub(b"", bare)
+    return bare.count(b",") + bare.count(b"[") + bare.count(b"{")
+
+
+def _is_deep(found: Any) -> bool:
+    """Whether there are more than `MAX_DEPTH` objects and lists within each other."""
+    level = [found]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) in _NESTED
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _finite(text: str) -> float | str:
