@@ -20,7 +20,7 @@ Kind = Literal[
 _SETUP: frozenset[Kind] = frozenset({"proxy", "tls", "protocol", "pool", "too_large", "stopped"})
 """Faults of this machine's set-up: they say nothing about the health of the provider."""
 
-_HOPELESS: frozenset[Kind] = frozenset({"tls", "protocol", "too_large"})
+_HOPELESS: frozenset[Kind] = frozenset({"tls", "protocol", "too_large", "too_slow"})
 """Faults that the same request meets again, however often it is sent."""
 
 _EXPIRED, _NOT_VALID_YET, _HOSTNAME, _ADDRESS = 10, 9, 62, 64

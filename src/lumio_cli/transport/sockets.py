@@ -17,7 +17,7 @@ from lumio_cli.transport.faults import WireError
 
 SLICE = 0.2
 """Seconds that a socket is waited for at a stretch, before anybody looks whether to go on."""
-GRACE = 1.0
+GRACE = 0.5
 """Seconds that an answer may still take after a stop: what it says of a write is worth a moment."""
 CONNECTS = 3
 """Connect timeouts that a name's addresses may take together."""

@@ -112,7 +112,7 @@ class Wire(httpx.BaseTransport):
             "write": limits.write,
             "pool": limits.pool,
         }
-        self._longest = limits.connect + limits.read * LONGEST_ANSWER
+        self._longest = limits.read * LONGEST_ANSWER
         self._watch = Watch(stop or Stop(), self._origin.host)
         self._tls12 = tls12
         self._ca_file = ca_file
