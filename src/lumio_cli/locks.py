@@ -67,7 +67,7 @@ class FileLock:
         make_private_dir(self.path.parent)
         for _ in range(3):
             descriptor = open_private(self.path)
-            if _lock(descriptor, fcntl.LOCK_EX):
+            if _lock(descriptor, fcntl.LOCK_EX, self.path):
                 if _is_at(descriptor, self.path):
                     self._descriptor = descriptor
                     self._sign()
@@ -114,7 +114,7 @@ class FileLock:
         except FileNotFoundError:
             return None
         try:
-            if _lock(descriptor, fcntl.LOCK_SH):
+            if _lock(descriptor, fcntl.LOCK_SH, self.path):
                 return None
             return _parse(os.pread(descriptor, 4096, 0))
         finally:
@@ -154,11 +154,13 @@ def _write(descriptor: int, text: str) -> None:
         os.pwrite(descriptor, text.encode()[:_SIZE].ljust(_SIZE), 0)
 
 
-def _lock(descriptor: int, kind: int) -> bool:
+def _lock(descriptor: int, kind: int, path: Path) -> bool:
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise OSError(error.errno, f"it cannot be locked: {error.strerror}", str(path)) from None
     return True
 
 

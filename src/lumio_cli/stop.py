@@ -6,8 +6,13 @@ transaction, so a stop loses nothing.
 
 from __future__ import annotations
 
+import signal
+import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from lumio_cli.errors import StoppedError
 
@@ -62,3 +67,31 @@ class Stop:
                 hint="what was committed stays; run the same command again to go on from there",
                 exit_code=self.exit_code,
             )
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let a signal end a wait for input that may never come: an answer, a pipe, a FIFO. Elsewhere
+    it only asks a run to stop. Raises `StoppedError` then; nothing inside may be half done by that.
+    """
+    if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
+        yield
+        return
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise StoppedError(
+            f"stopped: {signal.Signals(number).name}",
+            hint="nothing was changed",
+            exit_code=128 + number,
+        )
+
+    before = {
+        number: signal.signal(number, end)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) not in (signal.SIG_IGN, None)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

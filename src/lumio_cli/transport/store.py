@@ -320,7 +320,9 @@ class RuntimeStore:
         while True:
             try:
                 fcntl.flock(link.queue, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            except OSError as error:
+                if not isinstance(error, BlockingIOError):
+                    return  # This file system has no locks: then nobody stands in the queue.
                 now = time.monotonic()
                 deadline = deadline or now + QUEUE_LIMIT
                 if now >= deadline:
