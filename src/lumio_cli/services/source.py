@@ -11,6 +11,7 @@ import csv
 import io
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -189,7 +190,7 @@ class Source:
                 f"{MOST_COLUMNS} are read"
             )
         names = tuple(name.strip().lower() for name in found)
-        if double := {n for n in names if names.count(n) > 1}:
+        if double := [name for name, times in Counter(names).items() if times > 1]:
             raise UsageError(f"{self.option}the header of {self.file} names {min(double)!r} twice")
         return delimiter, names
 
