@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -27,6 +27,7 @@ from lumio_cli.commands import COMMANDS
 from lumio_cli.commands.common import App, Group, NoCommandError
 from lumio_cli.errors import LumioError, StoppedError, UsageError
 from lumio_cli.options import GLOBAL_OPTIONS, split_globals
+from lumio_cli.output.streams import OutputError, mend_streams
 from lumio_cli.runtime import Runtime
 from lumio_cli.stop import Stop
 
@@ -102,9 +103,7 @@ def main() -> NoReturn:
     os.umask(0o077)
     # pydantic would read the entry points of every installed package to look for plug-ins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    mend_streams()
     if request := os.environ.get("_LUMIO_COMPLETE"):
         from lumio_cli.services.shells import answer
 
@@ -141,10 +140,13 @@ def run(
             code = _invoke(runtime, rest, problem)
         finally:
             runtime.close()
+        _flush(runtime.output.stdout, runtime.output.stderr)
     except BrokenPipeError:
         code = BROKEN_PIPE
-    if not _flush(runtime.output.stdout, runtime.output.stderr):
-        code = BROKEN_PIPE
+    except OutputError as error:
+        # In a form that goes to stderr: stdout takes nothing.
+        runtime.output.error(error)
+        code = error.exit_code
     return code
 
 
@@ -153,7 +155,7 @@ def _invoke(runtime: Runtime, argv: list[str], problem: UsageError | None) -> in
     output = runtime.output
     try:
         code = _dispatch(runtime, argv, problem)
-    except BrokenPipeError:
+    except (BrokenPipeError, OutputError):
         raise
     except NoCommandError as error:
         if output.mode == "json":
@@ -333,20 +335,11 @@ def _trace(runtime: Runtime, error: Exception) -> None:
     runtime.output.stderr.write(escape_control(lines, keep="\n") + "\n")
 
 
-def _flush(*streams: IO[str]) -> bool:
-    """Write out what is buffered; False if a reader has gone away."""
-    from lumio_cli.output.console import silence
-
-    alive = True
+def _flush(*streams: IO[str]) -> None:
+    """Write out what is buffered. Raises BrokenPipeError, `OutputError`."""
     for stream in streams:
-        try:
+        with suppress(ValueError):  # closed by whoever owns it
             stream.flush()
-        except BrokenPipeError:
-            silence(stream)
-            alive = False
-        except ValueError:  # closed by whoever owns it
-            pass
-    return alive
 
 
 def _obey_signals(stop: Stop) -> None:
