@@ -25,7 +25,7 @@ import typer
 from lumio_cli import __version__
 from lumio_cli.commands import COMMANDS
 from lumio_cli.commands.common import App, Group, NoCommandError
-from lumio_cli.errors import LumioError, StoppedError, UsageError
+from lumio_cli.errors import LumioError, StoppedError, UsageError, out_of_memory
 from lumio_cli.options import GLOBAL_OPTIONS, split_globals
 from lumio_cli.output.streams import OutputError, mend_streams
 from lumio_cli.runtime import Runtime
@@ -35,6 +35,9 @@ BROKEN_PIPE = 128 + 13
 
 _MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
 """What is wrong with the machine where no file is named."""
+
+_LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What a file system says that knows no locks."""
 
 _HELP = """
 Keeps a local SQLite hub in sync with your SaaS providers, and explains itself.
@@ -235,11 +238,14 @@ def _explain(runtime: Runtime, error: Exception) -> LumioError:
         if runtime.environ.get("LUMIO_TRACEBACK") == "1":
             _trace(runtime, error)
         where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
+        hint = "check the path, who may use it, and the space on the disk"
+        if error.errno in _LOCKLESS:
+            hint = "set LUMIO_HOME to a directory of a file system that knows locks, a local one"
         return LumioError(
-            f"{where}{error.strerror or type(error).__name__}",
-            code="file_unusable",
-            hint="check the path, who may use it, and the space on the disk",
+            f"{where}{error.strerror or type(error).__name__}", code="file_unusable", hint=hint
         )
+    if (short := out_of_memory(error)) is not None:
+        return short
     return _crash(runtime, error)
 
 

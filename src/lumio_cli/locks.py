@@ -143,7 +143,10 @@ class FileLock:
                 "what": self.what,
             }
         )
-        _write(self._descriptor, text)
+        try:
+            _write(self._descriptor, text)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
 
 
 def _write(descriptor: int, text: str) -> None:

@@ -22,7 +22,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -426,7 +426,8 @@ def _is_broken(error: sqlite3.Error) -> bool:
 def _leave(link: _Link) -> None:
     """Let the next writer have its turn."""
     if link.queue >= 0:
-        fcntl.flock(link.queue, fcntl.LOCK_UN)
+        with suppress(OSError):  # A file system without locks has no queue to leave.
+            fcntl.flock(link.queue, fcntl.LOCK_UN)
 
 
 def _drop(link: _Link) -> None:
