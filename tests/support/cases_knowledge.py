@@ -13,7 +13,7 @@ from lumio_cli.transport.cache import Cache
 from support.conformance import Rig, Subject, altered, case, rig
 
 
-@case("alone")
+@case("alone", wide=True)
 def check_cached_is_not_fresh(subject: Subject, home: Path) -> None:
     """What comes from the cache is no success of the provider's; what it answers itself, is."""
     with rig(subject, home) as lab:

@@ -206,6 +206,15 @@ def _m010_sent_before(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX IF NOT EXISTS lumio_messages_digest ON lumio_messages (digest)")
 
 
+def _m011_written(db: sqlite3.Connection) -> None:
+    db.execute(
+        """CREATE TABLE lumio_written (
+            provider TEXT NOT NULL, resource TEXT NOT NULL, record TEXT NOT NULL,
+            forms TEXT NOT NULL, told TEXT,
+            PRIMARY KEY (provider, resource, record)) STRICT, WITHOUT ROWID"""
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m001_initial,
     _m002_accounts_and_slices,
@@ -217,6 +226,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m008_misfits,
     _m009_place,
     _m010_sent_before,
+    _m011_written,
 )
 LATEST = len(MIGRATIONS)
 

@@ -100,8 +100,10 @@ class Stream(httpcore.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Hand it over. Raises `httpcore.WriteTimeout`, `WireError`."""
-        self._watch.check(sent=False)
-        self._inner.write(buffer, timeout)
+        if buffer:
+            # Some of the request may have been written before.
+            self._watch.check(sent=True)
+            self._inner.write(buffer, timeout)
 
     def close(self) -> None:
         """Close it."""
