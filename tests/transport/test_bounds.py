@@ -101,13 +101,14 @@ def test_one_layer_of_packing_is_taken_off(encoding: str) -> None:
         (b"", "gzip"),
         (gzip.compress(b"{}") + b"what follows the end", "gzip"),
     ],
+    ids=["gzip", "x-gzip", "deflate", "bare", "nothing", "more"],
 )
 def test_what_is_packed_as_it_may_be_is_read(body: bytes, encoding: str) -> None:
     with raw_server(lambda *_: packed(body, encoding)) as base:
         assert ask(base) == (b"{}" if body else b"")
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}" * 99)[:-9]])
+@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"{}" * 99)[:-9]], ids=["no", "cut"])
 def test_a_body_that_does_not_unpack_or_breaks_off_is_none(body: bytes) -> None:
     assert fault(packed(body, "gzip")).kind == "decode"
 
