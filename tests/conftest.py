@@ -12,6 +12,12 @@ from unittest.mock import patch
 import pytest
 
 from lumio_cli.hub import db
+from support.attacks import Attacks
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count the attacks and situations that are tried, and how many were survived."""
+    config.pluginmanager.register(Attacks())
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -31,7 +31,7 @@ from support.lab import VAULT_KEY, Lab, Outcome
 from support.trials import LIST, brisk, make_lab  # noqa: F401
 from support.trials import MakeLab as Make
 
-pytestmark = pytest.mark.usefixtures("brisk")
+pytestmark = [pytest.mark.attack("secrets"), pytest.mark.usefixtures("brisk")]
 
 TOKEN = "CanaryTokenQx7Vb2Lm9ZtKp4WsRd"  # of no known shape: only by its value can it be told
 COOKIE = "canary-cookie-7f3a9c1e5b"

@@ -15,6 +15,8 @@ from lumio_cli.pseudonyms import Pseudonymizer
 from lumio_cli.redact import MASK, Redactor, escape_control, is_secret_name
 from support.canaries import HOUSES, SPELLINGS, canary
 
+pytestmark = pytest.mark.attack("secrets")
+
 CANARY = 'cAn/ary+"s3cret=\\äö'
 
 

@@ -19,6 +19,8 @@ import pytest
 from lumio_cli.providers import registry
 from support.courier import COURIERS, CourierLab, Service
 
+pytestmark = pytest.mark.attack("kills")
+
 KILLS = 5
 
 

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -25,8 +25,9 @@ import typer
 from lumio_cli import __version__
 from lumio_cli.commands import COMMANDS
 from lumio_cli.commands.common import App, Group, NoCommandError
-from lumio_cli.errors import LumioError, StoppedError, UsageError
+from lumio_cli.errors import LumioError, StoppedError, UsageError, out_of_memory
 from lumio_cli.options import GLOBAL_OPTIONS, split_globals
+from lumio_cli.output.streams import OutputError, mend_streams
 from lumio_cli.runtime import Runtime
 from lumio_cli.stop import Stop
 
@@ -34,6 +35,9 @@ BROKEN_PIPE = 128 + 13
 
 _MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
 """What is wrong with the machine where no file is named."""
+
+_LOCKLESS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What a file system says that knows no locks."""
 
 _HELP = """
 Keeps a local SQLite hub in sync with your SaaS providers, and explains itself.
@@ -102,9 +106,7 @@ def main() -> NoReturn:
     os.umask(0o077)
     # pydantic would read the entry points of every installed package to look for plug-ins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+    mend_streams()
     if request := os.environ.get("_LUMIO_COMPLETE"):
         from lumio_cli.services.shells import answer
 
@@ -141,10 +143,13 @@ def run(
             code = _invoke(runtime, rest, problem)
         finally:
             runtime.close()
+        _flush(runtime.output.stdout, runtime.output.stderr)
     except BrokenPipeError:
         code = BROKEN_PIPE
-    if not _flush(runtime.output.stdout, runtime.output.stderr):
-        code = BROKEN_PIPE
+    except OutputError as error:
+        # In a form that goes to stderr: stdout takes nothing.
+        runtime.output.error(error)
+        code = error.exit_code
     return code
 
 
@@ -153,7 +158,7 @@ def _invoke(runtime: Runtime, argv: list[str], problem: UsageError | None) -> in
     output = runtime.output
     try:
         code = _dispatch(runtime, argv, problem)
-    except BrokenPipeError:
+    except (BrokenPipeError, OutputError):
         raise
     except NoCommandError as error:
         if output.mode == "json":
@@ -233,11 +238,14 @@ def _explain(runtime: Runtime, error: Exception) -> LumioError:
         if runtime.environ.get("LUMIO_TRACEBACK") == "1":
             _trace(runtime, error)
         where = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
+        hint = "check the path, who may use it, and the space on the disk"
+        if error.errno in _LOCKLESS:
+            hint = "set LUMIO_HOME to a directory of a file system that knows locks, a local one"
         return LumioError(
-            f"{where}{error.strerror or type(error).__name__}",
-            code="file_unusable",
-            hint="check the path, who may use it, and the space on the disk",
+            f"{where}{error.strerror or type(error).__name__}", code="file_unusable", hint=hint
         )
+    if (short := out_of_memory(error)) is not None:
+        return short
     return _crash(runtime, error)
 
 
@@ -333,20 +341,11 @@ def _trace(runtime: Runtime, error: Exception) -> None:
     runtime.output.stderr.write(escape_control(lines, keep="\n") + "\n")
 
 
-def _flush(*streams: IO[str]) -> bool:
-    """Write out what is buffered; False if a reader has gone away."""
-    from lumio_cli.output.console import silence
-
-    alive = True
+def _flush(*streams: IO[str]) -> None:
+    """Write out what is buffered. Raises BrokenPipeError, `OutputError`."""
     for stream in streams:
-        try:
+        with suppress(ValueError):  # closed by whoever owns it
             stream.flush()
-        except BrokenPipeError:
-            silence(stream)
-            alive = False
-        except ValueError:  # closed by whoever owns it
-            pass
-    return alive
 
 
 def _obey_signals(stop: Stop) -> None:

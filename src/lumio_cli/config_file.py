@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lumio_cli.errors import ConfigError
+from lumio_cli.intake import TooLongError, read_text
 from lumio_cli.paths import require_ours
+
+LIMIT = 4 << 20
+"""Bytes of a configuration, at most."""
 
 if TYPE_CHECKING:
     import yaml
@@ -40,15 +44,16 @@ def read_config_file(path: Path, *, required: bool = False) -> ConfigFile:
     """
     try:
         mode = path.stat().st_mode
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, LIMIT)
     except FileNotFoundError:
         if required:
             raise ConfigError(
                 f"{path}: there is no such file", hint="LUMIO_CONFIG names it"
             ) from None
         return ConfigFile(path)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        reason = str(error) if isinstance(error, TooLongError) else reason
         raise ConfigError(f"{path}: cannot be read: {reason}") from None
     require_ours(path)
     values, lines = _parse(path, text)

@@ -176,3 +176,14 @@ class StoppedError(LumioError):
 
     code = "interrupted"
     exit_code = 130
+
+
+def out_of_memory(error: Exception) -> LumioError | None:
+    """The error of a process that gets no more memory, or no more threads; None for any other."""
+    if not isinstance(error, MemoryError) and "start new thread" not in str(error):
+        return None
+    return LumioError(
+        "there is not enough memory",
+        code="out_of_memory",
+        hint="raise the limit (`ulimit -v` and `-u`, the container's), or ask for less at a time",
+    )

@@ -67,7 +67,7 @@ class FileLock:
         make_private_dir(self.path.parent)
         for _ in range(3):
             descriptor = open_private(self.path)
-            if _lock(descriptor, fcntl.LOCK_EX):
+            if _lock(descriptor, fcntl.LOCK_EX, self.path):
                 if _is_at(descriptor, self.path):
                     self._descriptor = descriptor
                     self._sign()
@@ -114,7 +114,7 @@ class FileLock:
         except FileNotFoundError:
             return None
         try:
-            if _lock(descriptor, fcntl.LOCK_SH):
+            if _lock(descriptor, fcntl.LOCK_SH, self.path):
                 return None
             return _parse(os.pread(descriptor, 4096, 0))
         finally:
@@ -143,7 +143,10 @@ class FileLock:
                 "what": self.what,
             }
         )
-        _write(self._descriptor, text)
+        try:
+            _write(self._descriptor, text)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
 
 
 def _write(descriptor: int, text: str) -> None:
@@ -154,11 +157,13 @@ def _write(descriptor: int, text: str) -> None:
         os.pwrite(descriptor, text.encode()[:_SIZE].ljust(_SIZE), 0)
 
 
-def _lock(descriptor: int, kind: int) -> bool:
+def _lock(descriptor: int, kind: int, path: Path) -> bool:
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise OSError(error.errno, f"it cannot be locked: {error.strerror}", str(path)) from None
     return True
 
 

@@ -7,6 +7,8 @@ import pytest
 from support.lab import Lab
 from support.trials import both, contents
 
+pytestmark = pytest.mark.attack("command line")
+
 
 @pytest.mark.parametrize(
     ("argv", "names", "hint"),

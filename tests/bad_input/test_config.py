@@ -7,6 +7,8 @@ import pytest
 from support.lab import Lab
 from support.trials import both, contents
 
+pytestmark = pytest.mark.attack("configuration")
+
 
 def write(lab: Lab, text: str, mode: int = 0o600) -> None:
     path = lab.home / "config.yaml"

@@ -7,6 +7,8 @@ import pytest
 from support.lab import OBJECTS, Lab
 from support.trials import Hands, MakeLab, both, contents, told
 
+pytestmark = pytest.mark.attack("credentials")
+
 UNKNOWN = "pat-na1-ffffffff-0000-4000-8000-000000000001"
 
 

@@ -21,6 +21,8 @@ from lumio_cli.sync.store import Store
 from support.lab import Lab, Outcome
 from support.trials import MakeLab, both, contents, hold_open, told
 
+pytestmark = pytest.mark.attack("hub")
+
 COMMANDS = (("sync", "hubspot/contacts"), ("preview", "hubspot/contacts"), ("status",))
 
 

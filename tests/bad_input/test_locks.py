@@ -11,6 +11,8 @@ from lumio_cli.services.runlocks import target_lock
 from support.lab import Lab
 from support.trials import both, contents, told
 
+pytestmark = pytest.mark.attack("locks")
+
 
 @pytest.fixture
 def busy(lab: Lab) -> Iterator[Lab]:

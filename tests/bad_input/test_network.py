@@ -16,7 +16,7 @@ import pytest
 from support.lab import Lab
 from support.trials import LIST, MakeLab, asked, both, contents, cursor_of, forget_circuit, told
 
-pytestmark = pytest.mark.usefixtures("brisk")
+pytestmark = [pytest.mark.attack("answers"), pytest.mark.usefixtures("brisk")]
 BASE_URL = "LUMIO_PROVIDERS__HUBSPOT__BASE_URL"
 
 

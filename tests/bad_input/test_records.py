@@ -12,7 +12,7 @@ from lumio_cli.sandbox.hubspot.provider import HubSpot
 from support.lab import Lab
 from support.trials import LIST, MakeLab, asked, contents, cursor_of, told, told_people
 
-pytestmark = pytest.mark.usefixtures("brisk")
+pytestmark = [pytest.mark.attack("input files"), pytest.mark.usefixtures("brisk")]
 
 
 def letters(lab: Lab, resource: str = "contacts") -> list[tuple[Any, ...]]:

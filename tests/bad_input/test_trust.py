@@ -18,6 +18,8 @@ from lumio_cli.stop import Stop
 from support.lab import Lab
 from support.trials import told
 
+pytestmark = pytest.mark.attack("trust")
+
 
 @pytest.mark.parametrize("what", ["owner", "mode", "config"])
 def test_a_home_that_others_decide_about_gets_no_credential(

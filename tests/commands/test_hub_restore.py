@@ -16,6 +16,8 @@ from lumio_cli.services.runlocks import run_lock
 from support.lab import Lab
 from support.trials import LIFTED
 
+pytestmark = pytest.mark.attack("hub")
+
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Any:

@@ -14,6 +14,8 @@ from lumio_cli.hub.db import Hub
 from lumio_cli.hub.migrations import back_up
 from lumio_cli.hub.place import log_of, shared_of
 
+pytestmark = pytest.mark.attack("hub")
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:

@@ -44,7 +44,8 @@ def read_secret_file(path: Path, source: str, environ: Mapping[str, str]) -> str
     others than its owner may read it, credential_malformed where it is no text.
     """
     try:
-        with path.open("rb") as file:
+        # A FIFO is no regular file; to find that out must not wait for its writer.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             about = os.fstat(file.fileno())
             if not stat.S_ISREG(about.st_mode):
                 raise CredentialError(

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lumio_cli.credentials.files import check_secret, read_secret_file
+from lumio_cli.credentials.files import LIMIT, check_secret, read_secret_file
 from lumio_cli.errors import CredentialError
 from lumio_cli.paths import expand
 from lumio_cli.redact import without_secrets
@@ -146,6 +146,12 @@ def _run(argv: list[str], provider: str, environ: Mapping[str, str], stop: Stop)
         ) from None
     try:
         output = _output(process, stop)
+        if output is not None and len(output) > LIMIT:
+            raise CredentialError(
+                f"{label} prints more than {LIMIT} bytes, which is no token",
+                hint=hint,
+                code="credential_malformed",
+            )
     finally:
         _end(process)
     if output is None:
@@ -167,14 +173,26 @@ def _run(argv: list[str], provider: str, environ: Mapping[str, str], stop: Stop)
 
 
 def _output(process: Popen[bytes], stop: Stop) -> bytes | None:
-    """What the process prints until it ends; None when its time is over."""
+    """What the process prints until it ends, or a little more than `LIMIT` bytes of it; None when
+    its time is over."""
+    import select
     from subprocess import TimeoutExpired
 
+    assert process.stdout is not None  # noqa: S101 it was asked for
+    pipe, output = process.stdout.fileno(), b""
     deadline = time.monotonic() + COMMAND_LIMIT
+    reading = True
     while time.monotonic() < deadline:
         stop.check()
-        with contextlib.suppress(TimeoutExpired):
-            return process.communicate(timeout=0.1)[0]
+        if not reading:
+            with contextlib.suppress(TimeoutExpired):
+                process.wait(0.1)
+                return output
+        elif select.select([pipe], (), (), 0.1)[0]:
+            piece = os.read(pipe, LIMIT)
+            output, reading = output + piece, bool(piece)
+            if len(output) > LIMIT:
+                return output
     return None
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import textwrap
 import threading
 from collections.abc import Callable, Mapping
@@ -340,18 +339,3 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "__fspath__"):
         return os.fspath(value)
     raise TypeError(f"{type(value).__name__} cannot be printed as JSON")
-
-
-def silence(stream: IO[str]) -> None:
-    """Send what is still buffered for a reader that has gone to nowhere.
-
-    Without it the interpreter complains while it shuts down.
-    """
-    try:
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, stream.fileno())
-        os.close(null)
-    except (OSError, ValueError):
-        pass
-    if stream is sys.stdout:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 the process ends

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable, Mapping
 from typing import IO, TextIO, cast
 
-from lumio_cli.errors import StoppedError, UsageError
+from lumio_cli.errors import UsageError
 from lumio_cli.options import Globals
+from lumio_cli.stop import interruptible
 
 
 class Prompt:
@@ -41,7 +37,7 @@ class Prompt:
     def secret(self, question: str, *, instead: str) -> str:
         """A value that is not shown while it is typed. `instead` names flags and variables."""
         self._require(question, instead)
-        with _interruptible():
+        with interruptible():
             return self._read_hidden(f"{question}: ").strip()
 
     def text(self, question: str, *, default: str = "", instead: str) -> str:
@@ -68,7 +64,7 @@ class Prompt:
     def _line(self, question: str) -> str:
         self._stderr.write(question)
         self._stderr.flush()
-        with _interruptible():
+        with interruptible():
             answer = self._stdin.readline()
         if not answer:
             raise UsageError("the input ended before there was an answer")
@@ -81,29 +77,3 @@ class Prompt:
             return getpass.getpass(question, stream=cast(TextIO, self._stderr))
         except EOFError:
             raise UsageError("the input ended before there was an answer") from None
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let a signal end the wait for an answer: elsewhere it only asks a run to stop."""
-    if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
-        yield
-        return
-
-    def end(number: int, _frame: FrameType | None) -> None:
-        raise StoppedError(
-            f"stopped: {signal.Signals(number).name}",
-            hint="nothing was changed",
-            exit_code=128 + number,
-        )
-
-    before = {
-        number: signal.signal(number, end)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) not in (signal.SIG_IGN, None)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

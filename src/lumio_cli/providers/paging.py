@@ -30,6 +30,20 @@ class NoPlaceError(BadReplyError):
         )
 
 
+LONGEST_TOKEN = 16_384
+"""Characters of a token or a link to the next page, at most: more than servers take in a URL."""
+
+
+def bounded(place: Place | None) -> Place | None:
+    """A place as it is. Raises `BadReplyError` where it holds a token that nobody can send back."""
+    for value in (place or {}).values():
+        if isinstance(value, str) and len(value) > LONGEST_TOKEN:
+            raise BadReplyError(f"a page's token for the next one has {len(value)} characters")
+        if isinstance(value, dict):
+            bounded(value)
+    return place
+
+
 class Paging(Protocol):
     """A style of paging."""
 

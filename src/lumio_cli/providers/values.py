@@ -36,6 +36,16 @@ _NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _DIGITS_ONLY = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 
 
+MAX_DEPTH = 128
+"""Objects and lists within each other, at most: no provider's records come near, and what walks
+through them calls itself."""
+MAX_VALUES = 2_000_000
+"""Values in one answer, at most: each takes far more memory than it took bytes."""
+_NESTED = (dict, list)
+_PIECE = 1 << 20
+_REST = bytes(set(range(256)) - set(b'[]{}",'))
+
+
 def read_json(body: bytes) -> Any:
     """Read JSON without losing a page to one value, and without changing any.
 
@@ -43,8 +53,18 @@ def read_json(body: bytes) -> Any:
     become texts of what was written; half a surrogate, which is no text, and U+0000, where SQLite
     would end one, become U+FFFD; a byte order mark is passed over, and other control characters
     are taken as they are. Raises ValueError, also for bytes that are no UTF-8: those were cut or
-    garbled.
+    garbled; and for more than `MAX_DEPTH` or `MAX_VALUES`.
     """
+    opened = body.count(b"[") + body.count(b"{")
+    if opened + body.count(b",") > MAX_VALUES and _is_crowded(body):
+        raise ValueError(f"it holds more than {MAX_VALUES:,} values")
+    found = _parsed(body)
+    if opened > MAX_DEPTH and _is_deep(found):
+        raise ValueError("it is nested too deeply")
+    return found
+
+
+def _parsed(body: bytes) -> Any:
     import orjson
 
     try:
@@ -65,6 +85,38 @@ def read_json(body: bytes) -> Any:
         raise ValueError("it is not valid UTF-8") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def _is_crowded(body: bytes) -> bool:
+    """Whether a text of JSON has more than `MAX_VALUES` values, by its commas, lists and objects
+    outside of strings."""
+    count, begin, inside = 0, 0, 0
+    while begin < len(body) and count <= MAX_VALUES:
+        piece = body[begin : begin + _PIECE]
+        # Backslashes at its end belong to what follows.
+        piece = piece.rstrip(b"\\") or piece
+        begin += len(piece)
+        bare = piece.replace(rb"\\", b"").replace(rb"\"", b"").translate(None, _REST)
+        parts = bare.split(b'"')
+        outside = b"".join(parts[inside::2])
+        count += outside.count(b",") + outside.count(b"[") + outside.count(b"{")
+        inside ^= (len(parts) - 1) & 1
+    return count > MAX_VALUES
+
+
+def _is_deep(found: Any) -> bool:
+    """Whether there are more than `MAX_DEPTH` objects and lists within each other."""
+    level = [found]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) in _NESTED
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _mended(value: Any) -> Any:

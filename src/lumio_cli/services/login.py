@@ -29,6 +29,7 @@ from lumio_cli.services.connect import (
     read_credential,
 )
 from lumio_cli.services.oauth import OAuthFlow
+from lumio_cli.stop import interruptible
 
 if TYPE_CHECKING:
     from lumio_cli.runtime import Runtime
@@ -357,7 +358,8 @@ def _read_stdin(runtime: Runtime) -> str:
             hint="leave --token-stdin out: lumio then asks, and shows nothing",
         )
     try:
-        text = runtime.stdin.read(LIMIT + 1)
+        with interruptible():
+            text = runtime.stdin.read(LIMIT + 1)
     except UnicodeDecodeError:
         text = "\x00"
     if len(text) > LIMIT:

@@ -12,6 +12,7 @@ from lumio_cli import __version__
 from lumio_cli.clock import format_timestamp
 from lumio_cli.errors import LumioError, UsageError
 from lumio_cli.hub import outbox, state
+from lumio_cli.intake import read_text
 from lumio_cli.paths import expand, written_whole
 from lumio_cli.providers.registry import provider_class
 from lumio_cli.services import NO_LIMIT
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from lumio_cli.progress import Progress
     from lumio_cli.runtime import Runtime
 
+LIMIT = 128 << 20
+"""Bytes of a plan, at most."""
 FORMAT = "lumio-plan"
 VERSION = 1
 STALE = "plan_stale"
@@ -278,7 +281,7 @@ def _check_accounts(runtime: Runtime, plan: Plan, path: Path) -> None:
 def read(path: Path) -> Plan:
     """The plan in a file. Raises `UsageError` where it is none that can be used."""
     try:
-        text = expand(path, UsageError).read_text(encoding="utf-8")
+        text = read_text(expand(path, UsageError), LIMIT, "utf-8")
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read: {error.strerror}", hint="`lumio preview --out` writes plans"

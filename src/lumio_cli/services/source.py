@@ -11,6 +11,7 @@ import csv
 import io
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -20,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from lumio_cli.errors import UsageError
 from lumio_cli.services.strictjson import decode_object, is_broken, readable
+from lumio_cli.stop import interruptible
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -28,9 +30,11 @@ if TYPE_CHECKING:
 STDIN = "-"
 IN_MEMORY = 16 * 1024 * 1024
 """Bytes of input beyond which the copy is a file."""
-LONGEST_CELL = 1 << 26
-"""Characters of a cell of CSV: far more than a record may have, and few enough for the memory where
-a quote is not closed."""
+LONGEST_CELL = 1 << 24
+"""Characters of a cell or a line: far more than a record may have, and few enough for the memory
+where a quote is not closed or a line never ends."""
+MOST_COLUMNS = 10_000
+"""Columns of a file, at most: far more than any provider has fields."""
 _UNCLOSED = "a quote of line {} is not closed: nothing from that line on was read"
 _KINDS: Mapping[str, Literal["csv", "jsonl"]] = {
     ".csv": "csv",
@@ -114,13 +118,14 @@ class Source:
     def _fill(self, path: str, stdin: IO[str]) -> None:
         if path == STDIN:
             raw = getattr(stdin, "buffer", None)
-            if raw is not None:
-                shutil.copyfileobj(raw, self._copy)
-            else:
-                self._copy.write(stdin.read().encode("utf-8", "surrogateescape"))
+            with interruptible():
+                if raw is not None:
+                    shutil.copyfileobj(raw, self._copy)
+                else:
+                    self._copy.write(stdin.read().encode("utf-8", "surrogateescape"))
             return
         try:
-            with Path(path).open("rb") as file:
+            with interruptible(), Path(path).open("rb") as file:
                 shutil.copyfileobj(file, self._copy)
         except OSError as error:
             raise UsageError(f"{self.option}{path}: {error.strerror}") from None
@@ -163,14 +168,14 @@ class Source:
     def _header(self) -> tuple[str, tuple[str, ...]]:
         text = self._text()
         try:
-            line = text.readline()
+            line = next(self._lines(text), "")
             if not line.strip():
                 raise UsageError(
                     f"{self.option}{self.file} begins without a header",
                     hint="the first line names the columns: to, and the fields of the message",
                 )
             delimiter = max(",;\t|", key=line.count)
-            found = next(_reader(chain([line], text), delimiter))
+            found = next(_reader(chain([line], self._lines(text)), delimiter))
         except UnicodeDecodeError as error:
             raise self._cut_off(error) from None
         except csv.Error:
@@ -179,15 +184,20 @@ class Source:
             ) from None
         finally:
             text.detach()
+        if len(found) > MOST_COLUMNS:
+            raise UsageError(
+                f"{self.option}the header of {self.file} has {len(found)} columns, and at most "
+                f"{MOST_COLUMNS} are read"
+            )
         names = tuple(name.strip().lower() for name in found)
-        if double := {n for n in names if names.count(n) > 1}:
+        if double := [name for name, times in Counter(names).items() if times > 1]:
             raise UsageError(f"{self.option}the header of {self.file} names {min(double)!r} twice")
         return delimiter, names
 
     def _csv_rows(self, text: IO[str]) -> Iterator[_Read]:
         assert self.columns is not None  # noqa: S101 a CSV has a header
         first: list[str] = []
-        reader = _reader(_noting(text, first), self.delimiter)
+        reader = _reader(_noting(self._lines(text), first), self.delimiter)
         next(reader)
         while True:
             begin = reader.line_num + 1
@@ -214,17 +224,31 @@ class Source:
             elif any(map(is_broken, row)):
                 problem = "it is not UTF-8"
             if problem:
-                yield reader.line_num, {}, problem, [readable(cell) for cell in row]
+                kept = row[:MOST_COLUMNS]
+                yield reader.line_num, {}, problem, [readable(cell) for cell in kept]
             else:
                 cells = zip(self.columns, row, strict=True)
                 yield reader.line_num, self._from_csv(cells), "", ""
+
+    def _lines(self, text: IO[str]) -> Iterator[str]:
+        """The lines. Raises `UsageError` for one that is longer than any row."""
+        number = 0
+        while line := text.readline(LONGEST_CELL + 1):
+            number += 1
+            if len(line) > LONGEST_CELL:
+                raise UsageError(
+                    f"{self.option}line {number} of {self.file} has more than "
+                    f"{LONGEST_CELL:,} characters",
+                    hint="is it a text file, with one record a line?",
+                )
+            yield line
 
     def _ends_in_quotes(self, line: str) -> bool:
         """Whether a line that is wrong, read as generously as can be, goes on on the next one."""
         return len(list(csv.reader([line, "next"], delimiter=self.delimiter))) == 1
 
     def _json_rows(self, text: IO[str]) -> Iterator[_Read]:
-        for number, line in enumerate(text, 1):
+        for number, line in enumerate(self._lines(text), 1):
             if not line.strip():
                 continue
             try:
@@ -248,7 +272,7 @@ def _reader(lines: Iterable[str], delimiter: str) -> Reader:
     return csv.reader(lines, delimiter=delimiter, strict=True)
 
 
-def _noting(text: IO[str], first: list[str]) -> Iterator[str]:
+def _noting(text: Iterable[str], first: list[str]) -> Iterator[str]:
     """The lines of a text. One that finds `first` empty is put there."""
     for line in text:
         if not first:

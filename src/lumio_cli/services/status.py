@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from lumio_cli.clock import format_time, parse_time, utc
-from lumio_cli.errors import LumioError, UsageError
+from lumio_cli.errors import LumioError, StoppedError, UsageError
 from lumio_cli.services.targets import is_connected
 
 if TYPE_CHECKING:
@@ -229,6 +229,8 @@ def _check(runtime: Runtime, name: str) -> dict[str, Any]:
         provider = runtime.provider(name)
         credential = runtime.credentials.load(name).credential
         identity = identify(provider, runtime.session(provider, read_only=True).send, credential)
+    except StoppedError:
+        raise
     except LumioError as error:
         return {"status": "fail", "detail": error.message, "hint": error.hint}
     return {

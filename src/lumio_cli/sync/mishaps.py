@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lumio_cli.errors import BadReplyError, LumioError
+from lumio_cli.errors import BadReplyError, LumioError, out_of_memory
 
 
 @contextmanager
@@ -32,6 +32,8 @@ def understood(target: str) -> Iterator[None]:
 
 def unexpected(target: str, error: Exception) -> LumioError:
     """The error of a piece of work that a mistake of lumio's has ended; the traceback is logged."""
+    if (short := out_of_memory(error)) is not None:
+        return short
     logging.getLogger(__name__).critical("%s: unexpected error", target, exc_info=error)
     return LumioError(
         f"{target}: a mistake in lumio has ended this; what was stored stays",

@@ -22,6 +22,7 @@ from lumio_cli.providers.paging import (
     Jobs,
     NoPlaceError,
     Parents,
+    bounded,
     brings_rows,
     without_edge,
 )
@@ -214,7 +215,7 @@ class Walker:
                 self.walk = replace(self.walk, properties=properties)
                 return self._page(asked)
         with understood(self.job.target):
-            following = self._paging.next(asked, reply, found)
+            following = bounded(self._paging.next(asked, reply, found))
             found = without_edge(asked, found, walk.resource.key)
             filled = self._provider.fill(walk, found, self._send)
             total = self._provider.total(walk, reply) if brings_rows(asked) else None

@@ -14,12 +14,13 @@ from lumio_cli.errors import BadReplyError, ConfigError, UnavailableError
 Kind = Literal[
     "dns", "refused", "unreachable", "connect", "connect_timeout", "pool", "proxy", "tls",
     "read_timeout", "write_timeout", "reset", "cut", "decode", "too_large", "protocol",
+    "too_slow", "stopped",
 ]  # fmt: skip
 
-_SETUP: frozenset[Kind] = frozenset({"proxy", "tls", "protocol", "pool", "too_large"})
+_SETUP: frozenset[Kind] = frozenset({"proxy", "tls", "protocol", "pool", "too_large", "stopped"})
 """Faults of this machine's set-up: they say nothing about the health of the provider."""
 
-_HOPELESS: frozenset[Kind] = frozenset({"tls", "protocol", "too_large"})
+_HOPELESS: frozenset[Kind] = frozenset({"tls", "protocol", "too_large", "too_slow"})
 """Faults that the same request meets again, however often it is sent."""
 
 _EXPIRED, _NOT_VALID_YET, _HOSTNAME, _ADDRESS = 10, 9, 62, 64

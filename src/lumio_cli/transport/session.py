@@ -284,6 +284,7 @@ def open_session(
         max_body=options.max_body,
         gzip_requests=options.gzip_requests,
         connections=options.connections,
+        stop=stop,
     )
     owner, shared = whose(options.account, base_url), quota_store or store
     limiter = limiter_of(shared, provider, owner, clock, share=options.quota_share)

@@ -22,7 +22,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -320,7 +320,9 @@ class RuntimeStore:
         while True:
             try:
                 fcntl.flock(link.queue, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            except OSError as error:
+                if not isinstance(error, BlockingIOError):
+                    return  # This file system has no locks: then nobody stands in the queue.
                 now = time.monotonic()
                 deadline = deadline or now + QUEUE_LIMIT
                 if now >= deadline:
@@ -424,7 +426,8 @@ def _is_broken(error: sqlite3.Error) -> bool:
 def _leave(link: _Link) -> None:
     """Let the next writer have its turn."""
     if link.queue >= 0:
-        fcntl.flock(link.queue, fcntl.LOCK_UN)
+        with suppress(OSError):  # A file system without locks has no queue to leave.
+            fcntl.flock(link.queue, fcntl.LOCK_UN)
 
 
 def _drop(link: _Link) -> None:

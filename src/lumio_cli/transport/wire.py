@@ -10,10 +10,12 @@ Retries, quotas and credentials are the business of the layers above.
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -24,8 +26,10 @@ import orjson
 from lumio_cli import __version__
 from lumio_cli.errors import ConfigError, LumioError
 from lumio_cli.providers.base import Call, Reply
+from lumio_cli.stop import Stop
 from lumio_cli.transport.faults import WireError, classify, config_error
 from lumio_cli.transport.pauses import parse_http_date
+from lumio_cli.transport.sockets import Backend, Watch
 from lumio_cli.units import format_size
 
 if TYPE_CHECKING:
@@ -36,6 +40,10 @@ if TYPE_CHECKING:
 
 MAX_BODY = 64 * 1024 * 1024
 GZIP_FROM = 1024
+PIECE = 1 << 18
+"""Bytes that are unpacked at a stretch: a packed body may be a thousand times larger than it is."""
+LONGEST_ANSWER = 10
+"""Read timeouts that an answer may take in all, however it drips."""
 EXCHANGE = "lumio.exchange"
 """Where an `Exchange` travels in a request's extensions."""
 
@@ -70,8 +78,8 @@ class Wire(httpx.BaseTransport):
     it), beside the base URL's own; `open_hosts` are those that are asked without it. A base URL
     on this machine is a look-alike and stands for all of them. `ca_file` is trusted in addition to
     the usual authorities. `proxy` None leaves it to the environment (HTTPS_PROXY, NO_PROXY).
-    `gzip_requests` is for providers that take compressed bodies. Raises `ConfigError` for settings
-    that cannot be used.
+    `gzip_requests` is for providers that take compressed bodies. `stop` ends what is under way,
+    after a moment. Raises `ConfigError` for settings that cannot be used.
     """
 
     def __init__(
@@ -88,6 +96,7 @@ class Wire(httpx.BaseTransport):
         max_body: int = MAX_BODY,
         gzip_requests: bool = False,
         connections: int = 16,
+        stop: Stop | None = None,
     ) -> None:
         self.name = provider_name
         self._base = base_url.rstrip("/")
@@ -103,6 +112,8 @@ class Wire(httpx.BaseTransport):
             "write": limits.write,
             "pool": limits.pool,
         }
+        self._longest = limits.read * LONGEST_ANSWER
+        self._watch = Watch(stop or Stop(), self._origin.host)
         self._tls12 = tls12
         self._ca_file = ca_file
         self._proxy = proxy
@@ -236,6 +247,7 @@ class Wire(httpx.BaseTransport):
         """Send it and read the answer into the request's `Exchange`. Raises `WireError`."""
         exchange: Exchange = request.extensions[EXCHANGE]
         begin = time.perf_counter()
+        self._watch.begin(self._longest)
         try:
             response = self._transport(request.url).handle_request(request)
             try:
@@ -251,16 +263,33 @@ class Wire(httpx.BaseTransport):
 
     def _read(self, response: httpx.Response) -> bytes:
         length = response.headers.get("content-length", "")
-        if length.isdigit() and int(length) > self._max_body:
+        if length.isdecimal() and int(length) > self._max_body:
             raise self._too_large(int(length))
-        chunks: list[bytes] = []
-        size = 0
-        for chunk in response.iter_bytes():
-            size += len(chunk)
-            if size > self._max_body:
-                raise self._too_large(size)
-            chunks.append(chunk)
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        body = io.BytesIO()
+        for piece in self._pieces(response):
+            if body.tell() + len(piece) > self._max_body:
+                raise self._too_large(body.tell() + len(piece))
+            body.write(piece)
+        return body.getvalue()
+
+    def _pieces(self, response: httpx.Response) -> Iterator[bytes]:
+        """The body, unpacked piece by piece."""
+        raw = response.stream
+        assert isinstance(raw, httpx.SyncByteStream)  # noqa: S101 as `HTTPTransport` has it
+        layers = response.headers.get("content-encoding", "").lower().replace(" ", "").split(",")
+        packed = [layer for layer in layers if layer not in ("", "identity")]
+        if not packed:
+            yield from raw
+            return
+        if len(packed) > 1 or packed[0] not in ("gzip", "x-gzip", "deflate"):
+            raise self._packed_wrongly("packed in a way that lumio did not ask for")
+        try:
+            yield from _unpacked(raw, gzipped=packed[0] != "deflate")
+        except (zlib.error, EOFError):
+            raise self._packed_wrongly("that cannot be decompressed") from None
+
+    def _packed_wrongly(self, how: str) -> WireError:
+        return WireError("decode", f"{self._origin.host} sent a body {how}", sent=True)
 
     def _too_large(self, size: int) -> WireError:
         return WireError(
@@ -307,9 +336,14 @@ class Wire(httpx.BaseTransport):
 
     def _open(self, proxy: str | None) -> httpx.HTTPTransport:
         try:
-            return httpx.HTTPTransport(verify=self._context(), limits=self._limits, proxy=proxy)
+            transport = httpx.HTTPTransport(
+                verify=self._context(), limits=self._limits, proxy=proxy
+            )
         except (ValueError, ImportError, httpx.InvalidURL) as error:
             raise config_error(error, f"{self.name}: the proxy setting") from None
+        # httpx has no parameter for what is one of httpcore's.
+        transport._pool._network_backend = Backend(self._watch)
+        return transport
 
     def _context(self) -> ssl.SSLContext:
         import ssl
@@ -337,6 +371,26 @@ class Wire(httpx.BaseTransport):
                 transport.close()
             self._by_proxy.clear()
             self._by_host.clear()
+
+
+def _unpacked(raw: Iterable[bytes], *, gzipped: bool) -> Iterator[bytes]:
+    """A packed body, never more than `PIECE` of it at once. Raises zlib.error, EOFError."""
+    unpacker: Any = None
+    for packed in filter(None, raw):
+        if unpacker is None:
+            # Some servers send deflate without the header that RFC 9110 (8.4.1.2) asks for.
+            bare = not gzipped and packed[0] & 0x0F != zlib.DEFLATED
+            bits = zlib.MAX_WBITS | 16 if gzipped else zlib.MAX_WBITS
+            unpacker = zlib.decompressobj(-zlib.MAX_WBITS if bare else bits)
+        left = packed
+        # What follows the end is read, so that the connection can be used again, and is nothing.
+        while left and not unpacker.eof:
+            yield unpacker.decompress(left, PIECE)
+            left = unpacker.unconsumed_tail
+    if unpacker is not None:
+        yield unpacker.flush()
+        if not unpacker.eof:
+            raise EOFError
 
 
 def _tracer(told: Callable[[bool], None], part: str) -> Callable[[str, Any], None]:

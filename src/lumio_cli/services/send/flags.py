@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import IO, Any
 
 from lumio_cli.clock import format_time, parse_time
 from lumio_cli.errors import UsageError
+from lumio_cli.intake import TooLongError, read_text
+from lumio_cli.paths import expand
+
+LIMIT = 16 << 20
+"""Bytes of a text or of blocks, at most: more than any provider sends."""
 
 
 def values_of(
@@ -56,19 +60,21 @@ def _sets(words: Sequence[str]) -> dict[str, Any]:
 
 
 def _read(flag: str, path: str, stdin: IO[str]) -> str:
-    if path == "-":
-        return stdin.read()
     try:
-        return Path(path).expanduser().read_text(encoding="utf-8-sig")
+        return read_text(stdin if path == "-" else expand(path, UsageError), LIMIT)
     except OSError as error:
         raise UsageError(f"{flag} {path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise UsageError(f"{flag} {path}: it is not UTF-8") from None
+    except TooLongError as error:
+        raise UsageError(f"{flag} {path}: {error}") from None
 
 
 def _json(flag: str, path: str, stdin: IO[str]) -> Any:
     try:
         return json.loads(_read(flag, path, stdin))
+    except RecursionError:
+        raise UsageError(f"{flag} {path}: it is nested too deeply") from None
     except ValueError as error:
         raise UsageError(f"{flag} {path}: it is not JSON: {error}") from None
 
