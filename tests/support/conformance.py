@@ -157,6 +157,11 @@ class Subject:
             found.add("hides")
         if not self.uncounted:
             found.add("counted")
+        counts = any(
+            getattr(self.cls, name) is not getattr(Provider, name) for name in ("count", "total")
+        )
+        if counts and not self.declared.rough_count:
+            found.add("counts")
         if not self.declared.parents:
             found.add("alone")
         if self.bulk:

@@ -45,12 +45,52 @@ class Absence:
         """Return whether the walk met clearly fewer records than the provider counts.
 
         It counts once before, and where that is more than was met once again: records may have
-        been deleted meanwhile. The result then says so; nothing is proven by such a walk.
+        been deleted meanwhile. Such a walk proves no absence. The result is an error, unless the
+        walk before was short by the same: what counts records that it does not list (archived
+        ones, those of others) will not count otherwise the next time either.
         """
+        found = self._shortfall(walkers, count, recount)
+        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
+        if found is None:
+            if known.short_runs:
+                self._note(0, 0, 0)
+            return False
+        met, counted = found
+        clean = not self._result.failed and not any(w.cached for w in walkers)
+        again = clean and known.short_runs > 0 and _is_alike(found, known)
+        self._note(met, counted, known.short_runs + 1 if again else 1)
+        if again:
+            self._warn(_standing(self._job, met, counted))
+            return True
+        self._result.status = "partial"
+        self._result.error = LumioError(
+            f"{self._job.target}: the listing ended after {met:,} records, though "
+            f"{self._job.provider} counts {counted:,}: nothing was deleted, and the cursor stays",
+            code="incomplete_listing",
+            exit_code=3,
+            hint="run it again: what the next full walk misses alike is taken for a count that is "
+            "too high; `lumio debug` shows the exchange",
+        )
+        return True
+
+    def remind(self) -> None:
+        """Say again, where no full walk does, that the listing and the count do not agree."""
+        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
+        if known.short_runs > 1:
+            self._result.warnings.append(_standing(self._job, known.short_met, known.short_of))
+
+    def _note(self, met: int, counted: int, times: int) -> None:
+        name = self._job.name
+        self._engine.call(lambda db, store: store.note_shortfall(db, *name, met, counted, times))
+
+    def _shortfall(
+        self, walkers: Sequence[Walker], count: int | None, recount: Callable[[], int | None]
+    ) -> tuple[int, int] | None:
+        """How many records the walk met, of how many, where that is clearly fewer."""
         reach = self._reach()
         if self._job.resource.rough_count or not walkers or (reach and not reach.lifted):
             # A count may well have what the listing hides.
-            return False
+            return None
         stated = [w.stated for w in walkers if w.stated is not None]
         if len(stated) == len(walkers):
             met, counted = sum(w.point.rows for w in walkers), sum(stated)
@@ -61,17 +101,7 @@ class Absence:
                 counted = min(counted, again) if (again := recount()) is not None else met
             if count is not None:
                 self._counted = counted
-        if not _misses(met, counted):
-            return False
-        self._result.status = "partial"
-        self._result.error = LumioError(
-            f"{self._job.target}: the listing ended after {met:,} records, though "
-            f"{self._job.provider} counts {counted:,}: nothing was deleted, and the cursor stays",
-            code="incomplete_listing",
-            exit_code=3,
-            hint="run it again; `lumio debug` shows the exchange if it goes on",
-        )
-        return True
+        return (met, counted) if _misses(met, counted) else None
 
     def _met(self, walkers: Sequence[Walker]) -> int:
         """Records that the walk has met, each once, the bad ones among them."""
@@ -209,3 +239,19 @@ def _scopes(account: Account | None) -> tuple[str, ...]:
 
 def _misses(met: int, counted: int) -> bool:
     return counted - met > max(AT_LEAST, counted * SHORT_BY)
+
+
+def _is_alike(found: tuple[int, int], known: ResourceState) -> bool:
+    """Whether a walk has missed what the one before it has: that many were met, or that many were
+    not, but for what comes and goes."""
+    met, counted = found
+    missed, before = counted - met, known.short_of - known.short_met
+    return met == known.short_met or not _misses(min(missed, before), max(missed, before))
+
+
+def _standing(job: Job, met: int, counted: int) -> str:
+    return (
+        f"incomplete_listing: {job.provider} counts {counted:,} {job.resource.name} and lists "
+        f"{met:,}, twice alike: what a full sync does not meet is not taken for deleted until the "
+        "two agree"
+    )

@@ -299,6 +299,13 @@ class Store:
         live = state.read_state(db, provider, resource).records
         return live - len(self.missing(db, provider, resource, since_seq))
 
+    def note_shortfall(
+        self, db: sqlite3.Connection, provider: str, resource: str, met: int, of: int, runs: int
+    ) -> None:
+        """Store that `runs` full walks in a row met `met` of the `of` records that the provider
+        counts."""
+        state.update_state(db, provider, resource, short_met=met, short_of=of, short_runs=runs)
+
     def note_hidden(self, db: sqlite3.Connection, provider: str, resource: str, count: int) -> None:
         """Store how many live records the provider hides."""
         state.update_state(db, provider, resource, hidden=count)
