@@ -42,6 +42,11 @@ class PreviewStore(Store):
         self._heirs: dict[tuple[str, str], frozenset[str]] = {}
         self._planned: dict[tuple[str, str], dict[str, Edit]] = {}
         self._seen = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._seen.execute(
+            "CREATE TABLE news (number INTEGER PRIMARY KEY, provider TEXT, resource TEXT, id TEXT,"
+            " held INTEGER)"
+        )
+        self._seen.execute("CREATE INDEX news_of ON news (provider, resource, number)")
         for table, more in (("seen", ""), ("gone", ""), ("met", ", payload TEXT, updated TEXT")):
             self._seen.execute(
                 f"CREATE TABLE {table} (provider TEXT, resource TEXT, id TEXT{more},"
@@ -97,8 +102,11 @@ class PreviewStore(Store):
         if not records.has_table(db, provider, resource):
             for row in rows:
                 self._note(db, page, row, "create")
+            self._keep_news(page, rows, held=False)
             return Stored(created=len(rows), unchanged=repeated)
         found = records.compare(db, table, rows)
+        self._keep_news(page, found.created, held=False)
+        self._keep_news(page, found.updated, held=True)
         for row in found.created:
             self._note(db, page, row, "create")
         for row in found.updated:
@@ -126,6 +134,38 @@ class PreviewStore(Store):
             "SELECT count(*) FROM seen WHERE provider = ? AND resource = ?", [provider, resource]
         )
         return int(found.fetchone()[0])
+
+    def _keep_news(self, page: Page, rows: Sequence[Row], *, held: bool) -> None:
+        """Remember records that may drive the listings of others, as the hub would by then."""
+        self._seen.executemany(
+            "INSERT INTO news (provider, resource, id, held) VALUES (?, ?, ?, ?)",
+            ((page.provider, page.resource, row.id, held) for row in rows),
+        )
+
+    def keys_after(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        after: int,
+        limit: int,
+        since_seq: int,
+    ) -> list[tuple[int, str]]:
+        name = provider, resource
+        while part := super().keys_after(db, *name, after, limit, since_seq):
+            alive = [(number, key) for number, key in part if not self._is_in("gone", *name, key)]
+            if alive:
+                return alive
+            after = part[-1][0]
+        # What is new comes after all that the hub holds; what has changed is among that, unless
+        # only changes are asked for.
+        last = records.last_key(db, *name)
+        found = self._seen.execute(
+            "SELECT number, id FROM news WHERE provider = ? AND resource = ? AND number > ?"
+            " AND held <= ? ORDER BY number LIMIT ?",
+            [*name, max(0, after - last), since_seq > 0, limit],
+        )
+        return [(last + number, str(key)) for number, key in found]
 
     def missing(
         self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int

@@ -318,6 +318,18 @@ class Store:
         """Go on with counting what does not fit its column; False when all is counted."""
         return recount.go_on(db)
 
+    def keys_after(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        after: int,
+        limit: int,
+        since_seq: int,
+    ) -> list[tuple[int, str]]:
+        """The next records that drive a listing (see `records.keys_after`)."""
+        return records.keys_after(db, provider, resource, after, limit, since_seq)
+
     def missing(
         self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
     ) -> list[str]:

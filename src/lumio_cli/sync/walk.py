@@ -254,8 +254,8 @@ class Walker:
         # Where records carry a time of their own, what changed may belong to any parent.
         driven = self.walk.kind == "changes" and self.walk.resource.cursor is None
         since = self.point.since_seq if driven else 0
-        found = self.engine.writer.call(
-            lambda db: records.keys_after(db, provider, parent, after, size, since)
+        found = self.engine.call(
+            lambda db, store: store.keys_after(db, provider, parent, after, size, since)
         )
         if not found:
             return None
