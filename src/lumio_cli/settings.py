@@ -191,6 +191,10 @@ class ProviderSettings(Section):
         default_factory=dict,
         description="Whose value counts in conflicts, where not sync.conflicts: {resource: word}.",
     )
+    ignore_counts: Names = Field(
+        default_factory=list,
+        description="Resources of which the provider counts more than it lists: not compared.",
+    )
     priority: Literal["auto", "interactive", "incremental", "backfill"] = Field(
         default="auto", description="Place in the queue for quota; auto: by the kind of work."
     )

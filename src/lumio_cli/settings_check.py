@@ -93,7 +93,11 @@ def _check_section(
 ) -> dict[str, Any]:
     """One provider's own settings, converted; and the names that its common ones mention."""
     mine = {name: value for name, value in section.items() if name not in common.model_fields}
-    named = {name: section[name] for name in ("resources", "columns", "limits") if name in section}
+    named = {
+        name: section[name]
+        for name in ("resources", "columns", "limits", "ignore_counts")
+        if name in section
+    }
     if not mine and not named:
         return {}
     from lumio_cli.providers.registry import provider_class

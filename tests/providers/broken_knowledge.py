@@ -10,6 +10,8 @@ from unittest.mock import patch
 
 from lumio_cli.providers.base import Call, Reply, Walk
 from lumio_cli.sync.absence import Absence
+from lumio_cli.sync.preview import PreviewStore
+from lumio_cli.sync.store import Store
 from lumio_cli.transport.session import Session
 from providers.mistakes import Broken, method
 from support.conformance import Subject
@@ -62,7 +64,14 @@ def _keeps_orphans(subject: Subject) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _knows_only_the_hub(subject: Subject) -> Iterator[None]:
+    with patch.object(PreviewStore, "keys_after", Store.keys_after):
+        yield
+
+
 KNOWLEDGE = (
+    Broken("preview_counts_all", "knows only the hub", _knows_only_the_hub, "a preview counts"),
     Broken("cached_is_not_fresh", "hides it", _hides_its_cache, "is not called one"),
     Broken("cached_is_not_fresh", "all is cached", _calls_all_cached, "is called cached"),
     Broken(

@@ -14,7 +14,6 @@ from lumio_cli.providers.paging import Token
 from lumio_cli.sync.absence import Absence
 from lumio_cli.sync.bounds import Bounds
 from lumio_cli.sync.pull import Pull
-from lumio_cli.sync.store import Store
 from providers.mistakes import Broken, resource, rows
 from support.conformance import Subject
 
@@ -63,7 +62,6 @@ def _forgets_what_was_missed(subject: Subject) -> Iterator[None]:
         yield
 
 
-_only_held = _code("sync.preview.PreviewStore.keys_after", Store.keys_after)
 _believes = _code("transport.stack._date", lambda reply, ours: None)
 _any_cursor = patch.object(Bounds, "good_cursor", lambda self, cursor: cursor)
 
@@ -90,7 +88,6 @@ WALKS = (
         "exit code 3",
         on="shopify/orders",
     ),
-    Broken("preview_counts_all", "only what the hub holds", _only_held, "instead of"),
     Broken("clock_ahead", "believes every clock", _believes, " > "),
     Broken("clock_far_ahead", "believes every clock", _believes, " > "),
     Broken(

@@ -12,6 +12,9 @@ from unittest.mock import patch
 from lumio_cli.transport.cache import Cache
 from support.conformance import Rig, Subject, altered, case, rig
 
+COUNTED = ("status", "read", "created", "updated", "deleted")
+"""What a preview must say as the sync does."""
+
 
 @case("alone")
 def check_cached_is_not_fresh(subject: Subject, home: Path) -> None:
@@ -125,3 +128,23 @@ def check_told_limits_are_believed(subject: Subject, home: Path) -> None:
                 rows = lab.lumio("limits", "show", subject.provider).document["limits"]
                 (limit,) = (row["limit"] for row in rows if row["quota"] == quota.name)
                 assert limit == min(told, most), f"{quota.name}: {told} was told, {limit} holds"
+
+
+@case(wide=True)
+def check_preview_counts_all(subject: Subject, home: Path) -> None:
+    """A preview counts what a sync would read, also of resources that are driven by records which
+    the hub does not have yet."""
+    with rig(subject, home, records=4) as lab:
+        if subject.family is not None:
+            subject.family.fill(lab.sandbox)
+        for new in ("", "a new one"):
+            if new:
+                lab.clock.forward(3600)
+                subject.create(lab.sandbox, new)
+            said, done = (
+                lab.lumio(word, subject.provider).document["resources"]
+                for word in ("preview", "sync")
+            )
+            counts = [{r["resource"]: [r[name] for name in COUNTED] for r in told}
+                      for told in (said, done)]  # fmt: skip
+            assert counts[0] == counts[1], f"a preview counts {counts[0]}, and a sync {counts[1]}"

@@ -306,3 +306,18 @@ def test_a_standing_shortfall_holds_up_no_push_and_a_preview_writes_nothing(
     done = lab.lumio("sync", "hubspot/contacts", "--mode", "full", "--direction", "both")
     push = next(r for r in done.document["resources"] if r["direction"] == "push")
     assert (done.code, push["updated"]) == (0, 1), done.out
+
+
+def test_a_count_that_the_operator_calls_wrong_is_not_compared(
+    make_lab: Callable[..., Lab],
+) -> None:
+    lab = make_lab(350)
+    lab.sandbox.faults.set([f"last:path={LIST}"])
+    first = lab.lumio("sync", "hubspot/contacts")
+    error = first.resource("contacts")["error"]
+    assert (first.code, error["code"]) == (3, "incomplete_listing")
+    assert "providers.hubspot.ignore_counts" in error["hint"]
+    lab.extra["LUMIO_PROVIDERS__HUBSPOT__IGNORE_COUNTS"] = "contacts"
+    assert lab.lumio("sync", "hubspot/contacts").code == 0
+    lab.extra["LUMIO_PROVIDERS__HUBSPOT__IGNORE_COUNTS"] = "contcts"
+    assert lab.lumio("sync", "hubspot/contacts").code == 7

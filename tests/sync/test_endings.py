@@ -106,3 +106,13 @@ def test_a_checkpoint_that_cannot_be_read_begins_anew(
     lab.sql("UPDATE lumio_checkpoints SET place = '{', ceiling = '9999-01-01T00:00:00Z'")
     assert lab.lumio("sync", "hubspot/contacts").code == 0
     assert lab.differences("contacts") == []
+
+
+def test_a_page_with_a_row_that_was_refused_is_not_served_again(lab: Lab) -> None:
+    lab.sandbox.faults.set(["nullrow:path=/crm/v3/owners:times=1"])
+    first = lab.lumio("sync", "hubspot/owners")
+    assert (first.code, first.resource("owners")["failed"]) == (3, 1)
+    mended = lab.lumio("sync", "hubspot/owners")
+    entry = mended.resource("owners")
+    assert (mended.code, entry["requests"], entry["cached"]) == (0, 1, False)
+    assert lab.sql("SELECT count(*) FROM hubspot_owners") == [(10,)]

@@ -262,6 +262,7 @@ def _options(runtime: Runtime, request: Request) -> Options:
         slices=chosen.concurrency,
         policy=request.conflicts or chosen.conflicts,
         policies=policies,
+        ignore_counts=_ignored_counts(runtime),
         only=request.only,
         history=hub.history,
     )
@@ -276,6 +277,17 @@ def conflict_policies(runtime: Runtime) -> dict[str, Policy]:
         for name in provider_names()
         for resource, policy in runtime.settings.configured(name).conflicts.items()
     }
+
+
+def _ignored_counts(runtime: Runtime) -> frozenset[str]:
+    """Targets whose listings are not compared with the provider's counts."""
+    from lumio_cli.providers.registry import provider_names
+
+    return frozenset(
+        f"{name}/{resource}"
+        for name in provider_names()
+        for resource in runtime.settings.configured(name).ignore_counts
+    )
 
 
 def _check_direction(selections: Sequence[Selection], request: Request) -> None:

@@ -69,7 +69,8 @@ class Absence:
             code="incomplete_listing",
             exit_code=3,
             hint="run it again: what the next full walk misses alike is taken for a count that is "
-            "too high; `lumio debug` shows the exchange",
+            "too high. Where the listing is known to be whole, "
+            f"providers.{self._job.provider}.ignore_counts lets a full sync delete",
         )
         return True
 
@@ -88,7 +89,10 @@ class Absence:
     ) -> tuple[int, int] | None:
         """How many records the walk met, of how many, where that is clearly fewer."""
         reach = self._reach()
-        if self._job.resource.rough_count or not walkers or (reach and not reach.lifted):
+        ignored = self._job.target in self._engine.options.ignore_counts
+        if self._job.resource.rough_count or ignored or not walkers:
+            return None
+        if reach and not reach.lifted:
             # A count may well have what the listing hides.
             return None
         stated = [w.stated for w in walkers if w.stated is not None]

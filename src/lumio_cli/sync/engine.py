@@ -238,11 +238,12 @@ def _proven(pulls: Sequence[Pull], pushes: Sequence[Push], writer: Writer) -> bo
 
 def _run_one(pull: Pull, results: dict[str, ResourceResult]) -> None:
     parents = [results[name] for name in pull.resource.parents if name in results]
-    if parents and all(p.error is not None and p.status in ("failed", "skipped") for p in parents):
+    unread = [p for p in parents if p.error is not None and p.status in ("failed", "skipped")]
+    if parents and len(unread) == len(parents):
         # What would be asked for hangs on records that could not be read.
         pull.fail(parents[0].error or StoppedError("stopped"))
         return
-    pull.run()
+    pull.run(next((p for p in unread if p.status == "failed"), None))
 
 
 def _abandon(hub: Hub, store: Store, pieces: Sequence[Pull | Push], stop: Stop) -> None:

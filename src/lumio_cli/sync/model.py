@@ -35,6 +35,10 @@ class Sender(Protocol):
         """One request, all the way there and back. Raises `LumioError`."""
         ...
 
+    def forget(self, call: Call) -> None:
+        """Do not serve this call's answer again from a cache."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -96,6 +100,7 @@ class Options:
     stale_after   seconds after which an interrupted full walk is begun anew
     policy        who is right where both sides have changed a field; `policies` by target, where
                   that is another one
+    ignore_counts  targets whose counts say nothing of how many records are listed
     only          by target, the records to push and the traces of their changes; None: all
     writers       batches of one resource that are pushed side by side
     history       days that changes of records are remembered
@@ -110,6 +115,7 @@ class Options:
     stale_after: float = 7 * 86400.0
     policy: Policy = "ask"
     policies: Mapping[str, Policy] = field(default_factory=dict)
+    ignore_counts: frozenset[str] = frozenset()
     only: Mapping[str, Mapping[str, str]] | None = None
     writers: int = 4
     history: float = 90.0

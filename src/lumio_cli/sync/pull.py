@@ -71,9 +71,22 @@ class Pull:
         self.provider = link.provider
         self.tally = link.new_tally(self._waiting)
 
-    def run(self) -> None:
-        """Pull, and say in `result` how it went. Raises only what no run can go on after."""
+    def run(self, unread: ResourceResult | None = None) -> None:
+        """Pull, and say in `result` how it went. Raises only what no run can go on after.
+
+        `unread` is one of several resources that drive this one, where that could not be read:
+        what belongs to its new records is missing, and nothing is proven to be gone.
+        """
         result = self.result
+        if unread is not None and unread.error is not None:
+            result.status = "partial"
+            result.error = LumioError(
+                f"{self.job.target}: what belongs to new {unread.resource} is missing, since those "
+                f"could not be read: {unread.error.message}",
+                code=unread.error.code,
+                exit_code=3,
+                hint=unread.error.hint,
+            )
         self._call(lambda db, store: store.start_resource(db, result))
         try:
             self._pull()

@@ -106,6 +106,7 @@ class Walker:
         self.stale = False
         self.cached = False
         """Whether a page came from the cache."""
+        self._bad_rows = False
         self.stated: int | None = None
         """How many records the pages of the listing say that it has; the least, if they differ."""
         self.skew: float | None = None
@@ -192,7 +193,12 @@ class Walker:
         self.cached = self.cached or reply.cached
         self._note_ceiling(reply)
         with self._turn:
-            return self._take(asked, reply)
+            following = self._take(asked, reply)
+        if self._bad_rows:
+            # The provider may have mended them by the next run.
+            self._bad_rows = False
+            self.job.link.session.forget(call)
+        return following
 
     def _take(self, asked: Place, reply: Reply) -> Place | None:
         """Read and store the page that `reply` is; returns the next place."""
@@ -297,6 +303,7 @@ class Walker:
         request for it. `ended`: where the walk is over, as far as that matters later."""
         walk, resource = self.walk, self.walk.resource
         prepared = prepare(self.job.provider, resource, filled, self.engine.options.max_record)
+        self._bad_rows = bool(prepared.letters)
         tombstones = walk.kind == "tombstones"
         gone = [row.id for row in prepared.rows] if tombstones else []
         became = self._became(filled)

@@ -124,6 +124,13 @@ class Cache:
         """Calls answered by each layer so far: `memory`, `disk`, `hub`, and `miss`."""
         return {str(layer): n for layer, n in self._counts.items()}
 
+    def forget(self, call: Call) -> None:
+        """Ask the provider the next time: the answer that is kept was of no use."""
+        key = self._key(call)
+        self._memory.drop(key)
+        if self._disk is not None:
+            self._disk.drop(self._text(key))
+
     def clear(self, provider: str | None = None) -> None:
         """Forget the answers of `provider`, or of all, in memory and on disk."""
         if provider in (None, self._name):
@@ -289,6 +296,10 @@ class _Memory:
             self._entries.move_to_end(key)
             while len(self._entries) > MEMORY_ENTRIES:
                 self._entries.popitem(last=False)
+
+    def drop(self, key: _Key) -> None:
+        with self._lock:
+            self._entries.pop(key, None)
 
     def clear(self) -> None:
         with self._lock:

@@ -47,6 +47,10 @@ class DiskCache:
         expire = min(DISK_SECONDS, seconds)
         self._try(lambda cache: cache.set(key, payload, expire=expire, tag=tag))
 
+    def drop(self, key: str) -> None:
+        """Forget what is kept under a key."""
+        self._try(lambda cache: cache.delete(key))
+
     def clear(self, tag: str | None = None) -> None:
         """Forget what was put with `tag`; everything where it is None."""
         self._try(lambda cache: cache.clear() if tag is None else cache.evict(tag))

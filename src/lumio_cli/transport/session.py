@@ -134,6 +134,11 @@ class Session:
             self._observer.cached(call, layer)
         return reply
 
+    def forget(self, call: Call) -> None:
+        """Do not serve this call's answer again: it was of no use."""
+        if call.cache_for > 0:
+            self.cache.forget(call)
+
     def close(self) -> None:
         """Close connections and cache, and hand the counters over."""
         self.cache.close()

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from lumio_cli.errors import LumioError
 from lumio_cli.providers.linkedin.resources import content_pages
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.linkedin.data import AD_ACCOUNT, FIRST_ORGANIZATION, text_answer
+from lumio_cli.sync.pull import Pull
 from providers.linkedin.conftest import MakePages, Pages
 
 PAGE = f"urn:li:organization:{FIRST_ORGANIZATION}"
@@ -323,3 +325,24 @@ def test_a_refused_detail_costs_only_itself(make_pages: MakePages) -> None:
         "SELECT count(*), count(followers) FROM linkedin_follower_statistics"
         " WHERE period = 'lifetime'"
     ) == [(2, 0)]
+
+
+def test_posts_of_pages_that_could_not_be_read_are_missing_and_none_is_deleted(
+    make_pages: MakePages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab, _ = make_pages()
+    lab.account.roles[str(FIRST_ORGANIZATION)] = "CONTENT_ADMINISTRATOR"
+    entries(lab)
+    held = lab.sql("SELECT count(*) FROM linkedin_posts")
+
+    def fail(pull: Pull) -> None:
+        if pull.resource.name == "content_pages":
+            raise LumioError("out of order", code="unavailable", exit_code=5)
+        good(pull)
+
+    good = Pull._pull
+    monkeypatch.setattr(Pull, "_pull", fail)
+    posts = entries(lab, "--mode", "full")["posts"]
+    assert (posts["status"], posts["deleted"]) == ("partial", 0)
+    assert "new content_pages is missing" in posts["error"]["message"]
+    assert lab.sql("SELECT count(*) FROM linkedin_posts") == held
