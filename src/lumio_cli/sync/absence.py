@@ -135,11 +135,13 @@ class Absence:
             if not gone or not records.has_table(db, *self._job.name):
                 return 0
             groups = [provider.group_of(walk, key) for key in gone]
-            ids = records.ids_of_parents(db, records.raw_table(*self._job.name), groups)
-            if ids and kind == "full":
+            table = records.raw_table(*self._job.name)
+            if kind == "full":
                 # What has just been listed is alive, whatever became of the one it belongs to.
-                absent = set(store.missing(db, *self._job.name, begun))
-                ids = [record_id for record_id in ids if record_id in absent]
+                missing = store.missing(db, *self._job.name, begun)
+                ids = records.ids_of_parents(db, table, groups, missing)
+            else:
+                ids = records.ids_of_parents(db, table, groups)
             return store.delete(db, *self._job.name, ids) if ids else 0
 
         for walk in [walker.walk for walker in walkers]:

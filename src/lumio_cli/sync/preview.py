@@ -13,7 +13,7 @@ from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn, unique_colum
 from lumio_cli.hub.horizon import Reach
 from lumio_cli.hub.misfits import Recount
 from lumio_cli.hub.outbox import Edit
-from lumio_cli.hub.records import Held, Row, raw_table
+from lumio_cli.hub.records import Condition, Held, Row, raw_table
 from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
 from lumio_cli.providers.base import dig
 from lumio_cli.sync import pending
@@ -169,14 +169,11 @@ class PreviewStore(Store):
 
     def missing(
         self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
-    ) -> list[str]:
-        if not records.has_table(db, provider, resource):
-            return []
-        return [
-            record_id
-            for record_id in records.unseen(db, provider, resource, since_seq)
-            if not self._is_in("seen", provider, resource, record_id)
-        ]
+    ) -> Condition:
+        # The hub is not told what this preview has met: it has to ask.
+        db.create_function("lumio_met", 3, lambda *record: self._is_in("seen", *record))
+        held = records.unseen(provider, resource, since_seq)
+        return held.but(Condition("lumio_met(?, ?, r.id)", (provider, resource)))
 
     def settle_merges(
         self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int | None

@@ -16,7 +16,7 @@ from lumio_cli.hub.changes import Changed
 from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn
 from lumio_cli.hub.horizon import Reach
 from lumio_cli.hub.misfits import Recount
-from lumio_cli.hub.records import Sorted, raw_table
+from lumio_cli.hub.records import Condition, Sorted, raw_table
 from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
 from lumio_cli.sync import heirs, pending
 from lumio_cli.sync.merge import Policy
@@ -271,33 +271,50 @@ class Store:
         `counted`: how many records the provider counts; what it counts beyond those that were met
         has not gone, and which of them that is, nobody can tell.
         """
-        now = now or self.now()
-        missing = self.missing(db, provider, resource, since_seq)
-        live = state.read_state(db, provider, resource).records
-        hidden: set[str] = set()
-        if reach is not None and missing:
-            hidden = horizon.behind(db, provider, resource, missing, reach, now)
-            if (
-                hidden
-                and reach.lifted
-                and horizon.reaches_beyond(db, provider, resource, missing, reach, now)
-            ):
-                hidden = set()
-        self.note_hidden(db, provider, resource, len(hidden))
-        gone = [record_id for record_id in missing if record_id not in hidden]
-        listed = live - len(missing)
-        allowed = ceil((live - len(hidden)) * max_delete / 100)
-        if gone and counted is not None and counted > listed:
-            return Swept(0, 0, allowed, listed, len(gone))
-        if len(gone) > allowed:
-            return Swept(0, len(gone), allowed, listed)
-        deleted = self.delete(db, provider, resource, gone) if gone else 0
+        if not records.has_table(db, provider, resource):
+            return Swept()
+        table, live = raw_table(provider, resource), self._live(db, provider, resource)
+        missing = gone = self.missing(db, provider, resource, since_seq)
+        absent = records.count_where(db, table, missing)
+        behind = self._behind(db, (provider, resource), missing, reach, now or self.now())
+        hidden = 0
+        if absent and behind is not None:
+            gone = missing.but(behind)
+            hidden = absent - records.count_where(db, table, gone)
+        self.note_hidden(db, provider, resource, hidden)
+        listed, lost = live - absent, absent - hidden
+        allowed = ceil((live - hidden) * max_delete / 100)
+        if lost and counted is not None and counted > listed:
+            return Swept(0, 0, allowed, listed, lost)
+        if lost > allowed:
+            return Swept(0, lost, allowed, listed)
+        ids = records.ids_where(db, table, gone) if lost else []
+        deleted = self.delete(db, provider, resource, ids) if ids else 0
         return Swept(deleted, 0, allowed, listed)
+
+    @staticmethod
+    def _live(db: sqlite3.Connection, provider: str, resource: str) -> int:
+        return state.read_state(db, provider, resource).records
+
+    @staticmethod
+    def _behind(
+        db: sqlite3.Connection,
+        name: tuple[str, str],
+        missing: Condition,
+        reach: Reach | None,
+        now: str,
+    ) -> Condition | None:
+        """Which of the missing are hidden, as far as that is to be believed."""
+        behind = None if reach is None else horizon.behind(db, *name, missing, reach, now)
+        if reach is None or behind is None or not reach.lifted:
+            return behind
+        return None if horizon.reaches_beyond(db, *name, missing, reach, now) else behind
 
     def met(self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int) -> int:
         """How many live records a full walk has met."""
-        live = state.read_state(db, provider, resource).records
-        return live - len(self.missing(db, provider, resource, since_seq))
+        missing = self.missing(db, provider, resource, since_seq)
+        absent = records.count_where(db, raw_table(provider, resource), missing)
+        return self._live(db, provider, resource) - absent
 
     def note_shortfall(
         self, db: sqlite3.Connection, provider: str, resource: str, met: int, of: int, runs: int
@@ -332,9 +349,9 @@ class Store:
 
     def missing(
         self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
-    ) -> list[str]:
-        """Records that a full walk has not met."""
-        return records.unseen(db, provider, resource, since_seq)
+    ) -> Condition:
+        """Which records a full walk has not met."""
+        return records.unseen(provider, resource, since_seq)
 
     def delete(
         self,
