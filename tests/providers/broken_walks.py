@@ -14,7 +14,7 @@ from lumio_cli.providers.paging import Token
 from lumio_cli.sync.absence import Absence
 from lumio_cli.sync.bounds import Bounds
 from lumio_cli.sync.pull import Pull
-from providers.mistakes import Broken, resource, rows
+from providers.mistakes import Broken, method, resource, rows
 from support.conformance import Subject
 
 
@@ -79,6 +79,13 @@ WALKS = (
         "exit code|are missing",
     ),
     Broken("lost_paging", "counts roughly", resource(rough_count=True), "half of a listing"),
+    Broken(
+        "lost_place_deletes_nothing",
+        "asks for nothing by id",
+        method("alive", lambda _: lambda *_: ()),
+        "were swept",
+        on="pipedrive/deals",
+    ),
     Broken("count_too_high", "believes no count", _sweeps_all_the_same, "exit code 0"),
     Broken("count_too_high", "waits for ever", _forgets_what_was_missed, "exit code 3"),
     Broken(

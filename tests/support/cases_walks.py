@@ -69,6 +69,29 @@ def check_lost_paging(subject: Subject, home: Path) -> None:
         lab.must_be_equal()
 
 
+@case("pages", "sweep", "asks")
+def check_lost_place_deletes_nothing(subject: Subject, home: Path) -> None:
+    """Where nothing counts a listing, what a full walk has not met is asked for by id before it is
+    taken for deleted: what is found there was left out. What is really gone goes with the next."""
+    with rig(subject, home, subject.page() + 3) as lab:
+        lab.sync()
+        cursor = _cursor(lab)
+        lab.clock.forward(3600)
+        words = ("sync", subject.target, "--mode", "full", "--max-delete", "100")
+        lab.sandbox.faults.set([f"last:path={subject.listing}:times=1"])
+        done = lab.lumio(*words)
+        entry = done.resource(subject.resource)
+        assert entry["deleted"] == 0, f"{entry['deleted']} live records were swept"
+        if len(lab.ids) > entry["read"]:
+            assert done.code == 3, f"exit code {done.code} for a part of a listing"
+            assert entry["error"]["code"] == "incomplete_listing", entry
+            assert _cursor(lab) == cursor, "the cursor has moved"
+        subject.purge(lab.sandbox, lab.ids[0])
+        entry = lab.lumio(*words).resource(subject.resource)
+        assert entry["deleted"] == 1, f"{entry['deleted']} records were swept, one is gone"
+        lab.must_be_equal()
+
+
 @case("alone", "counts", wide=True)
 def check_count_too_high(subject: Subject, home: Path) -> None:
     """A count that stays too high (of archived records, or those of others) is an error once; a

@@ -162,6 +162,10 @@ class Subject:
         )
         if counts and not self.declared.rough_count:
             found.add("counts")
+        if self.cls.alive is not Provider.alive and (
+            "counts" not in found or "lost_paging" in self.cannot
+        ):
+            found.add("asks")
         if not self.declared.parents:
             found.add("alone")
         if self.bulk:

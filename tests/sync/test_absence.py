@@ -283,7 +283,7 @@ def test_a_standing_shortfall_is_told_until_the_count_agrees(
         ("full", "succeeded"), ("incremental", "succeeded"), ("incremental", "succeeded"),
     ]  # fmt: skip
     for entry in said:
-        assert any("counts 50" in w and "lists 20" in w for w in entry["warnings"]), entry
+        assert any("lists 20 contacts" in w and "for, 50" in w for w in entry["warnings"]), entry
     (shown_,) = lab.lumio("status", "hubspot/contacts").document["providers"]
     assert "incomplete_listing" in shown_["resources"][0]["warning"]
     more[0] = 0

@@ -86,7 +86,8 @@ def behind(
         f"r.id IN (SELECT r.id FROM {table} AS r LEFT JOIN ("
         f"SELECT {group} AS about, min({reach._own()}) AS oldest FROM {table} AS r"
         f" WHERE r.deleted_at IS NULL AND NOT ({missing.sql}) GROUP BY 1) AS l"
-        f" ON l.about IS {group} WHERE {missing.sql} AND (l.oldest IS NULL OR {reach._when()} < l.oldest))",
+        f" ON l.about IS {group}"
+        f" WHERE {missing.sql} AND (l.oldest IS NULL OR {reach._when()} < l.oldest))",
         (*missing.values, *missing.values),
     )
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import ceil
 
 from lumio_cli.clock import format_timestamp
-from lumio_cli.errors import LumioError
+from lumio_cli.errors import DeniedError, LumioError, RejectedError, StoppedError
 from lumio_cli.hub import records, runs, state
 from lumio_cli.hub.columns import ViewColumn
 from lumio_cli.hub.horizon import Reach
 from lumio_cli.hub.state import Account, ResourceState
-from lumio_cli.providers.base import Kind, Resource, Walk
+from lumio_cli.providers.base import Kind, Resource, Send, Walk
+from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Job, ResourceResult
 from lumio_cli.sync.store import Store
 from lumio_cli.sync.walk import Engine, Walker
@@ -20,6 +21,8 @@ from lumio_cli.sync.walk import Engine, Walker
 SHORT_BY = 0.01
 """The part of a count that may be missing: records come and go during a walk, and an index that
 counts them lags behind."""
+SUSPECTS = 20
+"""Records that are asked for by id before they are taken for deleted."""
 AT_LEAST = 2
 """Records that may be missing of the shortest listing."""
 
@@ -36,6 +39,13 @@ class Absence:
         self._warn = warn
         self._counted: int | None = None
         """How many records there are, by a count that can be believed."""
+        self._is_counted = False
+        """Whether there was any such count."""
+
+    @property
+    def _is_ignored(self) -> bool:
+        """Whether the operator knows that the listing is whole, whatever counts more."""
+        return self._job.target in self._engine.options.ignore_counts
 
     # -- a listing that ended too early
 
@@ -50,29 +60,38 @@ class Absence:
         ones, those of others) will not count otherwise the next time either.
         """
         found = self._shortfall(walkers, count, recount)
-        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
         if found is None:
-            if known.short_runs:
-                self._note(0, 0, 0)
             return False
-        met, counted = found
+        self._tell(walkers, *found, f"{self._job.provider} counts {found[1]:,}")
+        return True
+
+    def agree(self) -> None:
+        """Note that the last full walk was short of nothing."""
+        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
+        if known.short_runs:
+            self._note(0, 0, 0)
+
+    def _tell(self, walkers: Sequence[Walker], met: int, counted: int, why: str) -> None:
+        """Say that a walk met `met` of `counted` records: an error, or a standing warning where the
+        one before was short by the same."""
+        self._result.whole = False
+        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
         clean = not self._result.failed and not any(w.cached for w in walkers)
-        again = clean and known.short_runs > 0 and _is_alike(found, known)
+        again = clean and known.short_runs > 0 and _is_alike((met, counted), known)
         self._note(met, counted, known.short_runs + 1 if again else 1)
         if again:
             self._warn(_standing(self._job, met, counted))
-            return True
+            return
         self._result.status = "partial"
         self._result.error = LumioError(
-            f"{self._job.target}: the listing ended after {met:,} records, though "
-            f"{self._job.provider} counts {counted:,}: nothing was deleted, and the cursor stays",
+            f"{self._job.target}: the listing ended after {met:,} records, though {why}: nothing "
+            "was deleted, and the cursor stays",
             code="incomplete_listing",
             exit_code=3,
             hint="run it again: what the next full walk misses alike is taken for a count that is "
             "too high. Where the listing is known to be whole, "
             f"providers.{self._job.provider}.ignore_counts lets a full sync delete",
         )
-        return True
 
     def remind(self) -> None:
         """Say again, where no full walk does, that the listing and the count do not agree."""
@@ -89,8 +108,7 @@ class Absence:
     ) -> tuple[int, int] | None:
         """How many records the walk met, of how many, where that is clearly fewer."""
         reach = self._reach()
-        ignored = self._job.target in self._engine.options.ignore_counts
-        if self._job.resource.rough_count or ignored or not walkers:
+        if self._job.resource.rough_count or self._is_ignored or not walkers:
             return None
         if reach and not reach.lifted:
             # A count may well have what the listing hides.
@@ -105,6 +123,7 @@ class Absence:
                 counted = min(counted, again) if (again := recount()) is not None else met
             if count is not None:
                 self._counted = counted
+        self._is_counted = count is not None or len(stated) == len(walkers)
         return (met, counted) if _misses(met, counted) else None
 
     def _met(self, walkers: Sequence[Walker]) -> int:
@@ -149,10 +168,15 @@ class Absence:
 
     # -- what is absent from a complete listing
 
-    def sweep(self, walkers: Sequence[Walker]) -> None:
-        """Delete what a complete walk has not met, unless that is hidden, or cannot be believed."""
+    def sweep(self, walkers: Sequence[Walker], send: Send, unread: str = "") -> bool:
+        """Delete what a complete walk has not met, unless that is hidden, or cannot be believed.
+
+        Returns whether the walk was whole, as far as can be told. Where nothing has counted what it
+        met, some of what it has not met is asked for by id; what is found there was left out.
+        `unread` is a resource that this one hangs on, and that was not read whole in this run.
+        """
         if not walkers:
-            return
+            return True
         empty = all(w.point.rows == 0 for w in walkers)
         since = min(w.point.since_seq for w in walkers)
         # A walk that was interrupted goes on, but not with the counts of the run that began it.
@@ -160,13 +184,28 @@ class Absence:
         failed = self._engine.call(lambda db, _: runs.failed_since(db, *self._job.name, begun))
         if self._result.failed or failed:
             self._warn("some records failed, so that nothing was deleted for being absent")
-            return
+            return True
+        if unread:
+            self._warn(f"{unread} was not read whole, so that nothing was deleted for being absent")
+            return True
         # An empty listing is never believed; what it may lack is only what is hidden.
         limit, reach = 0.0 if empty else self._engine.options.max_delete, self._reach()
         # By the later of two clocks: what may be hidden is kept.
         ahead = max(0.0, *(w.skew or 0.0 for w in walkers))
         now = format_timestamp(self._engine.clock.time() + ahead)
         counted = self._counted
+        if not empty and not self._is_counted and not self._is_ignored:
+            lost, some = self._engine.call(
+                lambda db, store: store.suspects(db, *self._job.name, since, reach, now, SUSPECTS)
+            )
+            found = self._alive(some, send) if some else ()
+            if found is None:
+                return True
+            if found:
+                met, has = self._met(walkers), self._job.provider
+                why = f"{has} still has {len(found):,} of {len(some):,} others that were asked for"
+                self._tell(walkers, met, met + lost, why)
+                return False
         swept = self._engine.call(
             lambda db, store: store.sweep(db, *self._job.name, since, limit, reach, now, counted)
         )
@@ -181,7 +220,7 @@ class Absence:
                     f"the listing was empty, though the hub holds {swept.refused:,} records: "
                     "nothing was deleted"
                 )
-            return
+            return True
         self._result.deleted += swept.deleted
         if swept.refused:
             needed = ceil(100 * swept.refused / max(1, swept.listed + swept.refused))
@@ -197,6 +236,24 @@ class Absence:
                 f"--max-delete {needed}",
             )
             self._result.status = "partial"
+        return True
+
+    def _alive(self, ids: Sequence[str], send: Send) -> Collection[str] | None:
+        """Those of the records that the provider still has; None: it could not be asked now. What
+        it refuses to say, nobody can ask."""
+        try:
+            with understood(self._job.target):
+                return self._job.link.provider.alive(self._job.resource, ids, send)
+        except StoppedError:
+            raise
+        except (DeniedError, RejectedError):
+            return ()
+        except LumioError as error:
+            self._warn(
+                "whether records are gone could not be asked, so that nothing was deleted for being"
+                f" absent: {error.message}"
+            )
+            return None
 
     # -- what is hidden
 
@@ -257,7 +314,7 @@ def _is_alike(found: tuple[int, int], known: ResourceState) -> bool:
 
 def _standing(job: Job, met: int, counted: int) -> str:
     return (
-        f"incomplete_listing: {job.provider} counts {counted:,} {job.resource.name} and lists "
-        f"{met:,}, twice alike: what a full sync does not meet is not taken for deleted until the "
-        "two agree"
+        f"incomplete_listing: {job.provider} lists {met:,} {job.resource.name}, though it counts, "
+        f"or answers for, {counted:,}, twice alike: what a full sync does not meet is not taken "
+        "for deleted until the two agree"
     )

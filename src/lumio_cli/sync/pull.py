@@ -60,6 +60,8 @@ class Pull:
         now; None: nobody knows."""
         self.ahead = 0.0
         """Seconds that the provider's clock is ahead of ours."""
+        self.unread = ""
+        """A resource that this one hangs on, and that was not read whole in this run."""
         self.given_up = 0
         """Edits that have given way to the provider's values."""
         self._lock = threading.Lock()
@@ -197,20 +199,28 @@ class Pull:
         elif self.result.error is None and absence.is_short(walkers, count, self._expected):
             if "tombstones" in self.resource.deletes and self._state.records:
                 self._tombstones()
-            if self.result.error is not None:
-                self._call(lambda db, store: store.drop_walk(db, *self._name, "full"))
-            else:
-                self._finish("full", walkers, whole=False)
-            return self.result.error is None
+            return self._leave(walkers)
         else:
             self._settle_merges(walkers, min((w.point.since_seq for w in walkers), default=0))
             if "tombstones" in self.resource.deletes and self._state.records:
                 self._tombstones()
             absence.orphan("full", walkers)
             # A part that was refused does not prove that its records are gone.
-            if "sweep" in self.resource.deletes and self.result.error is None:
-                absence.sweep(walkers)
+            if self.result.error is None:
+                sweeps = "sweep" in self.resource.deletes
+                if sweeps and not absence.sweep(walkers, self._send, self.unread):
+                    return self._leave(walkers)
+                absence.agree()
         self._finish("full", walkers)
+        return True
+
+    def _leave(self, walkers: Sequence[Walker]) -> bool:
+        """End a full walk that was short: an error keeps the cursor where it is. Returns whether it
+        has moved."""
+        if self.result.error is not None:
+            self._call(lambda db, store: store.drop_walk(db, *self._name, "full"))
+            return False
+        self._finish("full", walkers, whole=False)
         return True
 
     def _expected(self) -> int | None:

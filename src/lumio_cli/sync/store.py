@@ -52,6 +52,17 @@ class Swept:
     claimed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """Records that a full walk has not met: which they are, how many, how many more are hidden, and
+    how many it has met."""
+
+    where: Condition
+    count: int
+    hidden: int
+    listed: int
+
+
 class Store:
     """The hub, as the engine writes it."""
 
@@ -273,24 +284,56 @@ class Store:
         """
         if not records.has_table(db, provider, resource):
             return Swept()
-        table, live = raw_table(provider, resource), self._live(db, provider, resource)
-        missing = gone = self.missing(db, provider, resource, since_seq)
+        lost = self._lost(db, (provider, resource), since_seq, reach, now or self.now())
+        self.note_hidden(db, provider, resource, lost.hidden)
+        allowed = ceil((lost.listed + lost.count) * max_delete / 100)
+        if lost.count and counted is not None and counted > lost.listed:
+            return Swept(0, 0, allowed, lost.listed, lost.count)
+        if lost.count > allowed:
+            return Swept(0, lost.count, allowed, lost.listed)
+        table = raw_table(provider, resource)
+        ids = records.ids_where(db, table, lost.where) if lost.count else []
+        deleted = self.delete(db, provider, resource, ids) if ids else 0
+        return Swept(deleted, 0, allowed, lost.listed)
+
+    def suspects(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        since_seq: int,
+        reach: Reach | None,
+        now: str,
+        limit: int,
+    ) -> tuple[int, list[str]]:
+        """How many records a sweep would look at, and some of them, from all over the table."""
+        if not records.has_table(db, provider, resource):
+            return 0, []
+        lost = self._lost(db, (provider, resource), since_seq, reach, now)
+        if not lost.count:
+            return 0, []
+        some = f"({lost.where.sql}) ORDER BY r.rid * 2654435761 % 4294967296 LIMIT ?"
+        where = Condition(some, (*lost.where.values, limit))
+        return lost.count, records.ids_where(db, raw_table(provider, resource), where)
+
+    def _lost(
+        self,
+        db: sqlite3.Connection,
+        name: tuple[str, str],
+        since_seq: int,
+        reach: Reach | None,
+        now: str,
+    ) -> _Lost:
+        """What a full walk has not met and nothing hides."""
+        table, live = raw_table(*name), self._live(db, *name)
+        missing = gone = self.missing(db, *name, since_seq)
         absent = records.count_where(db, table, missing)
-        behind = self._behind(db, (provider, resource), missing, reach, now or self.now())
+        behind = self._behind(db, name, missing, reach, now) if absent else None
         hidden = 0
-        if absent and behind is not None:
+        if behind is not None:
             gone = missing.but(behind)
             hidden = absent - records.count_where(db, table, gone)
-        self.note_hidden(db, provider, resource, hidden)
-        listed, lost = live - absent, absent - hidden
-        allowed = ceil((live - hidden) * max_delete / 100)
-        if lost and counted is not None and counted > listed:
-            return Swept(0, 0, allowed, listed, lost)
-        if lost > allowed:
-            return Swept(0, lost, allowed, listed)
-        ids = records.ids_where(db, table, gone) if lost else []
-        deleted = self.delete(db, provider, resource, ids) if ids else 0
-        return Swept(deleted, 0, allowed, listed)
+        return _Lost(gone, absent - hidden, hidden, live - absent)
 
     @staticmethod
     def _live(db: sqlite3.Connection, provider: str, resource: str) -> int:
