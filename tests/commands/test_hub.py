@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import sqlite3
 from collections import namedtuple
@@ -24,18 +25,23 @@ from support.lab import copy_home
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(records=20) as running:
+    with Sandbox(records=20, quota="none") as running:
         yield running
+
+
+def way_to(sandbox: Sandbox) -> dict[str, str]:
+    return {
+        "LUMIO_HUBSPOT_TOKEN": sandbox.token(),
+        "LUMIO_PROVIDERS__HUBSPOT__BASE_URL": sandbox.base_url(),
+        "LUMIO_PROVIDERS__HUBSPOT__LIMITS": '{"burst": 1000000, "search": 100000}',
+    }
 
 
 @pytest.fixture(scope="module")
 def template(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with twenty contacts and ten owners."""
     home = tmp_path_factory.mktemp("home")
-    env = {
-        "LUMIO_HUBSPOT_TOKEN": sandbox.token(),
-        "LUMIO_PROVIDERS__HUBSPOT__BASE_URL": sandbox.base_url(),
-    }
+    env = way_to(sandbox)
     words = ("sync", "hubspot/contacts", "hubspot/owners")
     assert lumio(*words, home=home, env=env).code == 0
     return home
@@ -103,12 +109,83 @@ def test_a_view_that_somebody_has_damaged_is_named_and_made_anew_by_a_sync(
     change(home, "DROP TRIGGER lumio_hubspot_contacts_delete")
     found = answer(home, "check", code=1)
     assert (found["views"], found["error"]["code"]) == (["hubspot_contacts"], "hub_views")
-    env = {
-        "LUMIO_HUBSPOT_TOKEN": sandbox.token(),
-        "LUMIO_PROVIDERS__HUBSPOT__BASE_URL": sandbox.base_url(),
-    }
+    env = way_to(sandbox)
     assert lumio("sync", "hubspot/contacts", home=home, env=env).code == 0
     assert answer(home, "check")["ok"] is True
+
+
+COLUMNS = "the list of its view's columns cannot be read"
+BROKEN = (
+    ("columns", "columns", "not JSON", COLUMNS),
+    ("columns", "columns", '{"a": 1}', COLUMNS),
+    ("columns", "columns", '[["id", 1, "text"]]', COLUMNS),
+    ("columns", "columns", "[" * 5000, COLUMNS),
+    ("slices", "slices", '{"": "x"}', "the parts of its walk cannot be read"),
+    ("slices", "slices", "[1]", "the parts of its walk cannot be read"),
+    ("slices", "slices", '{"": -1}', "the parts of its walk cannot be read"),
+    ("cursor", "cursor", '{"": "x"}', '{"": "x"}: '),
+)
+
+
+@pytest.mark.parametrize(("what", "column", "text", "told"), BROKEN)
+def test_what_cannot_be_read_of_a_resource_is_told_and_repaired(
+    home: Path, what: str, column: str, text: str, told: str
+) -> None:
+    change(home, f"UPDATE lumio_resources SET {column} = '{text}' WHERE resource = 'contacts'")
+    found = answer(home, "check", code=1)
+    assert [(a["resource"], a["what"]) for a in found["astray"]] == [("contacts", what)]
+    assert found["error"]["code"] == "hub_astray"
+    assert told in found["error"]["message"]
+    assert "lumio hub check --repair" in found["error"]["hint"]
+    warning = status_of(home)["warning"]
+    assert what == "cursor" or (told in warning and "lumio hub check --repair" in warning)
+    assert lumio("diagnostic", "--offline", home=home).code in (0, 1, 3)
+    repaired = answer(home, "check", "--repair")
+    assert (repaired["ok"], repaired["repaired"]) == (True, True)
+    assert answer(home, "check")["ok"] is True
+    assert status_of(home)["warning"] is None
+
+
+@pytest.mark.parametrize(("what", "column", "text", "told"), BROKEN)
+def test_what_cannot_be_read_of_a_resource_is_put_right_by_a_sync(
+    home: Path, sandbox: Sandbox, what: str, column: str, text: str, told: str
+) -> None:
+    change(home, f"UPDATE lumio_resources SET {column} = '{text}' WHERE resource = 'contacts'")
+    env = way_to(sandbox)
+    done = lumio("sync", "hubspot/contacts", "-o", "json", home=home, env=env)
+    assert done.code == 0, done.out + done.err
+    (entry,) = json.loads(done.out)["resources"]
+    assert any(("cannot be read" in w) for w in entry["warnings"]), entry
+    assert entry["deleted"] == entry["failed"] == 0
+    assert answer(home, "check")["ok"] is True
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [("place", "[1]"), ("place", '{"size": "x", "after": []}'), ("options", "[]"), ("place", "x")],
+)
+def test_a_place_that_cannot_be_read_begins_the_walk_anew(
+    home: Path, sandbox: Sandbox, column: str, text: str
+) -> None:
+    env = way_to(sandbox)
+    point = {"options": "{}", "place": '{"size": 100, "after": "1"}', column: text}
+    change(
+        home,
+        "INSERT INTO lumio_checkpoints (provider, resource, kind, slice, options, place, since_seq,"
+        f" rows, pages, done, started_at, updated_at) VALUES ('hubspot', 'contacts', 'full', '',"
+        f" '{point['options']}', '{point['place']}', 0, 1, 1, 0, strftime('%Y-%m-%dT%H:%M:%fZ',"
+        " 'now'), strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
+    )
+    done = lumio("sync", "hubspot/contacts", "--mode", "full", "-o", "json", home=home, env=env)
+    assert done.code == 0, done.out + done.err
+    assert json.loads(done.out)["resources"][0]["read"] == 20
+
+
+def status_of(home: Path) -> dict[str, Any]:
+    """What `status` says of the contacts."""
+    told = json.loads(lumio("status", "hubspot/contacts", "-o", "json", home=home).out)
+    found: dict[str, Any] = told["providers"][0]["resources"][0]
+    return found
 
 
 def test_a_table_that_is_gone_has_no_records(home: Path) -> None:

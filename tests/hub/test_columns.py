@@ -14,6 +14,7 @@ from lumio_cli.hub import misfits, records, views
 from lumio_cli.hub.columns import Abilities, ViewColumn, expression, misfit
 from lumio_cli.hub.db import Hub
 from lumio_cli.hub.records import Row
+from lumio_cli.providers.values import moment
 
 TABLE = "lumio_raw_acme_deals"
 NOW = "2026-01-02T03:04:05Z"
@@ -84,6 +85,15 @@ def test_a_number_that_no_integer_is_equal_to_is_not_cut(text: str) -> None:
     assert read("integer", text) == (None, True)
 
 
+@pytest.mark.parametrize("kind", ["epoch", "epoch_ms"])
+@pytest.mark.parametrize(
+    "text", ['"1."', '"+5"', '"1e5"', '" 5"', '"5 "', '".5"', '"-.5"', '"1.5.2"']
+)
+def test_a_text_that_is_a_number_and_no_time_is_null_and_counts(kind: str, text: str) -> None:
+    assert read(kind, text) == (None, True)
+    assert moment(kind, json.loads(text)) is None
+
+
 @pytest.mark.parametrize("kind", sorted(misfits.KINDS))
 @pytest.mark.parametrize("text", ["null", '""'])
 def test_nothing_is_null_and_no_bad_value(kind: str, text: str) -> None:
@@ -134,6 +144,9 @@ def test_every_moment_is_rfc_3339_in_utc(text: str, shown: str) -> None:
         '"2025-02-30T00:00:00Z"', '"2025-02-29"', '"2025-13-01"', '"0000-00-00 00:00:00"',
         '"2025-01-02T25:00:00Z"', '"2025-01-02T09:16:26garbage5Z"', '"253402300800000"',
         '"02-01-2025"', '{"a": 1}', '["2025-01-02"]', '"9999-12-31T23:59:59-02:00"',
+        '"2025-01-02T24:00:00Z"', '"2025-01-31T24:00:00.000Z"', '"2025-01-02T24:59:59+01:00"',
+        '"2025-01-02 24:00"', '"0001-01-01T00:00+14:00"', '"0000-05-05T00:00:00Z"',
+        '"0000-05-31T00:00:00.0000Z"', '"0000-05-05"', '"-2025-01-02"',
     ],
 )  # fmt: skip
 def test_what_is_no_moment_is_null_and_counts(kind: str, text: str) -> None:
@@ -261,6 +274,7 @@ def test_a_hub_of_an_older_lumio_shows_and_counts_anew(hub: Hub) -> None:
     hub.connection.execute("DROP VIEW acme_deals")
     hub.connection.execute("CREATE VIEW acme_deals AS SELECT 0 AS amount")
     hub.connection.execute("DROP TABLE lumio_misfits")
+    hub.connection.execute("DROP TABLE lumio_written")
     hub.connection.execute("ALTER TABLE lumio_resources DROP COLUMN counted")
     hub.connection.execute("ALTER TABLE lumio_counter DROP COLUMN is_backup")
     for column in ("short_met", "short_of", "short_runs"):

@@ -261,8 +261,8 @@ class TestViews:
     def test_a_hub_of_an_older_lumio_gets_new_views(self, hub: Hub, tmp_path: Path) -> None:
         self.columns(hub, ViewColumn("name", "name", "text"))
         hub.connection.execute("DROP TRIGGER lumio_acme_people_delete")
-        for table in ("lumio_named", "lumio_merged", "lumio_listed", "lumio_misfits"):
-            hub.connection.execute(f"DROP TABLE {table}")
+        for table in ("named", "merged", "listed", "misfits", "written"):
+            hub.connection.execute(f"DROP TABLE lumio_{table}")
         hub.connection.execute("DROP INDEX lumio_outbox_refers")
         for column in ("hides", "hidden", "astray_before", "counted"):
             hub.connection.execute(f"ALTER TABLE lumio_resources DROP COLUMN {column}")

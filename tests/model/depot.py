@@ -1,7 +1,9 @@
 """A provider that exists only here: teams, and people who belong to teams.
 
 Teams have no times of change and are always read whole; people are found by theirs, with records
-that are listed late. What a record is called (`name`) is told once and never changes.
+that are listed late. What a record is called (`name`) is told once and never changes. Telephone
+numbers and amounts are kept in a form of the provider's own, new records have values that nobody
+has sent, and people can be merged: the survivor lists those that it has swallowed.
 """
 
 from __future__ import annotations
@@ -48,20 +50,29 @@ PEOPLE = (
     Column("seen", "seen", "epoch_ms"),
     Column("mail", "fields.mail", same="folded"),
     Column("tags", "tags", "json", same="set"),
+    Column("phone", "fields.phone"),
+    Column("pay", "pay", "number"),
     Column("score", "rev", "integer", read_only=True),
 )
 COLUMNS = {"teams": {c.name: c for c in TEAMS}, "people": {c.name: c for c in PEOPLE}}
 Name = Literal["teams", "people"]
+DEFAULTS: Mapping[str, Mapping[str, str]] = {
+    "teams": {"open": "true"},
+    "people": {"active": "true", "tags": '["new"]'},
+}
+"""What a new record has where nothing was sent."""
+Side = Literal["hub", "provider", "default"]
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """How this provider is today: whether no two people may have one name, how deletions of people
-    are found, and whether an answer to a write holds the whole record."""
+    are found, and what an answer to a write tells of the record: all of it, what was written, or
+    its id."""
 
     unique: bool = False
     deletes: tuple[Literal["tombstones", "sweep"], ...] = ("tombstones",)
-    whole: bool = True
+    tells: Literal["whole", "written", "id"] = "whole"
 
 
 class Depot(Provider):
@@ -91,6 +102,14 @@ class Depot(Provider):
         writes = replace(people.writes, unique=("name",) if shape.unique else ())
         self.resources = (teams, replace(people, deletes=shape.deletes, writes=writes))
 
+    server: Server
+
+    def merged(self, walk: Walk, record: Record) -> Mapping[str, str]:
+        return {old: str(record["id"]) for old in record.get("merged", ())}
+
+    def survivors(self, resource: Resource, ids: Sequence[str], send: Send) -> Mapping[str, str]:
+        return {old: new for old, new in self.server.survivors.items() if old in ids}
+
     def call(self, walk: Walk) -> Call:
         floor = walk.window.floor
         call = Call("GET", walk.resource.path)
@@ -117,13 +136,14 @@ class Depot(Provider):
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """A field, as it was set; of a whole record with `name` empty: created, deleted, restored.
+    """A field, as it was set; of a whole record with `name` empty: created, deleted, restored,
+    merged. What the provider gives a record that the hub creates is nobody's word: a `default`.
 
     `at` is a number that grows with everything that happens, in the hub or at the provider.
     """
 
     at: int
-    side: Literal["hub", "provider"]
+    side: Side
     resource: str
     record: str
     name: str
@@ -132,7 +152,8 @@ class Wrote:
 
 class Server:
     """What the provider has. `log` is all that was ever written to it; `unheard` what was sent and
-    never arrived, without the hub having been told so."""
+    never arrived, without the hub having been told so; `first_read` when the hub first knew all of
+    a record."""
 
     def __init__(self, clock: FakeClock, shape: Shape) -> None:
         self.clock = clock
@@ -141,8 +162,10 @@ class Server:
         self.live: dict[str, dict[str, Record]] = {"teams": {}, "people": {}}
         self.gone: dict[str, dict[str, Record]] = {"teams": {}, "people": {}}
         self.names: dict[str, dict[str, str]] = {"teams": {}, "people": {}}
+        self.swallowed: dict[str, str] = {}
         self.log: list[Wrote] = []
         self.unheard: list[Wrote] = []
+        self.first_read: dict[tuple[str, str], int] = {}
         self.touched: dict[tuple[str, str], int] = {}
         self.twins: list[str] = []
         self.invalid = False
@@ -166,6 +189,10 @@ class Server:
         for column in COLUMNS[of].values():
             if not column.read_only:
                 self._put(side, of, record_id, column.name, values.get(column.name))
+        given: Side = "default" if side == "hub" else side
+        for name, value in DEFAULTS[of].items():
+            if values.get(name) is None:
+                self._put(given, of, record_id, name, value)
         self._touch(of, record_id)
         self.live[of][record_id]["listed"] = self.clock.time() + LAG
         return record_id
@@ -183,15 +210,28 @@ class Server:
         self.log.append(Wrote(self.tick(), side, of, record_id, "", "deleted"))
         self.gone[of][record_id] = self.live[of].pop(record_id)
 
+    def merge(self, winner: str, loser: str) -> None:
+        """One of the people becomes part of another, who takes what was empty."""
+        gone, kept = self.live["people"].pop(loser), self.live["people"][winner]
+        kept["merged"] = [*kept.get("merged", ()), *gone.get("merged", ()), loser]
+        self.swallowed[loser] = winner
+        self.log.append(Wrote(self.tick(), "provider", "people", loser, "", "merged"))
+        fields = {n: v for n, v in gone["fields"].items() if v and not kept["fields"].get(n)}
+        self.change("provider", "people", winner, fields)
+
+    @property
+    def survivors(self) -> dict[str, str]:
+        """By id of a merged record the one that answers for it."""
+        live = self.live["people"]
+        return {old: new for new, record in live.items() for old in record.get("merged", ())}
+
     def restore(self, of: str, record_id: str) -> None:
         """A record comes back."""
         self.log.append(Wrote(self.tick(), "provider", of, record_id, "", "restored"))
         self.live[of][record_id] = self.gone[of].pop(record_id)
         self._touch(of, record_id)
 
-    def _put(
-        self, side: Literal["hub", "provider"], of: str, record_id: str, name: str, value: Any
-    ) -> None:
+    def _put(self, side: Side, of: str, record_id: str, name: str, value: Any) -> None:
         column, record = COLUMNS[of][name], self.live[of][record_id]
         kept = _kept(column, value)
         *inner, last = column.path.split(".")
@@ -258,8 +298,20 @@ class Server:
                 self.delete("hub", of, item["id"])
             if action != "archive":
                 record = self.live[of][receipt["id"]]
-                keys = [k for k in record if k != "listed" and (self.shape.whole or k == "id")]
-                receipt["record"] = {k: record[k] for k in keys}
+                receipt["record"] = self._told(of, record, item["values"])
+        return told
+
+    def _told(self, of: str, record: Record, written: Iterable[str]) -> Record:
+        """What an answer tells of a record."""
+        if self.shape.tells == "whole":
+            return {name: value for name, value in record.items() if name != "listed"}
+        told: Record = {"id": record["id"]}
+        for name in written if self.shape.tells == "written" else ():
+            *inner, last = COLUMNS[of][name].path.split(".")
+            if inner:
+                told.setdefault(inner[0], {})[last] = record[inner[0]][last]
+            else:
+                told[last] = record[last]
         return told
 
     def _refusal(self, of: str, action: str, item: Mapping[str, Any]) -> str:
@@ -278,8 +330,17 @@ class Server:
         return "conflict" if values.get("name") in taken else ""
 
 
+def reformed(name: str, value: Any) -> Any:
+    """A telephone number or an amount as the provider keeps it; all else as it is."""
+    if name == "phone" and value:
+        digits = "".join(filter(str.isdigit, str(value)))
+        return f"+{digits}" if str(value).startswith("+") else f"+55{digits}"
+    return round(float(value), 2) if name == "pay" and value not in (None, "") else value
+
+
 def _kept(column: Column, text: Any) -> Any:
     """A value that was written, in the form that the provider prefers."""
+    text = reformed(column.name, text)
     if column.kind == "json":
         return sorted(set(json.loads(text))) if text else []
     if column.path.startswith("fields."):

@@ -21,6 +21,8 @@ HUB_VALUES: Mapping[str, Sequence[Any]] = {
     "seen": [None, "2024-01-01T00:00:00.250Z", "2024-01-01T00:00:00Z", "2024-05-05T05:05:05Z"],
     "mail": [None, "ana@x.example", "ANA@x.example", "bo@x.example"],
     "tags": [None, '["a","b"]', '["b","a"]', '["c"]'],
+    "phone": [None, "(11) 98765-0009", "11 98765 0009", "+55 12 1234-5678"],
+    "pay": [None, 1.234, "1.23", 2],
 }
 THEIR_VALUES: Mapping[str, Sequence[str | None]] = {
     "size": [None, "0", "5", "8"],
@@ -31,6 +33,8 @@ THEIR_VALUES: Mapping[str, Sequence[str | None]] = {
     "seen": [None, "2024-01-01T00:00:00.250Z", "2024-04-04T04:04:04Z", "2024-05-05T05:05:05Z"],
     "mail": [None, "ana@x.example", "cy@x.example", "bo@x.example"],
     "tags": [None, '["b","a"]', '["d"]', '["c"]'],
+    "phone": [None, "+5511987650009", "+13", "+551212345678"],
+    "pay": [None, "1.23", "2", "3.5"],
 }
 EDITABLE = {
     of: [c.name for c in columns.values() if not c.read_only and c.name != "name"]
@@ -215,6 +219,14 @@ class Hands:
         record = self._theirs(of, pick)
         if record is not None and len(self.server.live[of]) > 1:
             self.server.delete("provider", of, record)
+
+    def merge(self, of: str, pick: int, other: int, _: int) -> None:
+        """The colleague makes two people one."""
+        doubtful = self._in_doubt("people")
+        ids = [i for i, r in self.server.live["people"].items() if r["name"] not in doubtful]
+        if of == "people" and len(ids) > 1:
+            winner = ids.pop(pick % len(ids))
+            self.server.merge(winner, ids[other % len(ids)])
 
     def restore(self, of: str, pick: int) -> None:
         """The colleague brings a record back, unless it was made anew, or is about to be: then

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lumio_cli.providers.values import meaning
-from model.depot import COLUMNS, Server, Wrote
+from model.depot import COLUMNS, Server, Wrote, reformed
 
 Key = tuple[str, str]
 """Resource and name."""
@@ -86,7 +86,10 @@ class Ledger:
         for of, columns in COLUMNS.items():
             live = {str(r["name"]): r for r in self.server.live[of].values()}
             known = {*self.server.names[of].values()} | {n for o, n in self.whole if o == of}
-            for name in sorted(known):
+            mixed = self._mixed() if of == "people" else []
+            for group in mixed:
+                found += self._merged(group)
+            for name in sorted(known.difference(*mixed)):
                 if name not in live:
                     found += self._gone(of, name)
                     continue
@@ -161,6 +164,11 @@ class Ledger:
             notes = [note for note in self._merges(of, name) if note.action == "delete"]
             kept = any(self.runs[note.run_id] in ("provider", "newest") for note in notes)
             back = any(w.side == "provider" and w.at > mine[-1].at for w in ends)
+            # Who edits it afterwards wants it after all.
+            edits = [
+                w for key, writes in self.fields.items() if key[:2] == (of, name) for w in writes
+            ]
+            back = back or any(w.at > mine[-1].at and not w.void for w in edits)
             if not kept and not back and (of, name) not in self.refused:
                 problems.append(f"{of} {name}: the hub's deletion is lost")
         # Made anew by the hub, after the provider has deleted it.
@@ -173,6 +181,51 @@ class Ledger:
                 problems.append(f"{of} {name}: the provider's deletion is lost")
         return problems
 
+    # -- records that became one
+
+    def _mixed(self) -> list[set[str]]:
+        """The names of people who became one."""
+        names, groups = self.server.names["people"], []
+        for pair in self.server.swallowed.items():
+            new = {names[record] for record in pair}
+            new = new.union(*(group for group in groups if group & new))
+            groups = [group for group in groups if not group & new] + [new]
+        return groups
+
+    def _merged(self, group: set[str]) -> list[str]:
+        """What cannot be explained of people who became one. An edit of one may be one of another
+        by now; none of them is lost without a word, and the hub writes nothing that nobody has set.
+        """
+        log = [w for name in group for w in self._log("people", name)]
+        writes = [
+            (name, column, write)
+            for (of, name, column), mine in self.fields.items()
+            if of == "people" and name in group
+            for write in mine
+        ]
+        there = any(str(r["name"]) in group for r in self.server.live["people"].values())
+        problems = []
+        for name, column, write in writes:
+            later = any(c == column and w.at > write.at for _, c, w in writes)
+            if write.void or later or not there:
+                continue
+            same = [w for w in log if w.name == column]
+            has = any(self._same("people", column, w.value, write.value) for w in same)
+            notes = [n for other in group for n in self._merges("people", other)]
+            given = [n.fields[column][0] for n in notes if column in n.fields]
+            refused = [self.refused.get(("people", other), {}) for other in group]
+            given += [values[column] for values in refused if column in values]
+            if not has and not any(self._same("people", column, v, write.value) for v in given):
+                problems.append(f"{name}.{column}: the hub's {write.value!r} is lost in a merge")
+        made = {w.record for w in log if (w.side, w.name, w.value) == ("hub", "", "created")}
+        for entry in log:
+            if entry.side != "hub" or not entry.name or entry.record in made:
+                continue
+            set_ = [w.value for _, column, w in writes if column == entry.name]
+            if not any(self._same("people", entry.name, v, entry.value) for v in set_):
+                problems.append(f"{entry} was written, and set by nobody")
+        return problems
+
     # -- excuses
 
     def _arrived(self, of: str, column: str, log: list[Wrote], write: HubWrite) -> bool:
@@ -180,7 +233,7 @@ class Ledger:
         had = [w for w in log if w.at <= write.at][-1:] + [w for w in log if w.at > write.at]
         return any(
             self._same(of, column, entry.value, write.value)
-            and (number + 1 == len(had) or had[number + 1].side == "provider")
+            and (number + 1 == len(had) or had[number + 1].side != "hub")
             for number, entry in enumerate(had)
         )
 
@@ -220,6 +273,10 @@ class Ledger:
         """Whether the hub's operator knew what was overwritten by `final`, or a policy that was
         in force by then was for it."""
         if mine and mine[-1].seen >= lost.at:
+            return True
+        # The first reading of a new record is what all edits before it were made on.
+        first = self.server.first_read.get((of, lost.record), self.server.at)
+        if mine and not mine[-1].seen and lost.at <= first:
             return True
         between = {p for at, o, p in self.policies if o == of and lost.at < at < final.at}
         if "local" in between:
@@ -286,7 +343,9 @@ class Ledger:
         if column == "team":
             return self._team(one) == self._team(other)
         known = COLUMNS[of][column]
-        first, second = (meaning(known.kind, known.same, value) for value in (one, other))
+        first, second = (
+            meaning(known.kind, known.same, reformed(column, value)) for value in (one, other)
+        )
         return bool(first == second)
 
     def _team(self, value: Any) -> str | None:

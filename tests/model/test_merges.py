@@ -5,7 +5,6 @@ nobody's value is overwritten unseen, and no edit is lost.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lumio_cli.hub import outbox
-from lumio_cli.providers.base import Record, Resource, Send, Walk
 from lumio_cli.sync.merge import Policy
 from lumio_cli.sync.model import Direction, Mode
-from model.depot import Depot, Server, Shape, Wrote
+from model.depot import Shape, Wrote
 from model.world import Fault, FaultKind, World
 
 PEOPLE = "people"
 FIELDS = ("age", "mail")
-
-
-class Merging(Depot):
-    """The depot, with people that can be merged; the survivor lists those that it has swallowed."""
-
-    def merged(self, walk: Walk, record: Record) -> Mapping[str, str]:
-        return {old: str(record["id"]) for old in record.get("merged", ())}
-
-    def survivors(self, resource: Resource, ids: Sequence[str], send: Send) -> Mapping[str, str]:
-        return {old: new for old, new in _known(self.server).items() if old in ids}
-
-    server: Server
-
-
-def _known(server: Server) -> dict[str, str]:
-    """By id of a merged record the one that answers for it."""
-    live = server.live[PEOPLE]
-    return {old: new for new, record in live.items() for old in record.get("merged", ())}
 
 
 class Place:
@@ -48,8 +28,6 @@ class Place:
         shape = Shape(deletes=deletes)
         self.world = World(home, shape)
         self.server = self.world.server
-        self.world.depot = Merging(shape)
-        self.world.depot.server = self.server
         for number in range(4):
             values = {"name": f"n{number}"} | (
                 {"age": "1"} if number % 2 else {"mail": "b@x.example"}
@@ -84,14 +62,10 @@ class Place:
             return
         winner = ids[pick % len(ids)]
         loser = [i for i in ids if i != winner][other % (len(ids) - 1)]
-        gone = self.server.live[PEOPLE].pop(loser)
-        kept = self.server.live[PEOPLE][winner]
-        kept["merged"] = [*kept.get("merged", ()), *gone.get("merged", ()), loser]
-        fields = {n: v for n, v in gone["fields"].items() if v and not kept["fields"].get(n)}
-        self.server.change("provider", PEOPLE, winner, fields)
+        self.server.merge(winner, loser)
 
     def answers_for(self, record: str) -> str:
-        return _known(self.server).get(record, record)
+        return self.server.survivors.get(record, record)
 
     def judge(self) -> None:
         log = [w for w in self.server.log if w.side == "hub"]

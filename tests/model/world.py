@@ -23,7 +23,7 @@ from lumio_cli.sync.engine import run
 from lumio_cli.sync.merge import Policy
 from lumio_cli.sync.model import Direction, Job, Link, Mode, Options, RunResult
 from lumio_cli.transport.observe import Tally
-from model.depot import Depot, Server, Shape
+from model.depot import COLUMNS, Depot, Server, Shape
 from support.clock import FakeClock
 
 FaultKind = Literal[
@@ -76,6 +76,7 @@ class World:
         self.clock = FakeClock()
         self.server = Server(self.clock, shape)
         self.depot = Depot(shape)
+        self.depot.server = self.server
         self.fault: Fault | None = None
         self.runs = 0
         self._calls = 0
@@ -178,6 +179,10 @@ class World:
         finally:
             self.fault = None
             self.hub.left = -1
+            for of in COLUMNS:
+                # A record that is only known by the answer to its creation has no `rev`.
+                for row in self.sql(f"SELECT id FROM depot_{of} WHERE score IS NOT NULL"):
+                    self.server.first_read.setdefault((of, row["id"]), self.server.at)
 
     def _run(
         self,

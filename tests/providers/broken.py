@@ -29,6 +29,7 @@ from providers.broken_knowledge import KNOWLEDGE
 from providers.broken_merges import MERGES
 from providers.broken_values import VALUES
 from providers.broken_walks import WALKS
+from providers.broken_writes import WRITES
 from providers.mistakes import (
     NOTHING,
     Broken,
@@ -126,6 +127,7 @@ ALL: tuple[Broken, ...] = (
     *HOLDS,
     *KNOWLEDGE,
     *VALUES,
+    *WRITES,
     *WALKS,
     *MERGES,
     Broken("names", "a resource with a hyphen", resource(name="the-contacts"), "identifier"),

@@ -91,6 +91,8 @@ MEMBERS = Subject(
             "list_id": FIRST,
             "email_address": f"Made{n}@example.com",
             "fname": f"Made {n}",
+            # One that has yet to confirm can be no more archived than one that bounces.
+            "status": "subscribed",
         },
         bad={"status": "asleep"},
         create="/3.0/lists/*",

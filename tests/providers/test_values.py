@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lumio_cli.providers.values import (
+    akin,
     alike,
     as_text,
     meaning,
@@ -15,6 +16,7 @@ from lumio_cli.providers.values import (
     put,
     read_json,
     shown,
+    tells,
 )
 
 
@@ -171,7 +173,11 @@ def test_what_an_answer_tells_replaces_all_but_objects() -> None:
         (b'{"a": 12345678901234567890123}', {"a": "12345678901234567890123"}),
         (b'{"a": -9223372036854775808}', {"a": -(2**63)}),
         (b'{"a": "a \x01 bell"}', {"a": "a \x01 bell"}),
-        (b'{"a": "half \\ud83d"}', {"a": "half \ud83d"}),
+        (b'{"a": "half \\ud83d"}', {"a": "half \ufffd"}),
+        (b'{"\\udc00": ["\\ud83d\\ude00", "\\ud83d!"]}', {"\ufffd": ["\U0001f600", "\ufffd!"]}),
+        (b'{"a": [{"b": "1\\u0000"}]}', {"a": [{"b": "1\ufffd"}]}),
+        (b'{"a": "1\x00", "b": 1}', {"a": "1\ufffd", "b": 1}),
+        (b'{"a": "C:\\\\u0000"}', {"a": "C:\\u0000"}),
         (b'\xef\xbb\xbf{"a": 1}', {"a": 1}),
     ],
 )
@@ -185,3 +191,45 @@ def test_a_value_that_strict_json_does_not_know_costs_no_page(written: bytes, re
 def test_what_is_no_json_is_refused(body: bytes) -> None:
     with pytest.raises(ValueError):
         read_json(body)
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other", "known"),
+    [
+        ("text", "(11) 98765-0009", "+5511987650009", True),
+        ("text", "011 98765 0009", "+55 11 98765-0009", True),
+        ("text", "(11) 98765-0009", "+5511987650008", False),
+        ("text", "  Ana  Lima ", "ana lima", True),
+        ("text", "two\nlines", "<p>two<br>lines</p>", True),
+        ("text", " ", None, True),
+        ("text", "Ana Lima", "Ana", False),
+        ("text", "customer", "lead", False),
+        ("text", "123", "1123", False),
+        ("number", 10.996, 11.0, True),
+        ("number", 1.234, "1.23", True),
+        ("number", 5, 4, False),
+        ("number", "n/a", 0, False),
+        ("number", 5, None, False),
+        ("datetime", "2026-01-31T10:20:30.400Z", "2026-01-31T10:20:30Z", True),
+        ("datetime", "2026-01-31T10:20:30Z", "2026-01-31", True),
+        ("datetime", "2026-01-31T10:20:30Z", "2026-02-01", False),
+        ("json", '["b","A"]', '["a","b"]', True),
+    ],
+)
+def test_a_form_that_a_provider_may_prefer(kind: str, one: Any, other: Any, known: bool) -> None:
+    assert akin(kind, "set" if kind == "json" else "exact", one, other) is known
+
+
+@pytest.mark.parametrize(
+    ("record", "path", "known"),
+    [
+        ({"a": {"b": None}}, "a.b", True),
+        ({"a": None}, "a.b", True),
+        ({"a": {}}, "a.b", False),
+        ({"a": []}, "a.b", False),
+        ({}, "a", False),
+        (None, "a", False),
+    ],
+)
+def test_a_part_of_a_record_tells_what_it_has(record: Any, path: str, known: bool) -> None:
+    assert tells(record, path) is known

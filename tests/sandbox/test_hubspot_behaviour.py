@@ -134,6 +134,21 @@ def test_one_invalid_value_fails_the_whole_batch(client: httpx.Client) -> None:
     assert listed(client, "deals", properties="dealname")[:2] == rows
 
 
+def test_a_stage_is_only_set_forward(sandbox: Sandbox, client: httpx.Client) -> None:
+    contacts = "/crm/v3/objects/contacts"
+    made = client.post(contacts, json={"properties": {"email": "stage@example.com"}}).json()["id"]
+
+    def staged(value: str) -> Any:
+        body = {"inputs": [{"id": made, "properties": {"lifecyclestage": value}}]}
+        answer = client.post(f"{contacts}/batch/update", json=body)
+        assert answer.status_code == 200
+        return answer.json()["results"][0]["properties"]["lifecyclestage"]
+
+    assert sandbox.hubspot.read("contacts", made)["lifecyclestage"] == "lead", "the default"
+    assert [staged(value) for value in ("customer", "lead")] == ["customer", "customer"]
+    assert [staged(value) for value in ("", "subscriber")] == [None, "subscriber"]
+
+
 def test_a_merge(sandbox: Sandbox, client: httpx.Client) -> None:
     winner, loser = (row["id"] for row in listed(client, "contacts")[:2])
     linked = client.get(f"/crm/v4/objects/contacts/{loser}/associations/companies").json()

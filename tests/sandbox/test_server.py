@@ -23,6 +23,7 @@ import pytest
 
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.faults import parse_fault
+from lumio_cli.sandbox.http import Request, Response
 
 Make = Callable[..., tuple[Sandbox, httpx.Client]]
 CONTACTS = "/crm/v3/objects/contacts"
@@ -37,6 +38,21 @@ def test_statuses_strike_as_told(make: Make) -> None:
     assert throttled.json()["policyName"] == "TEN_SECONDLY_ROLLING"
     assert sandbox.stats()["throttled"] == 1 and sandbox.violations == 0
     assert [entry["struck"] for entry in sandbox.faults.report()] == [2, 1]
+
+
+def test_a_request_is_in_the_books_by_the_time_of_its_arrival() -> None:
+    now = [1_000.0]
+    with Sandbox(records=1, providers=["pipedrive"], clock=lambda: now[0]) as sandbox:
+        provider = sandbox.providers["pipedrive"]
+        handle = provider.handle
+
+        def slowly(request: Request) -> Response:
+            now[0] += 5.0
+            return handle(request)
+
+        provider.handle = slowly  # type: ignore[method-assign]
+        httpx.get(f"{sandbox.base_url('pipedrive')}/v1/users/me", trust_env=False)
+        assert [moment for moment, *_ in sandbox.requests] == [1_000.0]
 
 
 def test_retry_after_may_be_a_date_or_absent(make: Make) -> None:
@@ -219,6 +235,12 @@ def test_the_control_api(make: Make) -> None:
         assert client.get(CONTACTS).status_code == 500
         assert control.post("/faults", json={"add": ["reset"]}).status_code == 200
         assert control.post("/faults", json={"clear": True}).json() == {"faults": []}
+        habits = {"set": ["amount:cents", "dealname:ignore"]}
+        assert control.post("/habits", json=habits).json() == {"habits": habits["set"]}
+        wanted = {"properties": {"amount": "1.234", "dealname": "E", "deal_currency_code": "EUR"}}
+        kept = client.patch(f"/crm/v3/objects/deals/{one}", json=wanted).json()["properties"]
+        assert (kept["amount"], kept["dealname"]) == ("1.23", "D")
+        assert control.post("/habits", json={"set": ["amount:nope"]}).status_code == 400
         assert control.post("/latency", json={"ms": 1}).status_code == 200
         for _ in range(3):
             client.get(f"{CONTACTS}/{contact}")

@@ -16,7 +16,7 @@ COUNTED = ("status", "read", "created", "updated", "deleted")
 """What a preview must say as the sync does."""
 
 
-@case("alone")
+@case("alone", wide=True)
 def check_cached_is_not_fresh(subject: Subject, home: Path) -> None:
     """What comes from the cache is no success of the provider's; what it answers itself, is."""
     with rig(subject, home) as lab:

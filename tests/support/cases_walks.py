@@ -248,6 +248,9 @@ def check_bad_value(subject: Subject, home: Path) -> None:
             assert entry["error"] is None, f"{kind} made the page unreadable: {entry}"
             assert len(lab.payloads) + entry["failed"] == 2, f"{kind} cost more than its record"
             assert len(lab.payloads) >= 1, f"{kind} cost more than its record"
+            assert len(lab.payloads) == 2 or kind not in ("surrogate", "control"), (
+                f"{kind} cost its record, which can be stored"
+            )
 
 
 # --- what helps must not hurt, and how it ended ---------------------------------------------

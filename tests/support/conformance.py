@@ -589,7 +589,7 @@ def _refused(outcome: Outcome, subject: Subject) -> None:
     assert WRONG not in outcome.out + outcome.err, "the credential is shown"
 
 
-@case("pages")
+@case("pages", wide=True)
 def check_expired(subject: Subject, home: Path) -> None:
     """A credential that expires in the middle stops the run; with a new one it goes on."""
     size = subject.page()
@@ -1041,7 +1041,7 @@ def check_5xx(subject: Subject, home: Path) -> None:
         _recovers(subject, home, str(status))
 
 
-@case()
+@case(wide=True)
 def check_truncated(subject: Subject, home: Path) -> None:
     """A body that ends early, JSON that does not end and a page of HTML are asked for again."""
     for fault in ("cut", "badjson", "html"):
@@ -1106,7 +1106,7 @@ def check_foreign_links(subject: Subject, home: Path) -> None:
             assert entry["error"]["code"] == "foreign_host", entry["error"]
 
 
-@case()
+@case(wide=True)
 def check_foreign_redirects(subject: Subject, home: Path) -> None:
     """A redirect to another host is not followed, and nothing is deleted for it."""
     with stranger() as (url, heard), rig(subject, home) as lab:

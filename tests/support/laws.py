@@ -3,10 +3,23 @@ whoever runs cases takes them from here."""
 
 from __future__ import annotations
 
-from support import cases_holds, cases_knowledge, cases_merges, cases_values, cases_walks
+from support import (
+    cases_holds,
+    cases_knowledge,
+    cases_merges,
+    cases_values,
+    cases_walks,
+    cases_writes,
+)
 from support.conformance import CASES, cases_of
 
 __all__ = [
-    "CASES", "cases_holds", "cases_knowledge", "cases_merges", "cases_of", "cases_values",
+    "CASES",
+    "cases_holds",
+    "cases_knowledge",
+    "cases_merges",
+    "cases_of",
+    "cases_values",
     "cases_walks",
-]  # fmt: skip
+    "cases_writes",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from lumio_cli.errors import BadReplyError
 from lumio_cli.hub import runs
 from lumio_cli.hub.db import Hub
 from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Call, Reply, Walk
+from lumio_cli.providers.base import Call, Quota, Reply, Walk
 from lumio_cli.providers.hubspot import HubSpot
 from lumio_cli.providers.paging import Above
 from lumio_cli.sandbox.http import Request, Response
@@ -46,6 +46,23 @@ def test_a_resumed_walk_remembers_that_a_record_failed_before_it_was_interrupted
     assert resumed["deleted"] == 0, "the record is there; it only could not be read"
     assert any("some records failed" in warning for warning in resumed["warnings"])
     assert lab.differences("contacts") == []
+
+
+def test_every_time_zone_that_is_not_known_is_told_once(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zones = ("Mars/Olympus", "Moon/Tycho")
+    daily = [Quota(f"d{n}", 10_000, kind="daily", zone=zone) for n, zone in enumerate(zones)]
+    make = HubSpot.__init__
+
+    def made(self: HubSpot, options: Mapping[str, Any]) -> None:
+        make(self, options)
+        self.quotas = (*self.quotas, *daily)
+
+    monkeypatch.setattr(HubSpot, "__init__", made)
+    outcome = lab.lumio("sync", "hubspot/contacts", "hubspot/companies")
+    told = [w for r in outcome.document["resources"] for w in r["warnings"] if "time zone" in w]
+    assert [sum(zone in warning for warning in told) for zone in zones] == [1, 1]
 
 
 def test_a_field_found_later_costs_no_request_in_every_run_and_no_rebuilt_view(lab: Lab) -> None:

@@ -8,6 +8,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from lumio_cli.hub.state import decoded
+
 RESERVED = ("id", "_updated_at", "_synced_at", "_payload")
 MAX_COLUMNS = 1900
 """SQLite refuses more than 2,000 columns; the rest of a record stays readable in `_payload`."""
@@ -30,6 +32,29 @@ class ViewColumn(NamedTuple):
     def known_as(self) -> str:
         """The name by which the provider's module knows it."""
         return self.field or self.name
+
+
+def stored_columns(spec: str | None) -> list[ViewColumn]:
+    """The columns that a hub has stored for a view; none where it never had any.
+
+    Raises `ValueError` for text that is no such list: somebody else has written it.
+    """
+    listed = decoded(spec or "[]")
+    if not isinstance(listed, list) or not all(map(_is_column, listed)):
+        raise ValueError("it is no list of columns")
+    return [ViewColumn(*column) for column in listed]
+
+
+def _is_column(item: Any) -> bool:
+    kinds = tuple(ViewColumn.__annotations__)
+    return (
+        isinstance(item, list)
+        and 3 <= len(item) <= len(kinds)
+        and all(
+            isinstance(value, bool if name == "read_only" else str)
+            for name, value in zip(kinds, item, strict=False)
+        )
+    )
 
 
 class Abilities(NamedTuple):
@@ -93,7 +118,8 @@ def expression(column: ViewColumn, payload: str = "payload") -> str:
         case "number":
             return f"CAST({_of(value, _NUMBER.format(plain))} AS NUMERIC)"
         case "epoch" | "epoch_ms":
-            return _epoch(_of(value, _NUMBER.format(plain)), column.kind == "epoch_ms")
+            number = _of(value, _NUMBER.format(f"{plain} AND {_SECONDS}"))
+            return _epoch(number, column.kind == "epoch_ms")
         case "boolean":
             return f"{boolean(value)} END"
         case "datetime":
@@ -141,11 +167,18 @@ _NUMBER = (
     " AND 1.7976931348623157e308 AND {} THEN CAST(x AS NUMERIC) END"
 )
 """A number, or a text that is one as a whole. As all that are named x, it is read by `_of`."""
+_SECONDS = (
+    "(typeof(x) <> 'text' OR (ltrim(x, '-') GLOB '[0-9]*' AND x GLOB '*[0-9]'"
+    " AND x NOT GLOB '*[^0-9.-]*'))"
+)
+"""A number of seconds, in digits where it is a text: nobody writes a time as 1e5, +5 or `1.`."""
 _WHOLE = "CAST(CAST(x AS TEXT) AS NUMERIC)"
 _INTEGER = f"CASE WHEN typeof({_WHOLE}) = 'integer' AND {_WHOLE} = x AND {{}} THEN {_WHOLE} END"
 """A whole number, as such or as 12.0 or 1e3, that SQLite can hold with all its digits."""
 _DAY = "(substr(x, 9, 2) < '29' OR date(substr(x, 1, 10), '+0 days') = substr(x, 1, 10))"
 """Whether there is such a day: SQLite makes March of February's 30th."""
+_HOUR = "substr(x, 12, 2) < '24'"
+"""Whether a day has such an hour, if one is named: SQLite takes 24:59."""
 _ZONED = (
     "CASE WHEN substr(x, -5, 1) IN ('+', '-')"
     " THEN substr(x, 1, length(x) - 2) || ':' || substr(x, -2)"
@@ -155,21 +188,23 @@ _ZONED = (
 _OTHER = (
     # In UTC, but on one of a month's last days, or with another number of digits.
     "WHEN substr(x, 11, 1) = 'T' AND substr(x, 20, 1) IN ('.', 'Z') AND substr(x, -1) = 'Z'"
-    f" AND julianday(x) AND {_DAY} THEN x"
+    f" AND julianday(x) AND {_DAY} AND {_HOUR} AND x >= '0001' THEN x"
     # SQLite would take 'now', and numbers for days since 4713 BC.
-    f" WHEN substr(x, 5, 1) = '-' THEN CASE WHEN {_DAY} THEN strftime({_FORM}, upper({_ZONED})) END"
+    f" WHEN substr(x, 5, 1) = '-' THEN CASE WHEN {_DAY} AND {_HOUR} THEN"
+    # No year 0, into which an offset may lead.
+    f" NULLIF(max(strftime({_FORM}, upper({_ZONED})), '0001'), '0001') END"
     " WHEN length(x) BETWEEN 11 AND 15 AND x NOT GLOB '*[^0-9]*'"
     f" THEN strftime({_FORM}, x / 1000.0, 'unixepoch') END"
 )
 _DATETIME = (
     # What nearly all are, first.
     "CASE WHEN (x GLOB '????-??-[0-2][0-8]T??:??:??.???Z' OR x GLOB"
-    f" '????-??-[0-2][0-8]T??:??:??Z') AND julianday(x) THEN x {_OTHER}"
+    f" '????-??-[0-2][0-8]T??:??:??Z') AND julianday(x) AND {_HOUR} AND x >= '0001' THEN x {_OTHER}"
 )
 """A moment as RFC 3339 in UTC, of that or of its relatives: `+0000`, a blank for the T, no zone
 (which is UTC), a day (its midnight), or milliseconds since 1970."""
 _DATE = (
-    "CASE WHEN date(x, '+0 days') = x THEN x WHEN x IS NOT NULL THEN"
+    "CASE WHEN date(x, '+0 days') = x AND x >= '0001' THEN x WHEN x IS NOT NULL THEN"
     f" (SELECT CASE strftime('%H%M%f', m) WHEN '000000.000' THEN date(m) END FROM"
     f" (SELECT CASE {_OTHER} AS m LIMIT 1)) END"
 )

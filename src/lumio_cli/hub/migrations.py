@@ -206,7 +206,16 @@ def _m010_sent_before(db: sqlite3.Connection) -> None:
     db.execute("CREATE INDEX IF NOT EXISTS lumio_messages_digest ON lumio_messages (digest)")
 
 
-def _m011_shortfalls(db: sqlite3.Connection) -> None:
+def _m011_written(db: sqlite3.Connection) -> None:
+    db.execute(
+        """CREATE TABLE lumio_written (
+            provider TEXT NOT NULL, resource TEXT NOT NULL, record TEXT NOT NULL,
+            forms TEXT NOT NULL, told TEXT,
+            PRIMARY KEY (provider, resource, record)) STRICT, WITHOUT ROWID"""
+    )
+
+
+def _m012_shortfalls(db: sqlite3.Connection) -> None:
     # What the last full walk met, of what the provider counted, and how many have in a row.
     for column in ("short_met", "short_of", "short_runs"):
         db.execute(f"ALTER TABLE lumio_resources ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
@@ -223,7 +232,8 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m008_misfits,
     _m009_place,
     _m010_sent_before,
-    _m011_shortfalls,
+    _m011_written,
+    _m012_shortfalls,
 )
 LATEST = len(MIGRATIONS)
 

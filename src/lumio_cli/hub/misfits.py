@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from lumio_cli.hub.columns import ViewColumn, misfit
+from lumio_cli.hub.columns import misfit, stored_columns
 
 KINDS = {
     "integer": "whole number",
@@ -143,7 +143,10 @@ def read(db: sqlite3.Connection, provider: str, resource: str) -> Mapping[str, i
 def sums(spec: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The typed columns among those that a hub has stored, and what sums up what does not fit
     them, `AT_ONCE` columns each."""
-    columns = [ViewColumn(*column) for column in json.loads(spec or "[]")]
+    try:
+        columns = stored_columns(spec)
+    except ValueError:
+        columns = []  # A sync makes them anew, and counts then.
     typed = [c for c in columns if c.kind in KINDS]
     parts = (typed[start : start + AT_ONCE] for start in range(0, len(typed), AT_ONCE))
     totals = (", ".join(f"total({misfit(c)})" for c in part) for part in parts)

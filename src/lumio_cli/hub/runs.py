@@ -107,6 +107,7 @@ def cursors_before(db: sqlite3.Connection, provider: str, resource: str) -> list
             "SELECT cursor, (julianday(coalesce(finished_at, started_at)) - 2440587.5) * 86400.0"
             " FROM lumio_run_resources"
             " WHERE provider = ? AND resource = ? AND direction = 'pull' AND cursor IS NOT NULL"
+            " AND julianday(coalesce(finished_at, started_at)) IS NOT NULL"
             " ORDER BY started_at DESC, rowid DESC",
             [provider, resource],
         )

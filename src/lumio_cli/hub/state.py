@@ -7,7 +7,9 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,15 @@ class Account:
     """What requests need and the credential does not say by itself; no secrets."""
 
 
+def decoded(text: str) -> Any:
+    """What JSON says that the hub has stored. Raises `ValueError` where it cannot be read: somebody
+    else has written it."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
 def read_state(db: sqlite3.Connection, provider: str, resource: str) -> ResourceState:
     """The state of a resource; all empty where it was never synced."""
     row = db.execute(
@@ -147,13 +158,14 @@ def save_checkpoint(
 def read_checkpoints(
     db: sqlite3.Connection, provider: str, resource: str, kind: str
 ) -> list[Checkpoint]:
-    """The checkpoints of an unfinished walk, slice by slice."""
+    """The checkpoints of an unfinished walk, slice by slice. Raises `ValueError` where they cannot
+    be read."""
     return [
         Checkpoint(
             kind=row["kind"],
             slice=row["slice"],
-            options=json.loads(row["options"]),
-            place=None if row["place"] is None else json.loads(row["place"]),
+            options=decoded(row["options"]),
+            place=None if row["place"] is None else decoded(row["place"]),
             floor=row["floor"],
             ceiling=row["ceiling"],
             since_seq=row["since_seq"],
@@ -304,23 +316,33 @@ def read_drift(
 
 
 def read_account(db: sqlite3.Connection, provider: str) -> Account | None:
-    """The account that this hub holds the data of."""
+    """The account that this hub holds the data of. What is told of it and cannot be read is not
+    known, until the account is looked at again."""
     row = db.execute("SELECT * FROM lumio_accounts WHERE provider = ?", [provider]).fetchone()
     if row is None:
         return None
+    scopes = _kept(row["scopes"], list)
     return Account(
         provider=row["provider"],
         account_id=row["account_id"],
         account_name=row["account_name"],
-        scopes=None if row["scopes"] is None else tuple(json.loads(row["scopes"])),
+        scopes=None if scopes is None else tuple(str(scope) for scope in scopes),
         fingerprint=row["fingerprint"],
         kind=row["kind"],
         source=row["source"],
         expires_at=row["expires_at"],
         checked_at=row["checked_at"],
-        details=json.loads(row["details"]),
-        fields=json.loads(row["fields"]),
+        details=_kept(row["details"], dict) or {},
+        fields=_kept(row["fields"], dict) or {},
     )
+
+
+def _kept(text: str | None, kind: type[T]) -> T | None:
+    try:
+        found = None if text is None else decoded(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, kind) else None
 
 
 def save_account(db: sqlite3.Connection, account: Account) -> None:

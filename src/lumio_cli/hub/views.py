@@ -5,12 +5,24 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 
+from lumio_cli.errors import HubError
 from lumio_cli.hub import misfits
-from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn, quote, unique_columns, view_name
+from lumio_cli.hub.columns import (
+    READ_ONLY,
+    Abilities,
+    ViewColumn,
+    quote,
+    stored_columns,
+    unique_columns,
+    view_name,
+)
 from lumio_cli.hub.records import has_table, raw_table
 from lumio_cli.hub.triggers import statements
 
+NO_COLUMNS = "the list of its view's columns cannot be read"
+CURE = "the next `lumio sync` puts it right, or `lumio hub check --repair` now"
 _OURS = "lumio!_%"
 """What the names of our triggers look like."""
 
@@ -43,7 +55,8 @@ def rebuild_view(
         "UPDATE lumio_resources SET columns = ?, abilities = ? WHERE provider = ? AND resource = ?",
         [spec, str(abilities), provider, resource],
     )
-    if row is not None and misfits.sums(row[0]) != misfits.sums(spec):
+    # Another lumio may have read the same columns in another way.
+    if row is not None and (not stands or misfits.sums(row[0]) != misfits.sums(spec)):
         _doubt_counts(db, provider, resource)
     return True
 
@@ -58,16 +71,23 @@ def _doubt_counts(db: sqlite3.Connection, provider: str, resource: str) -> None:
 
 
 def is_whole(db: sqlite3.Connection, provider: str, resource: str) -> bool:
-    """Whether the view and its triggers are as this lumio makes them."""
-    made = _stored(db, provider, resource)
+    """Whether the view and its triggers are as this lumio makes them, as far as its columns can be
+    read."""
+    try:
+        made = _stored(db, provider, resource)
+    except HubError:
+        return True
     return not made or _stands(db, provider, resource, made)
 
 
 def make_all(db: sqlite3.Connection) -> None:
     """Make all views as this lumio makes them. Belongs into a transaction."""
     for row in db.execute("SELECT provider, resource FROM lumio_resources").fetchall():
+        made: list[str] = []
         provider, resource = str(row[0]), str(row[1])
-        if made := _stored(db, provider, resource):
+        with suppress(HubError):  # A sync makes columns anew that cannot be read.
+            made = _stored(db, provider, resource)
+        if made:
             _make(db, view_name(provider, resource), made)
 
 
@@ -103,14 +123,26 @@ def _stands(db: sqlite3.Connection, provider: str, resource: str, made: Sequence
 
 
 def read_columns(db: sqlite3.Connection, provider: str, resource: str) -> list[ViewColumn]:
-    """The columns that the view has now."""
+    """The columns that the view has now. Raises `HubError` hub_astray where they cannot be read."""
     row = db.execute(
         "SELECT columns FROM lumio_resources WHERE provider = ? AND resource = ?",
         [provider, resource],
     ).fetchone()
-    if row is None or row[0] is None:
-        return []
-    return [ViewColumn(*column) for column in json.loads(row[0])]
+    try:
+        return stored_columns(None if row is None else row[0])
+    except ValueError:
+        raise HubError(
+            f"{provider}/{resource}: {NO_COLUMNS}", code="hub_astray", hint=CURE
+        ) from None
+
+
+def has_columns(db: sqlite3.Connection, provider: str, resource: str) -> bool:
+    """Whether the columns that the view has can be read; so it is where it has none yet."""
+    try:
+        read_columns(db, provider, resource)
+    except HubError:
+        return False
+    return True
 
 
 def read_abilities(db: sqlite3.Connection, provider: str, resource: str) -> Abilities:

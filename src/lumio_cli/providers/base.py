@@ -579,6 +579,11 @@ class Provider:
         """Whether a page says that older records are hidden, and not gone (see `Horizon`)."""
         return False
 
+    def untold(self, resource: Resource) -> frozenset[str]:
+        """Names of fields that records may lack though the provider has them: it was not asked for
+        them, since it refuses them to this credential. What the hub has of them stays."""
+        return frozenset()
+
     def group_of(self, walk: Walk, parent_id: str) -> str:
         """What `Resource.group` holds in the records that belong to a parent."""
         return parent_id

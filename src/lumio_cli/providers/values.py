@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -18,16 +19,20 @@ _NO_ZONE = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _REAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 """What the hub's views take for a number, blanks around it apart."""
+_SECONDS = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _MOMENTS = ("datetime", "date", "epoch", "epoch_ms")
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", re.ASCII)
 _TRUE, _FALSE = ("1", "1.0", "true", "t", "yes"), ("0", "0.0", "false", "f", "no")
 _DIGITS = 15
 """Digits of a number that every program on its way keeps."""
+MAX_ID = 512
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 _LONG = b"0" * 20
 """Digits of an integer that may not fit into 64 bits."""
+_NUL = b"\\u0000"
+_NO_TEXT = re.compile("[\x00\ud800-\udfff]")
 _DIGITS_ONLY = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 
 
@@ -35,27 +40,40 @@ def read_json(body: bytes) -> Any:
     """Read JSON without losing a page to one value, and without changing any.
 
     Numbers that JSON or a double cannot hold (NaN, Infinity, 1e400, integers of more than 64 bits)
-    become texts of what was written; half a surrogate stays, with which a record cannot be stored
-    and becomes a dead letter; a byte order mark is passed over, and control characters are taken
-    as they are. Raises ValueError, also for bytes that are no UTF-8: those were cut or garbled.
+    become texts of what was written; half a surrogate, which is no text, and U+0000, where SQLite
+    would end one, become U+FFFD; a byte order mark is passed over, and other control characters
+    are taken as they are. Raises ValueError, also for bytes that are no UTF-8: those were cut or
+    garbled.
     """
     import orjson
 
     try:
         # orjson would make a double of a long integer, with other digits.
         if _LONG not in body.translate(_DIGITS_ONLY):
-            return orjson.loads(body)
-    except orjson.JSONDecodeError:
+            found = orjson.loads(body)
+            return _mended(found) if _NUL in body else found
+    except (orjson.JSONDecodeError, RecursionError):
         pass
     try:
         text = body.removeprefix(b"\xef\xbb\xbf").decode()
-        return json.loads(
-            text, strict=False, parse_constant=str, parse_float=_finite, parse_int=_whole
+        return _mended(
+            json.loads(
+                text, strict=False, parse_constant=str, parse_float=_finite, parse_int=_whole
+            )
         )
     except UnicodeDecodeError:
         raise ValueError("it is not valid UTF-8") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def _mended(value: Any) -> Any:
+    """The value, with U+FFFD for what SQLite has no characters for."""
+    if isinstance(value, str):
+        return _NO_TEXT.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_mended(name): _mended(inner) for name, inner in value.items()}
+    return [_mended(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _finite(text: str) -> float | str:
@@ -67,6 +85,16 @@ def _whole(text: str) -> int | str:
     # As many digits as 64 bits have, and a sign; Python refuses to read some thousands.
     number = int(text) if len(text) <= 20 else None
     return text if number is None or not -(1 << 63) <= number < 1 << 64 else number
+
+
+def as_id(value: Any) -> str | None:
+    """A record's id as text, or None where it cannot be one: one with U+FFFD is not the id that the
+    provider knows."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    text = str(value)
+    good = 0 < len(text) <= MAX_ID and text.isprintable() and "\ufffd" not in text
+    return text if good else None
 
 
 def as_text(kind: str, value: Any) -> str | None:
@@ -119,6 +147,8 @@ def moment(kind: str, value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     if kind in ("epoch", "epoch_ms"):
+        if isinstance(value, str) and not _SECONDS.fullmatch(value):
+            return None
         number = _number(str(value))
         try:
             seconds = number / 1000 if kind == "epoch_ms" else float(number)
@@ -169,6 +199,56 @@ def alike(kind: str, same: str, one: Any, other: Any) -> bool:
     return bool(first == second)
 
 
+def akin(kind: str, same: str, one: Any, other: Any) -> bool:
+    """Whether `other` may be what a provider has made of `one` by rules of its own: another case,
+    other blanks, marks or tags, a telephone number with its country, a number or a moment with
+    fewer digits. What is cut off or replaced is not akin.
+    """
+    return close(kind, meaning(kind, same, one), meaning(kind, same, other))
+
+
+def close(kind: str, one: Any, other: Any) -> bool:
+    """`akin`, of two meanings."""
+    if one == other:
+        return True
+    if not isinstance(one, str | tuple) and not isinstance(other, str | tuple):
+        if one is None or other is None:
+            return False
+        if kind in _MOMENTS:
+            return any(one // unit * unit == other for unit in _ROUGH)
+        digits = len(str(other).partition(".")[2]) if isinstance(other, float) else 0
+        return bool(abs(one - other) < 10.0**-digits)
+    first, second = _letters(one), _letters(other)
+    if first == second:
+        return True
+    # The longer one has the country's number before it, in the place of a leading zero.
+    shorter, longer = sorted((first.lstrip("0"), second.lstrip("0")), key=len)
+    return len(shorter) >= _PHONE and longer.isdecimal() and longer.endswith(shorter)
+
+
+def gist(meant: Any) -> Any:
+    """What two meanings have in common that are `close`: of a text its last letters, of all else
+    only whether it is something."""
+    if isinstance(meant, str | tuple):
+        return _letters(meant)[-_PHONE:]
+    return meant is not None
+
+
+_ROUGH = (1000, 60_000, 86_400_000)
+"""Milliseconds of a second, a minute and a day."""
+_PHONE = 7
+"""Digits of a telephone number at least."""
+_TAG = re.compile(r"<[^<>]*>")
+
+
+def _letters(value: Any) -> str:
+    """What is left of a text without its case, blanks, marks and tags."""
+    if isinstance(value, tuple):
+        return "\n".join(sorted(_letters(part) for part in value))
+    text = unicodedata.normalize("NFKC", _TAG.sub("", "" if value is None else str(value)))
+    return "".join(filter(str.isalnum, text.casefold()))
+
+
 def put(record: dict[str, Any], path: str, value: Any) -> None:
     """Set what lies at a dotted `path` of a record, making objects on the way."""
     *parents, last = path.split(".")
@@ -178,6 +258,20 @@ def put(record: dict[str, Any], path: str, value: Any) -> None:
             inner = record[part] = {}
         record = inner
     record[last] = value
+
+
+def tells(record: Mapping[str, Any] | None, path: str) -> bool:
+    """Whether a record, of which this may be a part, says what lies at a dotted `path`. Where an
+    object is null, so is all in it.
+    """
+    found: Any = record
+    for part in path.split("."):
+        if found is None:
+            return record is not None
+        if not isinstance(found, Mapping) or part not in found:
+            return False
+        found = found[part]
+    return True
 
 
 def merged(record: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:

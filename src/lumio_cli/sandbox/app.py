@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from .control import Control
 from .faults import Faults
+from .habits import Habits
 from .http import Provider
 from .options import Options
 from .quota import check_quota
@@ -96,6 +97,11 @@ class Sandbox:
         """The last requests: (time, method, path, status). Includes all that were answered."""
         self._server.stats.settle(SETTLE)
         return self._server.stats.requests
+
+    @property
+    def habits(self) -> Habits:
+        """What the look-alikes make of values that are written."""
+        return self._server.habits
 
     @property
     def violations(self) -> int:

@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | GET /_sandbox/stats | | requests by route and status, 429s, peak concurrency, records by type |
 | POST /_sandbox/faults | `{"set": [SPEC]}`, `{"add": [SPEC]}` or `{"clear": true}` | see `faults` |
+| POST /_sandbox/habits | `{"set": [SPEC]}` | what is made of values that are written: `habits` |
 | POST /_sandbox/latency | `{"ms": N}` | milliseconds before each answer |
 | POST /_sandbox/properties | `{"type", "name", "action": "add"/"remove"/"retype",
   "property_type", "field_type", "options", "unique"}` | HubSpot's custom properties |
@@ -49,7 +50,7 @@ class Control:
         """The answer; 404 for an unknown path, 400 for what cannot be done."""
         try:
             response = self._answer(request, parts)
-        except (BadJsonError, LookupError, TypeError, ValueError) as error:
+        except (AttributeError, BadJsonError, LookupError, TypeError, ValueError) as error:
             return Response.of_json({"message": f"{type(error).__name__}: {error}"}, 400)
         if response is None:
             return Response.of_json({"message": f"no control at {request.path}"}, 404)
@@ -62,6 +63,10 @@ class Control:
             if request.method == "POST":
                 self._set_faults(request.json())
             return Response.of_json({"faults": self._faults.report()})
+        if parts == ["habits"] and self.server is not None:
+            if request.method == "POST":
+                self.server.habits.set(request.json()["set"])
+            return Response.of_json({"habits": self.server.habits.report()})
         if parts == ["latency"] and self.server is not None:
             self.server.latency = float(request.json()["ms"]) / 1000
             return Response.of_json({})

@@ -67,10 +67,12 @@ def spoil(
     rows: list[Any], kind: str, argument: str | None, *, key: str = "id", text: str = "message"
 ) -> None:
     """What `noid`, `badid`, `huge`, `nullrow` and `raw` do to the first record of a listing: `key`
-    is where it has its id, `text` where a long text can stand. Other kinds, and an empty listing,
-    it leaves alone.
+    is where it has its id, `text` where a long text can stand. Other kinds, an empty listing, and
+    one whose first is no record it leaves alone.
     """
-    if not rows:
+    if rows and kind == "nullrow":
+        rows[0] = None
+    if not rows or not isinstance(rows[0], dict):
         return
     if kind == "noid":
         rows[0].pop(key, None)
@@ -79,8 +81,6 @@ def spoil(
         rows[0][key] = 9007199254740993 if argument == "number" else named
     elif kind == "huge":
         rows[0][text] = "x" * int(float(argument or 50) * 1_000_000)
-    elif kind == "nullrow":
-        rows[0] = None
     elif kind == "raw" and argument != "bom":
         rows[0][text] = MARK
 
@@ -180,6 +180,7 @@ def parse_fault(spec: str, seed: int = 0) -> Fault:
         raise ValueError(f"{spec!r}: every is at least 1, after and times at least 0")
     if kind == "raw" and fault.argument not in (*RAW, "bom"):
         raise ValueError(f"{spec!r}: raw is one of {', '.join([n for n in RAW if n])}, bom")
+    _check(fault)
     if kind == "expired":
         fault.after += int(fault.argument or 0)
         if fault.times is None and fault.every == 1:
@@ -187,6 +188,24 @@ def parse_fault(spec: str, seed: int = 0) -> Fault:
     # A seed of its own for each fault, so that adding one does not move the others.
     fault._random.seed(f"{seed}:{spec}")
     return fault
+
+
+_NUMBERS = {
+    "latency": float, "slow": float, "skew": float, "huge": float, "cut": int, "expired": int
+}  # fmt: skip
+"""What reads the argument of a kind that takes a number."""
+
+
+def _check(fault: Fault) -> None:
+    """Raises ValueError for an argument that the fault could not strike with."""
+    read, given = _NUMBERS.get(fault.kind), fault.argument
+    try:
+        if read and given and (fault.kind, given) != ("skew", "none"):
+            read(given)
+        if fault.kind.isdigit():
+            retry_after(given, 0.0)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{fault.spec!r}: {given!r} is no number") from None
 
 
 def _set(fault: Fault, part: str) -> None:

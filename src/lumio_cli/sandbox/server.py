@@ -27,6 +27,7 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 
 from .faults import CONTENT, Fault, Faults, retry_after, written_raw
+from .habits import Habits
 from .http import Provider, Request, Response
 
 _HEADERS_MAX = 100
@@ -52,8 +53,9 @@ class Disconnect(Exception):  # noqa: N818 - not an error: the answer is that th
 
 
 class Stats:
-    """What the server has seen. `requests` are (time, method, path, status), the last 100,000;
-    a status of 0 is a connection that was closed without an answer."""
+    """What the server has seen. `requests` are (time of arrival, method, path, status), in the
+    order in which they ended, the last 100,000; a status of 0 is a connection that was closed
+    without an answer."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -70,11 +72,11 @@ class Stats:
             self.now += 1
             self.peak = max(self.peak, self.now)
 
-    def leave(self, moment: float, method: str, path: str, status: int) -> None:
-        """A request has ended."""
+    def leave(self, arrived: float, method: str, path: str, status: int) -> None:
+        """A request has ended that arrived at that time."""
         with self._lock:
             self.now -= 1
-            self.requests.append((moment, method, path, status))
+            self.requests.append((arrived, method, path, status))
             self.routes[f"{method} {_IDS.sub('/{id}', path)}"] += 1
             self.statuses[status] += 1
             if not self.now:
@@ -115,6 +117,7 @@ class Server(ThreadingHTTPServer):
         self.gzip_answers = gzip_answers
         self.clock = clock
         self.stats = Stats()
+        self.habits = Habits()
         self._wake, self._ended = socket.socketpair()
         super().__init__(("127.0.0.1", port), cast(Any, _Handler))
 
@@ -199,6 +202,8 @@ class _Handler(socketserver.StreamRequestHandler):
         if headers is None:
             return False
         stats = self.server.stats
+        # Not when it ends: its client may have gone on before that is noted.
+        arrived = self.server.clock()
         stats.enter()
         status = 0
         self._label = target.partition("?")[0]
@@ -213,7 +218,7 @@ class _Handler(socketserver.StreamRequestHandler):
                 self._reset()
             return False
         finally:
-            stats.leave(self.server.clock(), method, self._label, status)
+            stats.leave(arrived, method, self._label, status)
         return keep
 
     def _headers(self) -> dict[str, str] | None:
@@ -273,6 +278,7 @@ class _Handler(socketserver.StreamRequestHandler):
             nothing = Response.of_json({"message": f"no provider at {path}"}, 404)
             return self._send(nothing, {}, keep)
         values = parse_qs(query, keep_blank_values=True) if query else {}
+        body = server.habits.taken(method, body)
         request = Request(method, rest, values, headers, body, f"http://{host}{prefix}")
         request.raw_query = query
         request.label = provider.label(request)
@@ -386,8 +392,11 @@ def _after(
     if "lost" in struck:
         raise Disconnect(reset=False)
     if response.body and response.status < 300:
-        for kind in CONTENT & struck.keys():
-            document = orjson.loads(response.body)
+        for kind in sorted(CONTENT & struck.keys()):
+            try:
+                document = orjson.loads(response.body)
+            except orjson.JSONDecodeError:
+                break  # a file, or a sheet: it has no rows that a fault could find
             document = provider.distort(kind, struck[kind].argument, request, document)
             response.body = orjson.dumps(document)
         if "raw" in struck:

@@ -101,7 +101,7 @@ class Check:
                 f"{one.provider}/{one.resource}: {one.detail}"
                 + (f" (and {len(self.astray) - 1} more)" if len(self.astray) > 1 else ""),
                 code="hub_astray",
-                hint="the next `lumio sync` puts it right, or `lumio hub check --repair` now",
+                hint=views.CURE,
             )
         if self.views:
             return HubError(
@@ -207,6 +207,8 @@ def _counts(db: sqlite3.Connection) -> tuple[Count, ...]:
 def _bad_values(db: sqlite3.Connection, provider: str, resource: str) -> Iterator[BadValues]:
     if not records.has_table(db, provider, resource):
         return
+    if not views.has_columns(db, provider, resource):
+        return  # Those are astray, and what does not fit them nobody can tell.
     recorded = misfits.read(db, provider, resource)
     counted = misfits.count(db, provider, resource, records.raw_table(provider, resource))
     known = state.read_state(db, provider, resource).counted

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from lumio_cli.clock import format_timestamp
-from lumio_cli.hub import horizon, records, runs, state
-from lumio_cli.sync.absence import reach_of
-from lumio_cli.sync.cursors import good_one
+from lumio_cli.hub import horizon, records, runs, state, views
+from lumio_cli.sync.cursors import NO_PARTS, good_one, parts_of
+from lumio_cli.sync.fields import abilities_of, as_property, columns_of
 from lumio_cli.sync.model import is_driven
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ RUN = "hub-check"
 class Astray:
     """Something that is not as it should be in one resource.
 
-    what    cursor: it lies in the future or cannot be read, and changes are not seen; hidden:
+    what    cursor: it lies in the future or cannot be read, and changes are not seen; slices: the
+            parts that it is true of cannot be read; columns: those of the view cannot; hidden:
             records were taken for deleted that the provider only hides
     detail  for people, with counts and times
     """
@@ -46,6 +47,7 @@ def find_astray(runtime: Runtime, db: sqlite3.Connection) -> tuple[Astray, ...]:
     """Find what was led astray; changes nothing."""
     found: list[Astray] = []
     for name, resource in _resources(runtime, db):
+        found += unreadable(db, name, resource.name)
         known = state.read_state(db, name, resource.name)
         cursor, good = known.cursor, _good_cursor(runtime, db, name, resource, known.cursor)
         if good != cursor:
@@ -65,11 +67,37 @@ def repair_astray(runtime: Runtime, db: sqlite3.Connection) -> None:
     now = format_timestamp(runtime.clock.time())
     for name, resource in _resources(runtime, db):
         known = state.read_state(db, name, resource.name)
+        broken = {one.what for one in unreadable(db, name, resource.name)}
+        if "slices" in broken:
+            # None of them is known to be read: the next walk for changes brings all.
+            state.update_state(db, name, resource.name, slices="{}")
+        if "columns" in broken:
+            _make_columns(runtime, db, name, resource)
         good = _good_cursor(runtime, db, name, resource, known.cursor)
         if good != known.cursor:
             state.retract_cursor(db, name, resource.name, good)
         if (reach := _reach(db, name, resource, known)) is not None:
             horizon.restore(db, name, resource.name, reach, now, RUN)
+
+
+def unreadable(db: sqlite3.Connection, provider: str, resource: str) -> list[Astray]:
+    """What the hub has stored of a resource in JSON that cannot be read; changes nothing."""
+    found = []
+    if not views.has_columns(db, provider, resource):
+        found.append(Astray(provider, resource, "columns", views.NO_COLUMNS))
+    try:
+        parts_of(state.read_state(db, provider, resource).slices)
+    except ValueError:
+        found.append(Astray(provider, resource, "slices", NO_PARTS))
+    return found
+
+
+def _make_columns(runtime: Runtime, db: sqlite3.Connection, name: str, resource: Resource) -> None:
+    """Make the view anew from what is declared and was last described, as a sync does."""
+    provider = runtime.provider(name)
+    properties = [as_property(field) for field in state.read_fields(db, name, resource.name)]
+    columns, able = columns_of(provider, resource, properties), abilities_of(provider, resource)
+    views.rebuild_view(db, name, resource.name, columns, able)
 
 
 def _resources(runtime: Runtime, db: sqlite3.Connection) -> Iterator[tuple[str, Resource]]:
@@ -98,6 +126,8 @@ def _good_cursor(
 def _reach(
     db: sqlite3.Connection, name: str, resource: Resource, known: ResourceState
 ) -> Reach | None:
+    from lumio_cli.sync.absence import reach_of
+
     if resource.deletes != ("sweep",):
         return None
     return reach_of(resource, state.read_account(db, name), known)

@@ -103,11 +103,16 @@ def _provider(runtime: Runtime, name: str, only: set[str], check: bool) -> dict[
 def _resource(runtime: Runtime, row: sqlite3.Row) -> dict[str, Any]:
     from lumio_cli.hub import misfits, outbox
     from lumio_cli.hub.runs import count_dead_letters, last_run_of
+    from lumio_cli.hub.views import CURE
+    from lumio_cli.services.hubrepair import unreadable
 
     reader = runtime.hub_reader
     assert reader is not None  # noqa: S101 the row came from it
     provider, resource = row["provider"], row["resource"]
     last = last_run_of(reader.connection, provider, resource)
+    broken = [one.detail for one in unreadable(reader.connection, provider, resource)]
+    if broken:
+        broken[-1] += f" ({CURE})"
     edits = outbox.count(reader.connection, provider, resource)
     progress = None
     if last is not None and last["status"] == "running":
@@ -134,7 +139,7 @@ def _resource(runtime: Runtime, row: sqlite3.Row) -> dict[str, Any]:
         "dead_letters": count_dead_letters(reader.connection, provider, resource),
         "progress": progress,
         "bad_values": dict(misfits.read(reader.connection, provider, resource)),
-        "warning": row["warning"],
+        "warning": "; ".join(filter(None, (row["warning"], *broken))) or None,
         "deletions_checked_at": max(
             (t for t in (row["tombstones_at"], row["full_at"]) if t), default=None
         ),

@@ -21,6 +21,7 @@ from lumio_cli.hub.records import Held, raw_table
 from lumio_cli.services.history import show_run
 from lumio_cli.services.plan import STALE
 from lumio_cli.services.sync import Request, after_stop, conflict_policies, sync
+from lumio_cli.sync.forms import as_kept
 from lumio_cli.sync.merge import Policy, revival, same
 from lumio_cli.sync.model import FieldChange, RecordChange, RunResult
 
@@ -315,13 +316,18 @@ class _Reverse:
         return values_of(self.db, known, held.payload)
 
     def _moved(self, change: Changed, now: Mapping[str, Any]) -> list[str]:
-        """Fields that are neither what the run pushed nor what they were before."""
+        """Fields that are neither what the run pushed, in whatever form the provider keeps that,
+        nor what they were before."""
         columns = self.columns(change.provider, change.resource)
-        return [
+        moved = [
             name
             for name, value in now.items()
             if not any(same(columns[name], value, known) for known in change.fields[name])
         ]
+        pushed = {name: change.fields[name][1] for name in moved}
+        name_of = change.provider, change.resource
+        kept = as_kept(self.db, name_of, columns, change.record, pushed) if moved else {}
+        return [name for name in moved if not same(columns[name], now[name], kept[name])]
 
     def _stage(
         self, change: Changed, action: Action, edits: Mapping[str, Any], base: Mapping[str, Any]

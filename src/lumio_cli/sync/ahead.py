@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from lumio_cli.hub import merges, outbox
+from lumio_cli.hub import merges, outbox, written
+from lumio_cli.hub.columns import ViewColumn
 from lumio_cli.hub.outbox import Edit
 from lumio_cli.hub.records import Held
-from lumio_cli.sync import pending
+from lumio_cli.sync import pending, readings
 
 
 class Met(Protocol):
@@ -66,9 +67,15 @@ class Ahead(pending.Sight):
     def edit(self, record: str) -> Edit | None:
         return self.planned.get(record) or super().edit(record)
 
-    def as_found(self, edit: Edit) -> Edit:
+    def as_found(self, edit: Edit, columns: Mapping[str, ViewColumn]) -> Edit:
         """An edit that another run was sending, or would have sent again, as the next will find
-        it."""
+        it; and made on what the preview has met, where it was made on what nobody knew."""
+        met = self.store.seen_as(*self.name, edit.record)
+        known = {} if met is None else written.find(self.db, *self.name, [edit.record])
+        if met is not None and edit.record in known:
+            held = super().held([edit.record]).get(edit.record)
+            fate = readings.read(self.db, known[edit.record], edit, met, held, columns)
+            edit = edit if fate is None else readings.rebased(edit, fate)
         doubtful = edit.status == "pending" and edit.attempt_rid is not None
         if edit.status != "sending" and not doubtful:
             return edit

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +11,7 @@ from lumio_cli.clock import format_time, format_timestamp, parse_time, utc
 from lumio_cli.hub import runs, state
 from lumio_cli.hub.state import Checkpoint, ResourceState
 from lumio_cli.providers.base import Kind
-from lumio_cli.sync.cursors import AHEAD, SEQ, good_one, not_after
+from lumio_cli.sync.cursors import AHEAD, SEQ, good_one, not_after, parts_of
 from lumio_cli.sync.model import Job, is_driven
 from lumio_cli.sync.walk import Engine
 
@@ -56,7 +55,7 @@ class Bounds:
             floor = format_time(
                 parse_time(str(known.cursor)) - timedelta(seconds=declared.lookback)
             )
-        past = _parts(known.slices) if kind == "changes" else None
+        past = _past(known.slices) if kind == "changes" else None
         points = [
             Checkpoint(
                 kind=kind,
@@ -99,16 +98,18 @@ class Bounds:
         return points
 
 
+def _past(slices: str | None) -> dict[str, int] | None:
+    """See `cursors.parts_of`; no part has a past where they cannot be read."""
+    try:
+        return parts_of(slices)
+    except ValueError:
+        return {}
+
+
 def _is_readable(point: Checkpoint, latest: float) -> bool:
-    """Whether its times are such, and none lies behind `latest`, in seconds since 1970."""
+    """Whether it has a place, and its times are such, none of which lies behind `latest`, in
+    seconds since 1970."""
+    if not isinstance(point.options, dict) or not isinstance(point.place, dict | None):
+        return False
     ends = [c for c in (point.ceiling, point.floor) if c and not c.startswith(SEQ)]
     return all(not_after(time, latest) == time for time in (point.started_at, *ends))
-
-
-def _parts(text: str | None) -> dict[str, int] | None:
-    """The slices that a cursor is true of; None: of all there were, or it cannot be read."""
-    try:
-        found = json.loads(text) if text else None
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from lumio_cli.clock import format_timestamp, parse_time
+from lumio_cli.hub.state import decoded
 
+NO_PARTS = "what it says of the parts of its walk cannot be read: all of them are read anew"
 SEQ = "seq:"
 """Marks a cursor that is a number of the hub's change counter and not a time."""
 
@@ -50,6 +52,22 @@ def good_one(
     if is_so(cursor, made[-1] if made else now):
         return cursor
     return next((text for text, at in left if text != cursor and is_so(text, at)), None)
+
+
+def parts_of(slices: str | None) -> dict[str, int] | None:
+    """The parts of a walk that a cursor is true of, as `hub.state.ResourceState.slices` has them;
+    None: all there were.
+
+    Raises `ValueError` where they cannot be read: then nobody knows what was read already.
+    """
+    if slices is None:
+        return None
+    found = decoded(slices)
+    if not isinstance(found, dict) or not all(
+        type(last) is int and last >= 0 for last in found.values()
+    ):
+        raise ValueError("it names no parts")
+    return found
 
 
 def not_after(cursor: str, latest: float) -> str | None:

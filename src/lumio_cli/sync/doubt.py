@@ -2,12 +2,14 @@
 
 A provider without idempotency keys can only be asked what it has. A record that came into the hub
 after the attempt, was not created by anything else of ours, and has all the values that were sent
-is taken for the one. Only where a look that is late enough shows none was it not created.
+is taken for the one; so is the only one that has them in forms which the provider may prefer. Only
+where a look that is late enough shows none was it not created.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
@@ -18,7 +20,7 @@ from lumio_cli.hub import changes, merges, records
 from lumio_cli.hub.columns import ViewColumn, values_of
 from lumio_cli.hub.outbox import Edit
 from lumio_cli.hub.records import raw_table
-from lumio_cli.providers.values import meaning
+from lumio_cli.providers.values import close, gist, meaning
 
 MARGIN = 60.0
 """Seconds that clocks may differ, and that a provider may take to list what it has created."""
@@ -79,6 +81,10 @@ class Doubt:
         came = self._came(min(e.attempt_rid or 0 for e in doubtful), names)
         came = [one for one in came if one.record not in mixed]
         found = _matched(wanted, came)
+        taken = set(found.values())
+        kinds = {name: self.columns[name].kind for name in names}
+        left = [(edit, values) for edit, values in wanted if edit.record not in found]
+        found |= _like_in_all(left, [one for one in came if one.record not in taken], kinds)
         taken = set(found.values())
         others = _Alike([one for one in came if one.record not in taken])
         for edit in doubtful:
@@ -203,6 +209,36 @@ def _matched(
                 del alike[position]
                 break
     return found
+
+
+def _like_in_all(
+    wanted: Sequence[tuple[Edit, Mapping[str, Any]]],
+    came: Sequence[_Came],
+    kinds: Mapping[str, str],
+) -> dict[str, str]:
+    """By edit the record that has all of its values in forms that a provider may prefer, where
+    there is one only, and it is like no other edit."""
+    shelves: dict[tuple[str, ...], dict[tuple[Any, ...], list[_Came]]] = {}
+    found: dict[str, set[str]] = {}
+    for edit, values in wanted:
+        names = tuple(sorted(values))
+        if names and names not in shelves:
+            shelf: dict[tuple[Any, ...], list[_Came]] = {}
+            for one in came:
+                shelf.setdefault(tuple(gist(one.meant[n]) for n in names), []).append(one)
+            shelves[names] = shelf
+        alike = shelves[names].get(tuple(gist(values[n]) for n in names), []) if names else []
+        for one in alike:
+            near = all(close(kinds[n], values[n], one.meant[n]) for n in names)
+            if near and one.rid > (edit.attempt_rid or 0):
+                found.setdefault(edit.record, set()).add(one.record)
+    claims = Counter(record for records_ in found.values() for record in records_)
+    return {
+        edit: record
+        for edit, likely in found.items()
+        for record in likely
+        if len(likely) == 1 and claims[record] == 1
+    }
 
 
 class _Alike:

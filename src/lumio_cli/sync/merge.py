@@ -11,7 +11,7 @@ from typing import Any, Literal
 from lumio_cli.hub.columns import ViewColumn
 from lumio_cli.hub.outbox import Edit
 from lumio_cli.hub.records import Held
-from lumio_cli.providers.values import alike, meaning
+from lumio_cli.providers.values import akin, alike, meaning
 
 Policy = Literal["provider", "local", "newest", "ask"]
 """Who is right where both have changed the same field since: the provider's value, ours, that
@@ -195,9 +195,10 @@ def _deleted(
 
 
 def is_ours(edit: Edit, column: ViewColumn, their: Any) -> bool:
-    """Whether the provider has what we sent, although it never said so."""
+    """Whether the provider has what we sent, be it in a form of its own, although it never said
+    so."""
     sent = edit.sent or {}
-    return column.name in sent and same(column, sent[column.name], their)
+    return column.name in sent and akin(column.kind, column.same, sent[column.name], their)
 
 
 def may_be_another(edit: Edit, column: ViewColumn, mine: Any) -> bool:

@@ -13,9 +13,8 @@ from lumio_cli.hub.records import Row
 from lumio_cli.hub.runs import DeadLetter
 from lumio_cli.hub.state import Checkpoint
 from lumio_cli.providers.base import Record, Resource, dig
-from lumio_cli.providers.values import moment
+from lumio_cli.providers.values import as_id, moment
 
-MAX_ID = 512
 KEPT_PAYLOAD = 256 * 1024
 """Bytes of a bad record that are kept with its dead letter."""
 
@@ -74,7 +73,7 @@ def prepare(provider: str, resource: Resource, records: Sequence[Any], max_recor
         record_id = None
         if isinstance(record, dict):
             record_id = record.get(key) if plain_key else dig(record, key)
-        checked = check_id(record_id)
+        checked = as_id(record_id)
         if checked is None:
             found.letters.append(_bad_id(provider, resource, record, record_id))
             continue
@@ -129,14 +128,6 @@ def updated_kind(resource: Resource) -> str:
     return next((kind for kind in kinds if kind in ("epoch", "epoch_ms")), "datetime")
 
 
-def check_id(value: Any) -> str | None:
-    """A record's id as text, or None where it cannot be one."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    text = str(value)
-    return text if 0 < len(text) <= MAX_ID and text.isprintable() else None
-
-
 def _bad_id(provider: str, resource: Resource, record: Any, value: Any) -> DeadLetter:
     try:
         payload = orjson.dumps(record, option=orjson.OPT_SORT_KEYS)
@@ -146,7 +137,10 @@ def _bad_id(provider: str, resource: Resource, record: Any, value: Any) -> DeadL
         kind, message = "no_id", f"the record has no {resource.key!r}"
     else:
         kind = "bad_id"
-        message = f"the record's {resource.key!r} is a {type(value).__name__}, not an id"
+        what = type(value).__name__
+        message = f"the record's {resource.key!r} is a {what}, not an id"
+        if isinstance(value, str) and "\ufffd" in value:
+            message = f"the record's {resource.key!r} holds what is no character"
     # Without an id of its own a bad record is known by its content, so that meeting it again is
     # the same failure and not another one.
     name = f"sha:{blake2b(payload, digest_size=8).hexdigest()}"

@@ -37,7 +37,7 @@ class Sight:
         """What was edited of a record."""
         return outbox.find(self.db, *self.name, record)
 
-    def as_found(self, edit: Edit) -> Edit:
+    def as_found(self, edit: Edit, columns: Mapping[str, ViewColumn]) -> Edit:
         """An edit as the run that merges it finds it."""
         return edit
 
@@ -96,7 +96,7 @@ def chunk(
     made: dict[str, Edit | None] = {}
     found = []
     for stored in sorted(edits, key=lambda edit: about(edit) in became):
-        edit = sight.as_found(stored)
+        edit = sight.as_found(stored, named)
         if edit.status in ("sending", "unknown"):
             result = Merged(edit)
         elif about(edit) in became and edit.attempt_rid is None:

@@ -19,7 +19,7 @@ from lumio_cli.errors import (
     RejectedError,
     StoppedError,
 )
-from lumio_cli.hub import state
+from lumio_cli.hub import state, views
 from lumio_cli.hub.misfits import Recount
 from lumio_cli.hub.records import raw_table
 from lumio_cli.hub.state import Checkpoint, ResourceState
@@ -27,7 +27,15 @@ from lumio_cli.progress import NoProgress
 from lumio_cli.providers.base import Call, Kind, Reply, Resource, Walk, Window
 from lumio_cli.sync.absence import Absence
 from lumio_cli.sync.bounds import Bounds, Slices
-from lumio_cli.sync.cursors import AHEAD, later, not_after, order, time_of
+from lumio_cli.sync.cursors import (
+    AHEAD,
+    NO_PARTS,
+    later,
+    not_after,
+    order,
+    parts_of,
+    time_of,
+)
 from lumio_cli.sync.fields import abilities_of
 from lumio_cli.sync.mishaps import understood, unexpected
 from lumio_cli.sync.model import Job, Link, ResourceResult
@@ -92,6 +100,7 @@ class Pull:
         self._call(lambda db, store: store.start_resource(db, result))
         try:
             self._pull()
+            self._tell_of_writes()
             if result.failed and result.status == "succeeded":
                 result.status = "partial"
         except LumioError as error:
@@ -101,12 +110,23 @@ class Pull:
         finally:
             for remark in self.provider.remarks(self.resource):
                 self._warn(remark)
+            self._tell_of_writes()
             result.requests, result.retries = self.tally.requests, self.tally.retries
             result.waited_s = self.tally.waited
         if not result.hidden:
             self.engine.progress.finish(self.job.target, result.as_json())
         self._call(lambda db, store: store.finish_resource(db, result))
         self.done = True
+
+    def _tell_of_writes(self) -> None:
+        """What has come says of earlier writes how they were taken. A look leaves it to the push
+        that it is for."""
+        if self.result.hidden and self.job.push:
+            return
+        told = self._call(lambda _, store: store.told_of(*self._name))
+        self.result.failed += told.untaken
+        for warning in told.reformed.warnings():
+            self._warn(warning)
 
     def fail(self, error: LumioError) -> None:
         """Do not pull at all: what this resource hangs on has failed with `error`."""
@@ -132,6 +152,8 @@ class Pull:
         self._schema = Schema(
             self.engine, self.job, self.result, known, send=self._send_fresh, warn=self._warn
         )
+        if not self._call(lambda db, _: views.has_columns(db, *self._name)):
+            self._warn(f"{views.NO_COLUMNS}: it is made anew")
         columns = self._schema.columns
         able = abilities_of(self.provider, self.resource)
         self._state = self._call(lambda db, store: store.prepare(db, *self._name, columns, able))
@@ -139,6 +161,10 @@ class Pull:
             bad, self._state = str(self._state.cursor), replace(self._state, cursor=good)
             back = f"it goes back to {good}" if good is not None else "everything is read anew"
             self._warn(f"the cursor {bad[:40]!r} lies in the future or cannot be read: {back}")
+        try:
+            parts_of(self._state.slices)
+        except ValueError:
+            self._warn(NO_PARTS)
         self.result.cursor = self._state.cursor
         if not self.resource.paging:
             # It comes by webhook: there is nothing to ask for, but its view is there to be read.
@@ -291,10 +317,17 @@ class Pull:
         old, begins anew: it would be refused in every run to come. So does one whose export
         has failed or is kept no longer, and one that asked for fields that are there no longer.
         """
-        walkers = self._walkers_for(kind, unfinished, total=total, on_first_rows=on_first_rows)
-        begun = [w.point.pages for w in walkers]
+        walkers: list[Walker] = []
+        begun = [point.pages for point in unfinished]
         try:
+            walkers = self._walkers_for(kind, unfinished, total=total, on_first_rows=on_first_rows)
+            begun = [w.point.pages for w in walkers]
             return self._ended(self._run(walkers))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            # A place that somebody else has written would be met in every run to come.
+            if not unfinished or [w.point.pages for w in walkers] not in ([], begun):
+                raise
+            self._warn("begun anew, since the place where it had stopped cannot be read")
         except (RejectedError, DeniedError, BadReplyError) as error:
             if [w.point.pages for w in walkers] != begun:
                 raise
@@ -430,7 +463,7 @@ class Pull:
             )
         zones = {q.zone for q in self.provider.quotas if q.kind == "daily"}
         for zone in sorted(zone for zone in zones if not is_known_zone(zone)):
-            if self.engine.tells_first(f"{self.job.provider}'s zone"):
+            if self.engine.tells_first(f"{self.job.provider}'s zone {zone}"):
                 self._warn(
                     f"this machine does not know the time zone {zone!r} of the account: its daily "
                     "quotas count from midnight in UTC (the package tzdata has it)"

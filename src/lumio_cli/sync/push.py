@@ -21,6 +21,7 @@ from lumio_cli.hub.outbox import Action, Edit
 from lumio_cli.providers.base import Call, Reply
 from lumio_cli.providers.writing import Receipt, Writing
 from lumio_cli.sync import pending
+from lumio_cli.sync.forms import Reformed
 from lumio_cli.sync.merge import about
 from lumio_cli.sync.mishaps import understood, unexpected
 from lumio_cli.sync.model import Job, Link, ResourceResult
@@ -58,6 +59,7 @@ class Push:
         self._given_up = 0
         self._merged = 0
         self._again = ""
+        self._reformed = Reformed()
 
     def relink(self, link: Link) -> None:
         """Go another way to the same provider."""
@@ -102,6 +104,8 @@ class Push:
             done = self._call(lambda db: store.reconcile(db, *name, policy, here, 0))  # noqa: B023
             after = done.after
             self._given_up += done.given_up
+        told = self.engine.store.told_of(*name)
+        self._reformed, self.result.failed = told.reformed, self.result.failed + told.untaken
         seen, self._out.ahead = self.look.seen_until, self.look.ahead
         self.result.failed += self._call(lambda db: self._settling.search(db, seen))
         total = self._call(self._out.count).get("pending", 0)
@@ -143,6 +147,9 @@ class Push:
             result.conflicts = counts.get("conflict", 0)
         if given_up := self._given_up + self.look.given_up:
             result.warnings.append(pending.gives_way(given_up))
+        for warning in self._reformed.warnings():
+            result.warnings.append(warning)
+            engine.progress.warn(warning, self.job.target)
         waiting = 0 if preview else self._call(self._out.waiting)
         unknown = counts.get("unknown", 0)
         result.cut_off = self._error is not None
@@ -307,8 +314,8 @@ class Push:
     def _settle(self, pairs: Sequence[tuple[Edit, Receipt]]) -> None:
         if not pairs:
             return
-        told, found = self._told_of_gone(pairs)
-        settled: Settled = self._call(lambda db: self._settling.settle(db, told, found))
+        known, found = self._told_of_gone(pairs)
+        settled: Settled = self._call(lambda db: self._settling.settle(db, known, found))
         result = self.result
         with self._lock:
             result.sent += settled.sent
@@ -319,6 +326,8 @@ class Push:
             self._done += settled.sent + settled.unknown + settled.met
             self._given_up += settled.given_up
             self._merged += settled.merged
+            for forms in settled.reformed:
+                self._reformed.add(forms)
             self._again = self._again or settled.again
             result.requests, result.retries = self.tally.requests, self.tally.retries
         self.engine.progress.advance(self.job.target, len(pairs))

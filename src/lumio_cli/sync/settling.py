@@ -8,26 +8,22 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from lumio_cli.hub import changes, outbox, records, runs
-from lumio_cli.hub.changes import Changed
-from lumio_cli.hub.columns import ViewColumn, values_of
+from lumio_cli.hub import outbox, records, runs, written
+from lumio_cli.hub.columns import values_of
 from lumio_cli.hub.outbox import Action, Edit
-from lumio_cli.hub.records import Held, raw_table
-from lumio_cli.hub.runs import DeadLetter
-from lumio_cli.providers.base import dig
-from lumio_cli.providers.values import merged, put
+from lumio_cli.hub.records import Held
+from lumio_cli.hub.written import Form, Written
+from lumio_cli.providers.values import merged, put, tells
 from lumio_cli.providers.writing import Receipt
-from lumio_cli.sync import gone, pending
+from lumio_cli.sync import forms, gone, pending
+from lumio_cli.sync.books import Books, Columns, afresh, deletion, shown, writable
 from lumio_cli.sync.doubt import Doubt, sent_values
-from lumio_cli.sync.fields import provider_column
-from lumio_cli.sync.merge import Policy, about, same
-from lumio_cli.sync.outgoing import Outgoing
-from lumio_cli.sync.pages import prepare
+from lumio_cli.sync.forms import Fate
+from lumio_cli.sync.merge import about, same
 
-Columns = Mapping[str, ViewColumn]
 MAX_MESSAGE = 300
 """Characters that are kept of a receipt's message; some repeat a whole value."""
 
@@ -36,7 +32,9 @@ MAX_MESSAGE = 300
 class Settled:
     """What settling came to: numbers of changes, and why some are to be sent again. `met`: edits
     of records that turned out to be gone; `given_up`: those of them that the policy decided
-    against; `merged`: those that wait for a look at the records that theirs were merged into."""
+    against; `merged`: those that wait for a look at the records that theirs were merged into;
+    `partly`: new records that are there without all of their values, both created and failed;
+    `reformed`: by record, the forms that the provider has written values in."""
 
     created: int = 0
     updated: int = 0
@@ -46,27 +44,18 @@ class Settled:
     met: int = 0
     given_up: int = 0
     merged: int = 0
+    partly: int = 0
     again: str = ""
+    reformed: list[Mapping[str, Form]] = field(default_factory=list)
 
     @property
     def sent(self) -> int:
         """Changes that the provider has decided about."""
-        return self.created + self.updated + self.deleted + self.failed
+        return self.created + self.updated + self.deleted + self.failed - self.partly
 
 
-class Settling:
+class Settling(Books):
     """One resource's settling of what `out` has claimed."""
-
-    def __init__(self, out: Outgoing, policy: Policy, max_record: int) -> None:
-        self.out = out
-        self.store = out.store
-        self.resource = out.resource
-        self.policy = policy
-        self.max_record = max_record
-        self.name = out.name
-        self.table = raw_table(*self.name)
-        self._records: list[dict[str, Any]] = []
-        self._noted: list[Changed] = []
 
     def settle(
         self,
@@ -77,26 +66,40 @@ class Settling:
         """Keep what became of edits that were sent. `survivors`: what those of their records that
         are gone were merged into."""
         settled, columns = Settled(), self.out.columns(db)
-        self._records, self._noted = [], []
+        self.begin()
         done = [(edit, receipt) for edit, receipt in pairs if receipt.status == "done"]
         held = records.held(db, self.table, [edit.record for edit, _ in done])
+        touched = {name for edit, receipt in done for name in (edit.record, receipt.id) if name}
+        known = written.find(db, *self.name, touched)
+        untaken: list[tuple[Edit, Fate]] = []
         for edit, receipt in done:
+            before, fate = known.get(edit.record), None
             if edit.action == "create":
-                self._created(db, edit, receipt, columns)
+                fate = self._created(db, edit, receipt, columns)
                 settled.created += 1
+                settled.partly += bool(fate.untaken)
             elif edit.action == "update":
                 if receipt.id in ("", edit.record):
-                    self._updated(db, edit, receipt, columns, held.get(edit.record))
+                    fate = self._updated(db, edit, receipt, columns, held.get(edit.record), before)
                 else:
-                    self._updated_survivor(db, edit, receipt, columns)
-                settled.updated += 1
+                    before = known.get(receipt.id)
+                    fate = self._updated_survivor(db, edit, receipt, columns, before)
+                settled.updated += not fate.untaken
             else:
                 self._deleted(db, edit, columns, held.get(edit.record))
                 settled.deleted += 1
-        self._flush(db)
+            if fate is not None:
+                record = fate.left.record
+                if fate.left != known.get(record, Written(record)):
+                    written.save(db, *self.name, fate.left)
+                settled.reformed += [fate.reformed] if fate.reformed else []
+                untaken += [(edit, fate)] if fate.untaken else []
+        self.flush(db)
         if done:
             letters = [edit.record for edit, _ in done]
             runs.resolve_push(db, *self.name, letters, "sent", self.store.now())
+        for edit, fate in untaken:
+            self._not_taken(db, edit, fate, settled)
         for edit, receipt in pairs:
             if receipt.status != "done":
                 self._not_done(db, edit, receipt, settled, survivors or {})
@@ -109,12 +112,17 @@ class Settling:
         edit: Edit,
         receipt: Receipt,
         columns: Columns,
-    ) -> None:
+    ) -> Fate:
         record: dict[str, Any] = {}
         put(record, self.resource.key, receipt.id)
-        record = self._with(record, edit, receipt, columns)
-        self._store(record)
-        self._adopt(db, edit, receipt.id, columns, json.dumps(record))
+        record = self.with_edit(record, edit, receipt, columns)
+        self.take(record)
+        payload = json.dumps(record)
+        told = [c for c in columns.values() if tells(receipt.record, c.path)]
+        fate = self._fate(db, Written(receipt.id), edit, {}, receipt, columns, payload)
+        self._adopt(db, edit, receipt.id, columns, payload, fate)
+        names = frozenset(column.name for column in told)
+        return replace(fate, left=replace(fate.left, told=names))
 
     def _adopt(
         self,
@@ -123,24 +131,48 @@ class Settling:
         record: str,
         columns: Columns,
         payload: str,
+        fate: Fate,
     ) -> None:
         """An edit has created this record, which has this payload now; what was edited since is an
         edit of that."""
-        now = _shown(db, edit, payload, columns)
+        now = shown(db, edit, payload, columns)
         fields: dict[str, tuple[Any, Any]] = {}
         if about(edit) != edit.record:
             fields["id"] = about(edit), record
         fields |= {n: (None, v) for n, v in now.items() if v is not None}
-        self._note(edit, record, fields)
+        self.note(edit, record, fields)
         outbox.give_name(db, self.name[0], edit.record, record, self.store.now())
         current = outbox.find(db, *self.name, edit.record)
         outbox.drop(db, *self.name, edit.record)
         if current is None or current.version == edit.version:
             return
         if current.action == "delete":
-            outbox.save(db, _deletion(db, current, record, payload, columns))
+            outbox.save(db, deletion(db, current, record, payload, columns))
         else:
-            self._rebase(db, replace(current, record=record), edit, columns)
+            current = replace(current, record=record)
+            # What was not sent may be something there all the same.
+            there = shown(db, current, payload, columns)
+            self._rebase(db, current, edit, {**there, **now}, fate, columns)
+
+    def _fate(
+        self,
+        db: sqlite3.Connection,
+        before: Written | None,
+        edit: Edit,
+        base: Mapping[str, Any],
+        receipt: Receipt,
+        columns: Columns,
+        payload: str,
+    ) -> Fate:
+        """What became of an edit's values, by an answer that tells (a part of) the payload."""
+        told = [
+            columns[name]
+            for name in edit.edits
+            if name in columns and tells(receipt.record, columns[name].path)
+        ]
+        now = values_of(db, told, payload)
+        record = edit.record if before is None else before.record
+        return forms.of_answer(before, record, edit.edits, base, now, columns)
 
     def _updated(
         self,
@@ -149,44 +181,77 @@ class Settling:
         receipt: Receipt,
         columns: Columns,
         held: Held | None,
-    ) -> None:
-        now = edit.edits
+        before: Written | None,
+    ) -> Fate:
+        now, fate = edit.edits, Fate(before or Written(edit.record))
         if held is not None and not held.gone:
-            record = self._with(json.loads(held.payload), edit, receipt, columns)
-            self._store(record)
-            now = _shown(db, edit, json.dumps(record), columns)
-        fields = {name: (edit.base.get(name), value) for name, value in now.items()}
-        self._note(edit, edit.record, fields)
+            record = self.with_edit(json.loads(held.payload), edit, receipt, columns)
+            self.take(record)
+            payload = json.dumps(record)
+            now = shown(db, edit, payload, columns)
+            fate = self._fate(db, before, edit, edit.base, receipt, columns, payload)
+        taken = {name: value for name, value in now.items() if name not in fate.untaken}
+        if taken:
+            fields = {name: (edit.base.get(name), value) for name, value in taken.items()}
+            self.note(edit, edit.record, fields)
+        self._left(db, edit, now, fate, columns)
+        return fate
+
+    def _left(
+        self,
+        db: sqlite3.Connection,
+        edit: Edit,
+        now: Mapping[str, Any],
+        fate: Fate,
+        columns: Columns,
+    ) -> None:
+        """What was edited since the edit was sent is an edit of what the provider has now."""
         current = outbox.find(db, *self.name, edit.record)
         if current is None or current.version == edit.version:
             outbox.drop(db, *self.name, edit.record)
         else:
-            self._rebase(db, current, edit, columns)
+            self._rebase(db, current, edit, now, fate, columns)
 
     def _updated_survivor(
-        self, db: sqlite3.Connection, edit: Edit, receipt: Receipt, columns: Columns
-    ) -> None:
+        self,
+        db: sqlite3.Connection,
+        edit: Edit,
+        receipt: Receipt,
+        columns: Columns,
+        before: Written | None,
+    ) -> Fate:
         """The edit has changed another record: the one that its own was merged into, just before.
         What that is like, the answer or the next pull says."""
         gone.note_gone(db, self.store, self.name, edit.record, receipt.id)
         held = records.held(db, self.table, [receipt.id]).get(receipt.id)
         known = [columns[name] for name in edit.edits if name in columns]
-        before = {} if held is None else values_of(db, known, held.payload)
-        now = edit.edits
+        base = {} if held is None else values_of(db, known, held.payload)
+        before = before or Written(receipt.id)
+        now, fate = edit.edits, Fate(before)
         if held is not None and not held.gone and receipt.record:
             record = merged(json.loads(held.payload), receipt.record)
-            self._store(record)
-            now = _shown(db, edit, json.dumps(record), columns)
-        self._note(edit, receipt.id, {n: (before.get(n), value) for n, value in now.items()})
-        current = outbox.find(db, *self.name, edit.record)
-        if current is None or current.version == edit.version:
-            outbox.drop(db, *self.name, edit.record)
-        else:
-            self._rebase(db, current, edit, columns)
+            self.take(record)
+            payload = json.dumps(record)
+            now = shown(db, edit, payload, columns)
+            fate = self._fate(db, before, edit, base, receipt, columns, payload)
+        taken = {name: value for name, value in now.items() if name not in fate.untaken}
+        if taken:
+            self.note(edit, receipt.id, {n: (base.get(n), value) for n, value in taken.items()})
+        self._left(db, edit, now, fate, columns)
+        return fate
 
-    def _rebase(self, db: sqlite3.Connection, current: Edit, sent: Edit, columns: Columns) -> None:
-        """An edit was edited while it was sent: what is left is made on what was sent."""
-        base = {**current.base, **sent.edits}
+    def _rebase(
+        self,
+        db: sqlite3.Connection,
+        current: Edit,
+        sent: Edit,
+        now: Mapping[str, Any],
+        fate: Fate,
+        columns: Columns,
+    ) -> None:
+        """An edit was edited while it was sent: what is left is made on what the provider has
+        `now` of it."""
+        base = {**current.base, **now}
         if current.action == "delete":
             left: dict[str, Any] = {}
         else:
@@ -195,14 +260,35 @@ class Settling:
                 for name, value in current.edits.items()
                 if name not in sent.edits
                 or name not in columns
+                or name in fate.untaken
                 or not same(columns[name], value, sent.edits[name])
             }
             base = {name: base.get(name) for name in left}
         outbox.drop(db, *self.name, sent.record)
         if current.action == "delete" or left:
             action: Action = "delete" if current.action == "delete" else "update"
-            rest = replace(_afresh(current), action=action, edits=left, base=base)
+            rest = replace(afresh(current), action=action, edits=left, base=base)
             outbox.save(db, pending.with_other(db, sent.record, rest))
+
+    def _not_taken(self, db: sqlite3.Connection, edit: Edit, fate: Fate, settled: Settled) -> None:
+        """What the provider has said to be done, and has not, is a failure: it stays an edit, which
+        can be sent again or given up."""
+        left = outbox.find(db, *self.name, fate.left.record)
+        why = forms.reason(self.name[0], fate.untaken)[:MAX_MESSAGE]
+        receipt = Receipt(edit.trace, "failed", kind=forms.NOT_TAKEN, message=why)
+        if left is not None:
+            # It was edited meanwhile, maybe for the better.
+            settled.failed += 1
+            return
+        rest = replace(
+            afresh(edit),
+            record=fate.left.record,
+            action="update",
+            edits={name: form.sent for name, form in fate.untaken.items()},
+            base={name: form.kept for name, form in fate.untaken.items()},
+            version=edit.version + 1,
+        )
+        outbox.save(db, self._failed(db, rest, receipt, settled))
 
     def _deleted(
         self,
@@ -213,13 +299,14 @@ class Settling:
     ) -> None:
         fields: dict[str, tuple[Any, Any]] = {}
         if held is not None:
-            last = _writable(db, held.payload, columns)
+            last = writable(db, held.payload, columns)
             fields = {name: (value, None) for name, value in last.items() if value is not None}
             now = self.store.now()
             seq = records.next_seq(db)
             deleted = records.mark_deleted(db, self.table, [edit.record], seq, now)
             records.add_records(db, *self.name, -deleted)
-        self._note(edit, edit.record, fields)
+        written.forget(db, *self.name, [edit.record])
+        self.note(edit, edit.record, fields)
         outbox.drop(db, *self.name, edit.record)
 
     def _not_done(
@@ -295,7 +382,7 @@ class Settling:
             message=receipt.message,
         )
         settled.failed += 1
-        self._bury(db, edit, receipt)
+        self.bury(db, edit, receipt)
         return edit
 
     def _found_gone(
@@ -311,18 +398,6 @@ class Settling:
         settled.merged += met.waits
         return True
 
-    def _bury(self, db: sqlite3.Connection, edit: Edit, receipt: Receipt) -> None:
-        payload = {"action": edit.action, "edits": dict(edit.edits), "base": dict(edit.base)}
-        letter = DeadLetter(
-            *self.name,
-            edit.record,
-            receipt.kind,
-            receipt.message,
-            json.dumps(payload, ensure_ascii=False),
-            "push",
-        )
-        runs.add_dead_letters(db, [letter], self.store.run_id, self.store.now())
-
     # -- new records of which nobody knows whether they were created
 
     def search(self, db: sqlite3.Connection, seen_until: float | None) -> int:
@@ -335,7 +410,7 @@ class Settling:
         doubtful = list(outbox.walk(db, *self.name, status=("unknown",)))
         if not doubtful:
             return 0
-        self._records, self._noted = [], []
+        self.begin()
         unique = () if self.resource.writes is None else self.resource.writes.unique
         columns = self.out.columns(db)
         # Of what a killed run has sent nobody knows when.
@@ -351,109 +426,26 @@ class Settling:
                 outbox.save(db, found.edit)
                 if found.edit.status == "failed":
                     receipt = Receipt("", "failed", "", None, "unsettled", found.edit.message or "")
-                    self._bury(db, found.edit, receipt)
+                    self.bury(db, found.edit, receipt)
                     buried += 1
-        self._flush(db)
+        self.flush(db)
         return buried
 
     def _adopted(self, db: sqlite3.Connection, edit: Edit, record: str, columns: Columns) -> None:
         payload = records.payload_of(db, self.table, record) or "{}"
         if edit.action == "delete":
             # It was created, and its creator wants it no longer as it is now.
-            self._note(edit, record, {n: (None, v) for n, v in edit.edits.items()}, "create")
+            self.note(edit, record, {n: (None, v) for n, v in edit.edits.items()}, "create")
             outbox.drop(db, *self.name, edit.record)
             outbox.give_name(db, self.name[0], edit.record, record, self.store.now())
-            outbox.save(db, _deletion(db, edit, record, payload, columns))
+            later = outbox.find(db, *self.name, record)
+            # Who has met it again by the provider's id, and edited it, wants it after all.
+            if later is None or later.edited_at <= edit.edited_at:
+                outbox.save(db, deletion(db, edit, record, payload, columns))
             return
         sent = dict(sent_values(edit))
         if sent != edit.edits:
             # It was edited while it was in doubt.
             edit = replace(edit, edits=sent, version=edit.version - 1)
-        self._adopt(db, edit, record, columns, payload)
+        self._adopt(db, edit, record, columns, payload, Fate(Written(record)))
         runs.resolve_push(db, *self.name, [edit.record], "sent", self.store.now())
-
-    # -- small things
-
-    def _with(
-        self,
-        record: dict[str, Any],
-        edit: Edit,
-        receipt: Receipt,
-        columns: Columns,
-    ) -> dict[str, Any]:
-        """The record with the edit, as a listing would show it."""
-        for name, value in edit.edits.items():
-            column = columns.get(name)
-            if column is not None and (value is not None or edit.action == "update"):
-                known = provider_column(column)
-                put(record, column.path, self.out.provider.shown(known, value))
-        return merged(record, receipt.record or {})
-
-    def _store(self, record: dict[str, Any]) -> None:
-        """Take a record that was written; one that a listing must bring, since the answer does
-        not say all that the hub needs, comes with the next pull."""
-        group = self.resource.group
-        if not group or dig(record, group) is not None:
-            self._records.append(record)
-
-    def _flush(self, db: sqlite3.Connection) -> None:
-        """Store the records that were taken, and what is to be remembered."""
-        found = prepare(self.name[0], self.resource, self._records, self.max_record)
-        if found.rows:
-            created = records.compare(db, self.table, found.rows).created
-            records.upsert(db, self.table, found.rows, records.next_seq(db), self.store.now())
-            records.add_records(db, *self.name, len(created))
-        changes.add(db, self._noted)
-        self._records, self._noted = [], []
-
-    def _note(
-        self,
-        edit: Edit,
-        record: str,
-        fields: changes.Fields,
-        action: Action | None = None,
-    ) -> None:
-        changed = Changed(
-            *self.name,
-            record,
-            self.store.now(),
-            self.store.run_id,
-            "push",
-            action or edit.action,
-            fields,
-            edit.edited_at,
-        )
-        self._noted.append(changed)
-
-
-def _deletion(
-    db: sqlite3.Connection, edit: Edit, record: str, payload: str, columns: Columns
-) -> Edit:
-    """The deletion of a record that was new, and is there by now: made on what it is there. What
-    else was edited of it was never sent."""
-    base = _writable(db, payload, columns)
-    return replace(_afresh(edit), record=record, edits={}, base=base)
-
-
-def _afresh(edit: Edit) -> Edit:
-    """The edit as one that waits to be sent, and of which nothing was sent or said so far."""
-    return replace(
-        edit,
-        status="pending",
-        sent=None,
-        attempt_rid=None,
-        conflict=None,
-        kind=None,
-        message=None,
-    )
-
-
-def _writable(db: sqlite3.Connection, payload: str, columns: Columns) -> dict[str, Any]:
-    """What the view shows of a payload, of all that can be edited."""
-    return values_of(db, [c for c in columns.values() if not c.read_only], payload)
-
-
-def _shown(db: sqlite3.Connection, edit: Edit, payload: str, columns: Columns) -> Mapping[str, Any]:
-    """What the view shows of an edit's fields by now: the provider may have a form of its own."""
-    known = [columns[name] for name in edit.edits if name in columns]
-    return {**edit.edits, **values_of(db, known, payload)}

@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from math import ceil
 
 from lumio_cli.clock import Clock, format_timestamp
-from lumio_cli.hub import changes, horizon, merges, outbox, records, runs, state, views
+from lumio_cli.hub import changes, horizon, merges, outbox, records, runs, state, views, written
 from lumio_cli.hub.changes import Changed
 from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn
 from lumio_cli.hub.horizon import Reach
 from lumio_cli.hub.misfits import Recount
 from lumio_cli.hub.records import Condition, Sorted, raw_table
 from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
-from lumio_cli.sync import heirs, pending
+from lumio_cli.sync import heirs, pending, readings
 from lumio_cli.sync.merge import Policy
 from lumio_cli.sync.model import ResourceResult
 from lumio_cli.sync.pages import Page
 from lumio_cli.sync.pending import Reconciled
+from lumio_cli.sync.readings import Told
 
 TELL_EVERY = 0.2
 """Seconds between two notes of a run's progress: a reader of `status` cannot see more, and each
@@ -73,6 +74,7 @@ class Store:
         self._failing: dict[tuple[str, str], bool] = {}
         self._resolved: set[str] = set()
         self._columns: dict[tuple[str, str], Sequence[ViewColumn]] = {}
+        self._learned: dict[tuple[str, str], Told] = {}
 
     def now(self) -> str:
         """The time as the hub stores it."""
@@ -149,6 +151,7 @@ class Store:
         seq = records.next_seq(db)
         found = Sorted([], [], [])
         if page.kind != "tombstones":
+            self._learn(db, page)
             found = records.compare(db, table, page.rows)
             self._note_history(db, page, found, now)
             changed = [*found.created, *found.updated]
@@ -158,6 +161,7 @@ class Store:
                 records.mark_seen(db, provider, resource, found.unchanged)
         gone = self._gone(db, table, page)
         deleted = records.mark_deleted(db, table, gone, seq, now) if gone else 0
+        written.forget(db, provider, resource, gone)
         heirs.note_page(db, page, found.created, now)
         self._note_deletions(db, (provider, resource), gone, now, page.became or {})
         if page.letters:
@@ -174,6 +178,19 @@ class Store:
         stored = Stored(len(found.created), len(found.updated), len(found.unchanged), deleted)
         self._progress(db, page, result, stored, now)
         return stored
+
+    def _learn(self, db: sqlite3.Connection, page: Page) -> None:
+        """What the page says of what was sent before."""
+        name = page.provider, page.resource
+        columns = self._columns.get(name, ())
+        told = readings.note_page(db, page, columns, self.now(), self.run_id)
+        learned = self._learned.setdefault(name, Told())
+        learned.untaken += told.untaken
+        learned.reformed.join(told.reformed)
+
+    def told_of(self, provider: str, resource: str) -> Told:
+        """What the pages of this run have said of what was sent before, told once."""
+        return self._learned.pop((provider, resource), Told())
 
     def _note_history(self, db: sqlite3.Connection, page: Page, found: Sorted, now: str) -> None:
         """What the page changes. A first import is no change of anything."""
@@ -410,6 +427,7 @@ class Store:
         now = self.now()
         ids = records.live_ids(db, table, ids)
         deleted = records.mark_deleted(db, table, ids, records.next_seq(db), now)
+        written.forget(db, provider, resource, ids)
         self._note_deletions(db, (provider, resource), ids, now, became or {})
         records.add_records(db, provider, resource, -deleted)
         return deleted

@@ -31,6 +31,7 @@ from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Counter, Job, Options, ResourceResult
 from lumio_cli.sync.pages import Page, prepare
 from lumio_cli.sync.store import Store, Stored
+from lumio_cli.sync.untold import told_before
 from lumio_cli.sync.writer import Writer
 
 T = TypeVar("T")
@@ -338,14 +339,16 @@ class Walker:
                 result.failed += len(prepared.letters)
             result.requests, result.retries = self.tally.requests, self.tally.retries
             result.waited_s = self.tally.waited
-        store, before = self.engine.store, self._last
+        store, before, most = self.engine.store, self._last, self.engine.options.max_record
+        untold = frozenset() if tombstones else self._provider.untold(resource)
 
         def write(db: sqlite3.Connection) -> Stored:
             # Pages are written in order: one that failed, in its commit at the latest, must not
             # be followed by a checkpoint that lies behind it.
             if before is not None and (error := before.exception()) is not None:
                 raise error
-            return store.page(db, page, result)
+            kept = told_before(db, page.provider, resource, page.rows, untold, most)
+            return store.page(db, replace(page, rows=kept), result)
 
         self._last = self.engine.writer.submit(write)
         self._pending.append((self._last, 0 if tombstones else len(filled)))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lumio_cli.sandbox.http import Request, Response
+from support.conformance import Rig
 
 from .conftest import Desk
 
@@ -181,3 +183,42 @@ def spoil(desk: Desk, ending: str, change: Callable[[dict[str, Any]], object]) -
         return Response.of_json(document)
 
     desk.account.handle = changed  # type: ignore[method-assign]
+
+
+def spoil_audience(lab: Rig, **values: str) -> None:
+    """From now on the first audience has these values in each listing of them."""
+    provider = lab.sandbox.providers["mailchimp"]
+    handle = provider.handle
+
+    def spoilt(request: Request) -> Response:
+        answer = handle(request)
+        if not request.path.endswith("/lists"):
+            return answer
+        body = json.loads(answer.body)
+        for first in body.get("lists", [])[:1]:
+            first.update(values)
+        return replace(answer, body=json.dumps(body).encode())
+
+    provider.handle = spoilt  # type: ignore[method-assign]
+
+
+def test_an_audience_whose_name_is_no_text_keeps_its_children(make_desk: Make) -> None:
+    lab = make_desk(40, one=False).lab
+    spoil_audience(lab, name="half \ud83d")
+    outcome = lab.lumio("sync", "mailchimp")
+    read = {r["resource"]: (r["read"], r["failed"]) for r in outcome.document["resources"]}
+    assert (read["audiences"], read["members"], outcome.code) == ((3, 0), (40, 0), 0)
+    assert ("half \ufffd",) in lab.sql("SELECT name FROM mailchimp_audiences")
+
+
+def test_an_audience_whose_id_is_no_text_costs_itself_alone(make_desk: Make) -> None:
+    lab = make_desk(40, one=False).lab
+    spoil_audience(lab, id="\ud800")
+    outcome = lab.lumio("sync", "mailchimp")
+    found = {
+        r["resource"]: (r["read"], r["failed"], r["status"]) for r in outcome.document["resources"]
+    }
+    assert found["audiences"] == (3, 1, "partial")
+    assert found["members"] == (40, 0, "succeeded"), "those of the one that is known, too"
+    ((message,),) = lab.sql("SELECT message FROM lumio_dead_letters")
+    assert message == "the record's 'id' holds what is no character"

@@ -261,6 +261,33 @@ def test_a_user_without_view_setup_syncs_as_others_do(lab: SalesforceLab) -> Non
     assert lab.lumio("sync", "salesforce", "--mode", "full").code == 0
 
 
+def test_a_user_without_view_setup_has_jobs_for_many_records(lab: SalesforceLab) -> None:
+    lab.token = lab.sandbox.token("salesforce", "no_setup")
+    lab.set("bulk_from", "20")
+    outcome = lab.lumio("sync", "salesforce")
+    assert outcome.code == 0, outcome.out
+    paths = [path for _, _, path, _ in lab.sandbox.requests]
+    assert sum(path.endswith("/jobs/query") for path in paths) == 4
+    assert 1 <= sum(path.endswith("/recordCount") for path in paths) <= 4
+
+
+def test_a_count_that_is_refused_in_every_way_ends_nothing(lab: SalesforceLab) -> None:
+    calls: list[Call] = []
+    send = sender(lab, calls)
+
+    def refusing(call: Call) -> Reply:
+        if "COUNT()" in str(call.params) or "recordCount" in call.path:
+            calls.append(call)
+            raise DeniedError("no")
+        return send(call)
+
+    provider = Salesforce({})
+    for resource in provider.resources[:2]:
+        with pytest.raises(DeniedError):
+            provider.count(resource, refusing)
+    assert [c.path.rpartition("/")[2] for c in calls] == ["recordCount", "query", "query"]
+
+
 @pytest.mark.parametrize("count", [0, 999_999])
 def test_a_count_that_is_out_of_date_is_no_reason_to_doubt(lab: SalesforceLab, count: int) -> None:
     lab.lumio("sync", "salesforce/leads")

@@ -123,6 +123,24 @@ def test_a_record_that_salesforce_has_given_up_stays(
     assert left == [(old,)]
 
 
+@pytest.mark.parametrize("bulk_from", ["0", "1"])
+def test_histories_that_are_put_aside_are_read_as_long_as_salesforce_has_them(
+    lab: SalesforceLab, bulk_from: str
+) -> None:
+    lab.set("objects", "OpportunityFieldHistory")
+    lab.set("bulk_from", bulk_from)
+    lab.token = lab.sandbox.token("salesforce", "no_setup")
+    table = lab.org.tables["OpportunityFieldHistory"]
+    lab.org.tables.archived.add(table.ids()[0])
+    table.delete(table.ids()[1])
+    entry = lab.lumio("sync", "salesforce/opportunity_field_history").resource(
+        "opportunity_field_history"
+    )
+    assert (entry["status"], entry["created"]) == ("succeeded", 19)
+    found = lab.sql("SELECT id FROM salesforce_opportunity_field_history ORDER BY id")
+    assert (table.ids()[0],) in found
+
+
 # -- archived activities
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from lumio_cli.providers.auth import Credential
 from lumio_cli.providers.base import Call, Outcome, Reply
-from lumio_cli.providers.shopify import Shopify, personal
+from lumio_cli.providers.shopify import Shopify, graph, personal
 from lumio_cli.providers.shopify.documents import WRITTEN
 from lumio_cli.providers.shopify.resources import BULK, LISTINGS
 from lumio_cli.providers.shopify.writes import document
 from lumio_cli.sandbox.shopify import engine
+from lumio_cli.sync import untold
 from providers.shopify_subjects import shop
 from support.conformance import Rig
 from support.shopify_spec import complaints
@@ -95,6 +97,64 @@ def test_an_object_that_is_refused_whole_is_left_out_where_others_have_it(lab: R
     assert (found["orders"]["status"], found["customers"]["status"]) == ("succeeded", "skipped")
     assert "customer" not in payloads(lab, "orders").popitem()[1]
     assert "no scope opens it" in found["customers"]["error"]["hint"]
+
+
+def test_what_is_refused_later_keeps_what_it_had(lab: Rig) -> None:
+    synced(lab, "shopify/customers", "shopify/orders")
+    before = payloads(lab, "customers"), payloads(lab, "orders")
+    refuse(lab, *EVERYTHING)
+    like = shop(lab.sandbox)
+    first, second = like.tables["customers"].ids()[:2]
+    like.tables["customers"].update(first, {"note": "new"})
+    for mode in ("incremental", "full"):
+        lab.clock.forward(3600)
+        found = synced(lab, "shopify/customers", "shopify/orders", "--mode", mode)
+        assert "what the hub has of it stays as it was" in told(found["customers"])[0]
+        after = payloads(lab, "customers")
+        changed = {"note", "updatedAt"}
+        assert after[first]["note"] == "new"
+        assert {k: v for k, v in after[first].items() if k not in changed} == {
+            k: v for k, v in before[0][first].items() if k not in changed
+        }
+    assert found["orders"]["unchanged"] == 12
+    assert payloads(lab, "orders") == before[1]
+    assert after[second] == before[0][second]
+    refuse(lab)
+    like.tables["customers"].update(first, {"firstName": "Seen"})
+    synced(lab, "shopify/customers", "--mode", "full")
+    assert ("Seen",) in lab.sql("SELECT first_name FROM shopify_customers")
+
+
+def test_another_address_does_not_keep_the_street_of_the_one_before() -> None:
+    old = {"id": "1", "email": "a@x", "defaultAddress": {"city": "Rome", "zip": "7"}}
+    for address, kept in (
+        ({"city": "Rome"}, {"city": "Rome", "zip": "7"}),
+        ({"city": "Oslo"}, {"city": "Oslo"}),
+        (None, None),
+    ):
+        new = {"id": "1", "defaultAddress": address}
+        found = untold._with(new, old, NAMES)
+        assert found == {"id": "1", "email": "a@x", "defaultAddress": kept}
+
+
+def test_what_nobody_wants_does_not_stay(lab: Rig) -> None:
+    synced(lab, "shopify/customers")
+    lab.extra[SETTING] = "false"
+    synced(lab, "shopify/customers", "--mode", "full")
+    assert "email" not in payloads(lab, "customers").popitem()[1]
+
+
+def test_a_bulk_operation_of_one_resource_says_nothing_of_another(lab: Rig) -> None:
+    provider = Shopify({})
+    customers, orders = provider.resource("customers"), provider.resource("orders")
+    assert provider._relent(customers) and not provider._relent(customers)
+    assert not provider._relent(provider.resource("products"))
+    given = Credential("token", "shpat_x")
+    calls = [graph.call("2026-07", LISTINGS[kind], {}) for kind in ("customers", "orders")]
+    queries = [cast(Any, provider.address(call, given).json)["query"] for call in calls]
+    assert "firstName" not in queries[0]
+    assert queries[1] == LISTINGS["orders"]
+    assert provider.remarks(customers) and not provider.remarks(orders)
 
 
 def test_a_missing_scope_is_none_of_this(lab: Rig) -> None:
@@ -269,4 +329,4 @@ def test_calls_that_are_no_documents_are_left_alone() -> None:
         Call("POST", "/t", form={"a": "b"}),
         Call("POST", "/", json=[]),
     ):
-        assert personal.asked_without(call, NAMES) is call
+        assert personal.asked_without(call, {"orders": NAMES, "customers": NAMES}) is call

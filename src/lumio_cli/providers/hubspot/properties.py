@@ -34,11 +34,12 @@ _PREFIX = "properties."
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The property that a column is written to."""
+    """The property that a column is written to; `options` in their order, where it has any."""
 
     name: str
     type: str
     read_only: bool
+    options: tuple[str, ...] = ()
 
 
 def definitions(path: str, send: Send) -> list[Mapping[str, Any]]:
@@ -93,9 +94,17 @@ def targets(items: Iterable[Mapping[str, Any]], mapped: Iterable[Column]) -> dic
         if column.path.startswith(_PREFIX) and name in known:
             columns[column.name] = (name, column.read_only)
     return {
-        column: Target(name, known[name]["type"], fixed or _read_only(known[name]))
+        column: Target(
+            name, known[name]["type"], fixed or _read_only(known[name]), _options(known[name])
+        )
         for column, (name, fixed) in columns.items()
     }
+
+
+def _options(item: Mapping[str, Any]) -> tuple[str, ...]:
+    listed = [o for o in item.get("options") or () if isinstance(o, dict)]
+    listed.sort(key=lambda o: o["displayOrder"] if isinstance(o.get("displayOrder"), int) else 0)
+    return tuple(str(option.get("value")) for option in listed)
 
 
 def _read_only(item: Mapping[str, Any]) -> bool:

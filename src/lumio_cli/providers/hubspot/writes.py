@@ -3,13 +3,16 @@
 Sources: HubSpot's descriptions of the batch endpoints (207 with `results` and `errors`) and its
 guide to errors ("multi-status errors": where every input of a batch create has its own
 `objectWriteTraceId`, each succeeds or fails alone). An update with an invalid value is refused
-whole, with 400; its `errors` may name the inputs, and the message has the values.
+whole, with 400; its `errors` may name the inputs, and the message has the values. The guide to
+contacts (2026-09) on the lifecycle stage: it can only be set forward in the order of the stages;
+to set it backward it has to be cleared first.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lumio_cli.errors import (
@@ -37,6 +40,8 @@ KINDS = {
     "INTERNAL_ERROR": "transient",
 }
 """HubSpot's categories by what they mean; all others are about the values."""
+STAGE = "lifecyclestage"
+"""The property that can only be set forward in the order of its options."""
 _WHOLE = "HubSpot's answer does not say what became of this item"
 _DETAILS = "Property values were not valid: "
 
@@ -59,7 +64,6 @@ def write_all(
             pairs.append((change, _input(change, known)))
         except ValueError as error:
             yield _failed(change, "validation", str(error))
-    # Last in, first out: what is left of a batch comes before the next one.
     if changes[0].action == "archive":
         # Nothing published says that an archive by a merged record's id spares its survivor.
         try:
@@ -74,7 +78,14 @@ def write_all(
                 heir = merged[change.id]
                 yield Receipt(change.trace, "failed", heir, None, "gone", f"merged into {heir}")
         pairs = [pair for pair in pairs if pair[0].id not in merged]
-    waiting = [pairs[start : start + BATCH] for start in range(0, len(pairs), BATCH)][::-1]
+    back = [pair for pair in pairs if _goes_back(pair, known)]
+    yield from _all(path, [pair for pair in pairs if pair not in back], send)
+    yield from _backwards(path, back, known, send)
+
+
+def _all(path: str, pairs: Sequence[Pair], send: Send) -> Iterator[Receipt]:
+    # Last in, first out: what is left of a batch comes before the next one.
+    waiting = [list(pairs[start : start + BATCH]) for start in range(0, len(pairs), BATCH)][::-1]
     while waiting:
         batch = waiting.pop()
         try:
@@ -85,6 +96,62 @@ def write_all(
             return
         yield from receipts
         waiting.extend(reversed([part for part in again if part]))
+
+
+def _before(change: Change, known: Mapping[str, Target]) -> tuple[str, Target | None]:
+    """The stage that the record has, as far as the edit knows; empty: none."""
+    for name, value in change.base.items():
+        target = known.get(name)
+        if target is not None and target.name == STAGE:
+            return value or "", target
+    return "", None
+
+
+def _goes_back(pair: Pair, known: Mapping[str, Target]) -> bool:
+    """Whether it sets a stage that may not be later than the record's: HubSpot would answer that it
+    is done, and leave it."""
+    change, item = pair
+    wanted = _dict(item.get("properties")).get(STAGE)
+    before, target = _before(change, known)
+    if change.action != "update" or not wanted or not before or target is None:
+        return False
+    order = target.options
+    forward = {wanted, before} <= set(order) and order.index(wanted) > order.index(before)
+    return wanted != before and not forward
+
+
+def _backwards(
+    path: str, pairs: Sequence[Pair], known: Mapping[str, Target], send: Send
+) -> Iterator[Receipt]:
+    """Set earlier stages: "to set it backward first clear it". Where the second update is refused,
+    the record gets back the stage that it had."""
+    cleared, refused = [], []
+    by_trace = {change.trace: (change, item) for change, item in pairs}
+    for receipt in _all(path, [_staged(change, "") for change, _ in pairs], send):
+        if receipt.status == "done":
+            cleared.append(by_trace[receipt.trace])
+        else:
+            yield receipt
+    for receipt in _all(path, cleared, send):
+        if receipt.status == "failed" and receipt.kind != "gone":
+            refused.append(receipt)
+        else:
+            yield receipt
+    again = [_staged(c, _before(c, known)[0]) for c in (by_trace[r.trace][0] for r in refused)]
+    left = {r.trace for r in _all(path, again, send) if r.status != "done"}
+    for receipt in refused:
+        message = f"{receipt.message}; {STAGE} is empty now" if receipt.trace in left else None
+        yield replace(receipt, message=message or receipt.message)
+
+
+def _staged(change: Change, stage: str) -> Pair:
+    """An update of the stage alone."""
+    properties = {STAGE: stage}
+    return change, {
+        "objectWriteTraceId": change.trace,
+        "properties": properties,
+        "id": change.id,
+    }
 
 
 def _denied(pairs: Iterator[Pair], error: DeniedError) -> Iterator[Receipt]:

@@ -47,7 +47,7 @@ from lumio_cli.providers.base import (
     dig,
 )
 from lumio_cli.providers.mailchimp import batches, sends
-from lumio_cli.providers.mailchimp.fields import described, list_ids, merge_fields
+from lumio_cli.providers.mailchimp.fields import all_fields, described, list_ids
 from lumio_cli.providers.mailchimp.listing import BEFORE, MARGIN, SINCE, moved, stamp
 from lumio_cli.providers.mailchimp.operations import explained
 from lumio_cli.providers.mailchimp.resources import (
@@ -230,7 +230,7 @@ class Mailchimp(Provider):
         chosen = {str(tag).upper() for tag in self.options.get("merge_fields") or ["all"]}
         if resource is not MEMBERS or chosen == {"NONE"}:
             return None
-        found = described(f for list_id in list_ids(send) for f in merge_fields(list_id, send))
+        found = described(all_fields(send))
         return tuple(
             p for p in found if chosen == {"ALL"} or not p.custom or p.name.upper() in chosen
         )

@@ -8,7 +8,6 @@ empty. *Finished* does not mean that all went well: each operation has a status 
 from __future__ import annotations
 
 import io
-import json
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +28,7 @@ from lumio_cli.providers.mailchimp.operations import (
     unsettled,
 )
 from lumio_cli.providers.paging import JobState
+from lumio_cli.providers.values import read_json
 from lumio_cli.providers.writing import Receipt
 
 MOST = 1000
@@ -124,7 +124,7 @@ def unpack(raw: bytes) -> dict[str, tuple[int, Any]]:
                 file = archive.extractfile(entry) if entry.isfile() else None
                 text = file.read() if file is not None else b""
                 if text.strip():
-                    found |= _read(json.loads(text))
+                    found |= _read(read_json(text))
     except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
         raise BadReplyError(f"the results of a batch cannot be read: {error}") from None
     return found
@@ -141,8 +141,8 @@ def _read(items: Any) -> dict[str, tuple[int, Any]]:
 
 def _body(text: Any) -> Any:
     try:
-        return json.loads(text) if isinstance(text, str) and text else None
-    except json.JSONDecodeError:
+        return read_json(text.encode()) if isinstance(text, str) and text else None
+    except ValueError:
         return None
 
 

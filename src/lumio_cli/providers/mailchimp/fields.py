@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lumio_cli.errors import BadReplyError
+from lumio_cli.errors import BadReplyError, GoneError
 from lumio_cli.providers.base import Call, Column, Property, Reply, Send, dig
 from lumio_cli.providers.mailchimp.listing import MOST
 from lumio_cli.providers.mailchimp.resources import MEMBERS
+from lumio_cli.providers.values import as_id
 
 METADATA_SECONDS = 1800.0
 """How long merge fields may be served from the cache when members are written."""
@@ -20,10 +21,20 @@ KINDS = {"number": "number", "date": "date", "address": "json"}
 
 
 def list_ids(send: Send) -> list[str]:
-    """The ids of all audiences: an account has hundreds at the very most."""
+    """The ids of all audiences: an account has hundreds at the very most. What is no id is left
+    out: it costs the audience, and not what belongs to the others."""
     call = Call("GET", "/3.0/lists", params={"fields": "lists.id", "count": str(MOST)})
     ids = [dig(item, "id") for item in _rows(send(call), "lists")]
-    return [list_id for list_id in ids if isinstance(list_id, str) and list_id]
+    return [list_id for list_id in ids if isinstance(list_id, str) and as_id(list_id)]
+
+
+def all_fields(send: Send) -> Iterator[Mapping[str, Any]]:
+    """What all audiences ask of their members. One that went meanwhile asks nothing."""
+    for list_id in list_ids(send):
+        try:
+            yield from merge_fields(list_id, send)
+        except GoneError:
+            continue
 
 
 def merge_fields(list_id: str, send: Send, cache_for: float = 0.0) -> list[Mapping[str, Any]]:

@@ -171,9 +171,8 @@ class Writer:
             raise
         if operation.tags is not None:
             self._set_tags(operation, operation.tags)
-            # The answer was given before.
-            tags = [{"name": name} for name in sorted(operation.tags)]
-            body = {**(body or {}), "tags": tags, "tags_count": len(tags)}
+            # The answer was given before: what it says of tags is over, and nothing says what is.
+            body = {n: v for n, v in (body or {}).items() if n not in ("tags", "tags_count")}
         return done(operation.change, body, operation.list_id)
 
     def _archived(self, operation: Operation, refusal: Receipt) -> Receipt:

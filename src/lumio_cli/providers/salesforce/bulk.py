@@ -166,7 +166,9 @@ def read_rows(reply: Reply, names: Sequence[str]) -> list[Record]:
     whole, or no result at all.
     """
     try:
-        text = io.StringIO(reply.body.decode("utf-8-sig"), newline="")
+        # As in JSON: see `values.read_json`.
+        sheet = reply.body.decode("utf-8-sig").replace("\0", "\ufffd")
+        text = io.StringIO(sheet, newline="")
         lines = csv.reader(text, strict=True)
         found = [line for line in lines if line]
         header = found.pop(0) if found and "Id" in found[0] else names

@@ -39,12 +39,21 @@ READ_ONLY = frozenset(
 where it is made of FirstName and LastName."""
 BIN = "IsDeleted"
 """The field of types that have a recycle bin. Of others a full sync alone sees what is gone."""
-ACTIVITIES = frozenset({"Task", "Event"})
-"""Types that Salesforce archives as they age: `query` leaves out what is, `queryAll` shows it
-(SOAP API Developer Guide, "queryAll")."""
 
 _FIELD_HISTORY = re.compile(r"(?!OpportunityHistory$)\w+(?<!Login)History")
 """Types that keep what fields were before; stages of opportunities are kept for good."""
+
+
+def is_archived(type_: str) -> bool:
+    """Whether Salesforce puts records of a type aside as they age: `query` leaves out what is,
+    `queryAll` shows it.
+
+    Activities after 365 days (SOAP API Developer Guide, "Archived Activities"); field histories
+    from 18 to 24 months (release notes of Winter '19 and Spring '19, "Retention Limit for Field
+    History Data").
+    """
+    return type_ in ("Task", "Event") or _FIELD_HISTORY.fullmatch(type_) is not None
+
 
 KINDS = {
     "int": "integer",
@@ -98,7 +107,9 @@ _TIMES = (
 def horizon_of(type_: str) -> Horizon | None:
     """How far back Salesforce keeps a type whose records it gives up by their age: that they are
     absent then is nobody's deletion (help.salesforce.com: "Monitor Login History", "Field History
-    Tracking"; a field audit trail keeps more, which is listed as long as it is there)."""
+    Tracking"). Field histories are promised for 18 months "through your org", for 24 by API, and
+    for longer with a field audit trail and in orgs from before June 2011: what is there is listed,
+    and of the shortest of these times on nothing that is not."""
     if type_ == "LoginHistory":
         return Horizon("LoginTime", "Salesforce keeps the logins of six months", days=180)
     if _FIELD_HISTORY.fullmatch(type_):

@@ -146,8 +146,9 @@ class Shopify(Provider):
         (points,) = type(self).quotas
         self.quotas = (replace(points, count=rate, burst=burst, most=most),)
         super().__init__(options)
-        self._left_out = frozenset() if options.get("personal_data", True) else ALL_PERSONAL
-        self._refused: frozenset[str] = frozenset()
+        wished = bool(options.get("personal_data", True))
+        self._left_out = dict.fromkeys(personal.OF, frozenset() if wished else ALL_PERSONAL)
+        self._refused: dict[str, frozenset[str]] = dict.fromkeys(personal.OF, frozenset())
         self._served = ""
         self._told = False
         self._lock = Lock()
@@ -199,15 +200,23 @@ class Shopify(Provider):
         refused = personal.refused(reply)
         if not refused:
             return judge(reply)
-        self._leave_out(refused)
+        # Shopify approves an app for a content, wherever that is.
+        for name in personal.OF:
+            self._leave_out(name, refused)
         if personal.carried_out(reply):
             return None
         return Verdict(Outcome.RETRY, "asked again without personal data", retry_after=AT_ONCE)
 
-    def _leave_out(self, names: frozenset[str]) -> None:
+    def _leave_out(self, resource: str, names: frozenset[str]) -> None:
         with self._lock:
-            self._refused |= names
-            self._left_out |= names
+            self._refused[resource] |= names
+            self._left_out[resource] |= names
+
+    def untold(self, resource: Resource) -> frozenset[str]:
+        """Personal fields, unless nobody wants them: those that a record lacks were refused."""
+        if not self.options.get("personal_data", True):
+            return frozenset()
+        return personal.untold(resource, LISTINGS.get(resource.name, ""))
 
     def _note_version(self, reply: Reply) -> None:
         served = reply.headers.get("x-shopify-api-version", "")
@@ -219,7 +228,8 @@ class Shopify(Provider):
         Shopify serves the oldest that it still has ("falls forward") once one is retired."""
         found = []
         document = LISTINGS.get(resource.name, "")
-        if said := personal.told(resource, self._refused, document):
+        refused = self._refused.get(resource.name, frozenset())
+        if said := personal.told(resource, refused, document):
             found.append(said)
         with self._lock:
             # Once a run is enough: it holds for all resources.
@@ -291,11 +301,11 @@ class Shopify(Provider):
 
     def _relent(self, resource: Resource) -> bool:
         """Whether there is personal data yet to be left out of a bulk operation that was refused:
-        it does not say what it was refused for."""
+        it does not say what it was refused for. Of other resources that says nothing."""
         held = personal.held_by(resource)
-        if held <= self._left_out:
+        if not held or held <= self._left_out[resource.name]:
             return False
-        self._leave_out(held)
+        self._leave_out(resource.name, held)
         return True
 
     def paging(self, walk: Walk) -> Paging:
@@ -396,7 +406,11 @@ class Shopify(Provider):
 
     def write(self, resource: Resource, changes: Sequence[Change], send: Send) -> Iterator[Receipt]:
         """Apply changes of one action; one receipt a change."""
-        return write_all(self.version, resource, changes, send, lambda: self._left_out)
+
+        def left_out() -> frozenset[str]:
+            return self._left_out.get(resource.name, frozenset())
+
+        return write_all(self.version, resource, changes, send, left_out)
 
     def shown(self, column: Column, value: Any) -> Any:
         """Tags are a list, however they were written."""

@@ -12,7 +12,7 @@ A query for one that is refused is answered with an error of the code ACCESS_DEN
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -35,7 +35,7 @@ OF = frozenset({"orders", "customers"})
 """The resources that have them."""
 SCOPE = re.compile(r"`([a-z_]+)`")
 _NAMED = re.compile(r"not approved to (?:use|access) the (\w+) field")
-_ABOUT = re.compile(r"\b(?:orders?|customers?|(?:order|customer)(?:Create|Update))\b\s*[({]")
+_ABOUT = re.compile(r"\b(order|customer)(?:s|Create|Update)?\b\s*[({]")
 
 
 def refused(reply: Reply) -> frozenset[str]:
@@ -66,16 +66,22 @@ def carried_out(reply: Reply) -> bool:
     return any(isinstance(p, dict) and "userErrors" in p for p in payloads)
 
 
-def asked_without(call: Call, names: frozenset[str]) -> Call:
-    """The call, without the personal fields `names` in what it asks of orders and customers, be it
+def asked_without(call: Call, left_out: Mapping[str, frozenset[str]]) -> Call:
+    """The call, without the personal fields that are `left_out` of orders and of customers, be it
     by pages, by a bulk operation or in answer to a mutation."""
-    if not names or not isinstance(call.json, dict) or "query" not in call.json:
+    if not any(left_out.values()) or not isinstance(call.json, dict) or "query" not in call.json:
         return call
-    body = {**call.json, "query": without(call.json["query"], names)}
+    body = {**call.json, "query": _without(call.json["query"], left_out)}
     inner = dig(body, "variables.query")
     if isinstance(inner, str) and "{" in inner:
-        body["variables"] = {**body["variables"], "query": without(inner, names)}
+        body["variables"] = {**body["variables"], "query": _without(inner, left_out)}
     return call if body == call.json else replace(call, json=body)
+
+
+def _without(document: str, left_out: Mapping[str, frozenset[str]]) -> str:
+    about = _ABOUT.search(document)
+    names = left_out.get(f"{about.group(1)}s") if about else None
+    return without(document, names) if names else document
 
 
 @cache
@@ -112,6 +118,12 @@ def held_by(resource: Resource) -> frozenset[str]:
     return frozenset(FIELDS) if resource.name in OF else frozenset()
 
 
+def untold(resource: Resource, document: str) -> frozenset[str]:
+    """The personal fields of a resource that `document` lists: those that a record lacks were not
+    asked for, since they were refused."""
+    return frozenset(n for n in FIELDS if resource.name in OF and re.search(rf"\b{n}\b", document))
+
+
 def check(resource: Resource, values: Iterable[str], names: frozenset[str]) -> None:
     """Raises `ValueError` for the first column of `values` that shows nothing, since the fields
     `names` are left out: what cannot be read cannot be compared."""
@@ -129,5 +141,6 @@ def told(resource: Resource, names: frozenset[str], document: str) -> str:
     return (
         f"left out, since Shopify does not show it to this app: {', '.join(left)} (protected "
         "customer data: it takes Shopify's approval, and for an app that was made in the shop's "
-        "admin a larger plan). When it is allowed, `--mode full` brings it"
+        "admin a larger plan); what the hub has of it stays as it was. When it is allowed, `--mode "
+        "full` brings it"
     )

@@ -17,6 +17,8 @@ from .errors import ApiError, invalid, no_resource, not_found
 from .store import Store
 from .values import checked
 
+STAGE, DEFAULT_STAGE = "lifecyclestage", "lead"
+
 
 class Objects(dict[str, Store]):
     """The records by type (`contacts`, ...), generated when a type is first looked at."""
@@ -198,6 +200,27 @@ class Account:
                     f"{kind.singular.capitalize()} already exists. Existing ID: {store.ids[other]}",
                 )
         return values
+
+    @staticmethod
+    def forward(store: Store, index: int, values: dict[str, Value]) -> dict[str, Value]:
+        """What the API writes of checked values: a stage that is earlier than the record's is
+        passed over, and the call answers success all the same. "You can only set the value forward
+        in the stage order"; from nothing it can be set to any (guide to contacts, 2026-09)."""
+        wanted = values.get(STAGE)
+        current = store.values([index], STAGE)[0] if wanted is not None else None
+        if current is None or wanted is None:
+            return values
+        order = store.properties[STAGE].options
+        back = order.index(wanted) < order.index(current)
+        return {name: v for name, v in values.items() if name != STAGE} if back else values
+
+    @staticmethod
+    def first(store: Store, values: dict[str, Value]) -> dict[str, Value]:
+        """Checked values of a new record, with the account's default for its stage: unless it is
+        switched off, new contacts and companies are leads."""
+        if STAGE not in store.properties or values.get(STAGE) is not None:
+            return values
+        return {**values, STAGE: DEFAULT_STAGE}
 
     def add(self, store: Store, values: dict[str, Value]) -> int:
         """Makes a record of checked values; returns its index."""

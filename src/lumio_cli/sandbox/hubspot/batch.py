@@ -108,7 +108,7 @@ def create(hub: HubSpot, request: Request, type: str) -> Response:
         except ApiError as error:
             errors.append(error.item(objectWriteTraceId=[item["objectWriteTraceId"]]))
             continue
-        index = hub.add(store, values)
+        index = hub.add(store, hub.first(store, values))
         for other, target, type_id in wanted:
             hub.links.add((store.type.name, other.type.name), index, target, type_id)
         results.append(_traced(after_write(store, index, item["properties"]), item))
@@ -141,7 +141,7 @@ def update(hub: HubSpot, request: Request, type: str) -> Response:
             checked.append((item, index, hub.check(store, item.get("properties"), index=index)))
     results = []
     for item, index, values in checked:
-        hub.put(store, index, values)
+        hub.put(store, index, hub.forward(store, index, values))
         results.append(_traced(after_write(store, index, item["properties"]), item))
     errors = [missing_objects(store.type.singular, missing).item()] if missing else []
     return answer(hub, results, errors)
@@ -168,10 +168,10 @@ def upsert(hub: HubSpot, request: Request, type: str) -> Response:
     results = []
     for item, known, values in checked:
         if known is None:
-            index = hub.add(store, values)
+            index = hub.add(store, hub.first(store, values))
         else:
             index = known
-            hub.put(store, index, values)
+            hub.put(store, index, hub.forward(store, index, values))
         document = after_write(store, index, values)
         results.append(_traced({**document, "new": known is None}, item))
     return answer(hub, results, [])

@@ -34,7 +34,7 @@ def distorted(kind: str, argument: str | None, request: Request, body: dict[str,
         return {**body, "paging": {"next": {"after": stuck if asked in ("", "0") else asked}}}
     if kind in ("hollow", "nowhere", "last"):
         return _paged(kind, request, body)
-    if rows and kind == "huge":
+    if kind == "huge" and rows and isinstance(rows[0], dict):
         text = "x" * int(float(argument or 50) * 1_000_000)
         rows[0].setdefault("properties", {})["message"] = text
     else:

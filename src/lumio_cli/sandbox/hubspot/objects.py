@@ -168,7 +168,7 @@ def create(hub: HubSpot, request: Request, type: str) -> Response:
     body = request.json()
     wanted = associations_of(hub, store, body.get("associations"))
     properties = body.get("properties")
-    index = hub.add(store, hub.check(store, properties, new=True))
+    index = hub.add(store, hub.first(store, hub.check(store, properties, new=True)))
     for other, target, type_id in wanted:
         hub.links.add((store.type.name, other.type.name), index, target, type_id)
     return Response.of_json(after_write(store, index, properties), 201)
@@ -181,7 +181,8 @@ def update(hub: HubSpot, request: Request, type: str, id: str) -> Response:
     if index is None:
         raise not_found(id)
     properties = request.json().get("properties")
-    hub.put(store, index, hub.check(store, properties, index=index))
+    values = hub.check(store, properties, index=index)
+    hub.put(store, index, hub.forward(store, index, values))
     return Response.of_json(after_write(store, index, properties))
 
 

@@ -216,7 +216,7 @@ class Mailchimp(LookAlike):
             return {**again, "total_items": 1_000_000}
         own = "contact_id" if name == "members" else COLLECTIONS[name]
         spoil(rows, kind, argument, key=own, text="huge")
-        if rows and kind == "noid":
+        if kind == "noid" and rows and isinstance(rows[0], dict):
             rows[0].pop("id", None)
         return body
 

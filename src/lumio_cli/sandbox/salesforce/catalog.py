@@ -17,6 +17,12 @@ NUMBERS = frozenset({"double", "currency", "percent"})
 COMPOUND = frozenset({"address", "location"})
 
 
+DEFAULTS = {"Lead": {"Status": "Open - Not Contacted"}, "Task": {"Status": "Not Started"}}
+"""What a new record has where it names none: required, and "defaulted on create" (object
+reference)."""
+DEFAULTED = {name for values in DEFAULTS.values() for name in values}
+
+
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
     """A field. `parts` are the fields of a compound one; `writable` by users of the API, and
@@ -57,7 +63,8 @@ class FieldInfo:
             "cascadeDelete": False, "caseSensitive": False,
             "compoundFieldName": self.inside or None, "controllerName": None,
             "createable": self.writable, "custom": self.custom, "defaultValue": None,
-            "defaultValueFormula": None, "defaultedOnCreate": kind == "boolean",
+            "defaultValueFormula": None,
+            "defaultedOnCreate": kind == "boolean" or self.name in DEFAULTED,
             "dependentPicklist": False, "deprecatedAndHidden": False,
             "digits": 9 if kind == "int" else 0, "displayLocationInDecimal": False,
             "encrypted": False, "externalId": self.external, "extraTypeInfo": None,

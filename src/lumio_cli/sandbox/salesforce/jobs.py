@@ -149,7 +149,8 @@ def _step(org: Salesforce, job: Job) -> None:
         job.error = "FUNCTIONALITY_NOT_ENABLED: Selecting compound data not supported in Bulk Query"
         return
     table = org.tables[job.object]
-    job.ids = run(table, job.query, deleted=job.operation == "queryAll")
+    everything, aside = job.operation == "queryAll", org.tables.archived
+    job.ids = run(table, job.query, deleted=everything, archived=aside)
     job.state = "JobComplete"
 
 

@@ -77,7 +77,8 @@ def _ask(org: Salesforce, request: Request, version: str, endpoint: str) -> Resp
     if not text:
         raise problem(400, "MALFORMED_QUERY", "A query string has to be specified")
     query = parse(text, org.hidden_from(request))
-    ids = run(org.tables[query.type.name], query, deleted=endpoint == "queryAll")
+    everything, aside = endpoint == "queryAll", org.tables.archived
+    ids = run(org.tables[query.type.name], query, deleted=everything, archived=aside)
     if query.count:
         return Response.of_json({"totalSize": len(ids), "done": True, "records": []})
     until = org.now() + CURSOR_SECONDS

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from ..table import Document, Table
-from .catalog import COMPOUND, MAIN, NUMBERS, ORG_ID, TYPES, FieldInfo, TypeInfo
+from .catalog import COMPOUND, DEFAULTS, MAIN, NUMBERS, ORG_ID, TYPES, FieldInfo, TypeInfo
 from .data import USERS, Maker, derive, iso, stamp
 from .errors import Invalid
 from .ids import make_id, normal_id
@@ -24,8 +24,10 @@ _GENERATED = re.compile(r"(.+)-(\d{8})")
 class Tables(dict[str, Table]):
     """Tables by type, each made when it is first asked for: half a million ids take their room.
 
-    `archived` are ids of activities that Salesforce has put aside, which it does in the background
-    with those that are old: no modification time tells of it.
+    `archived` are ids of activities and of field histories that Salesforce has put aside, which it
+    does in the background with those that are a year and 18 months old: no modification time tells
+    of it, and `queryAll` alone shows them (SOAP API Developer Guide, "Archived Activities"; release
+    notes of Spring '19, "Update to Retention Limit for Field History Data").
     """
 
     def __init__(self, records: int, seed: int, clock: Callable[[], float]) -> None:
@@ -117,6 +119,9 @@ class Records:
     def create(self, kind: TypeInfo, values: Mapping[str, Any]) -> str:
         """A new record; its id. Raises Invalid."""
         checked = self.check(kind, values)
+        for name, value in DEFAULTS.get(kind.name, {}).items():
+            if checked.get(name) is None:
+                checked[name] = value
         lacking = [
             f.name
             for f in kind.fields.values()

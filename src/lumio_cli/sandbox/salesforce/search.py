@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from ..table import Document, Table
@@ -53,16 +53,18 @@ class Row:
         return self.document.get(name)
 
 
-def run(table: Table, query: Query, deleted: bool = False) -> list[str]:
-    """The ids that a query finds, in its order; `deleted` ones, and archived activities, among them
+def run(
+    table: Table, query: Query, deleted: bool = False, archived: Collection[str] = ()
+) -> list[str]:
+    """The ids that a query finds, in its order; `deleted` ones, and those `archived`, among them
     where they are asked for."""
     kind, gone = query.type.name, table.gone
     rows: Iterable[Row] = (
         Row(table, kind, record_id, record_id in gone)
         for record_id in _candidates(table, query, deleted)
     )
-    if not deleted and "IsArchived" in query.type.fields:
-        rows = (row for row in rows if row.value("IsArchived") is not True)
+    if not deleted and archived:
+        rows = (row for row in rows if row.id not in archived)
     if query.where is not None:
         where = query.where
         rows = (row for row in rows if _holds(where, row))

@@ -248,6 +248,8 @@ class Slack(LookAlike):
 
     def distort(self, kind: str, argument: str | None, request: Request, body: Any) -> Any:
         """A listing with a fault of its content."""
+        if not isinstance(body, dict):
+            return body
         name = next((n for n in ("members", "channels", "messages", "usergroups") if n in body), "")
         if not name or not isinstance(body[name], list):
             return body

@@ -201,12 +201,14 @@ class WhatsApp(Reading, Writing):
         if kind == "empty":
             return {"data": []}
         if kind == "loop":
-            stuck = request.one("after") or account.cursor(str(rows[0]["id"]) if rows else "1")
+            # Not all rows have an id: those of profiles and analytics have none.
+            first = next((str(row["id"]) for row in rows[:1] if _has_id(row)), "1")
+            stuck = request.one("after") or account.cursor(first)
             link = f"{request.base_url}{request.path}?after={stuck}"
             return {**body, "paging": {"cursors": {"before": stuck, "after": stuck}, "next": link}}
         if kind in ("hollow", "nowhere", "last"):
             return self._distort_paging(kind, request, body)
-        before = rows[0]["id"] if rows and "id" in rows[0] else None
+        before = rows[0]["id"] if rows and _has_id(rows[0]) else None
         spoil(rows, kind, argument, text="note")
         if kind == "badid" and argument == "number" and before is not None:
             self.renamed[str(rows[0]["id"])] = str(before)
@@ -282,6 +284,10 @@ class WhatsApp(Reading, Writing):
                 self.refuse_to(str(body["to"]), int(body["code"]))
                 return Response.of_json({})
         return super().control(request, parts)
+
+
+def _has_id(row: Any) -> bool:
+    return isinstance(row, dict) and "id" in row
 
 
 _NO_PROOF = "API calls from the server require an appsecret_proof argument"

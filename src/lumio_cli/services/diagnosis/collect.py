@@ -150,7 +150,7 @@ def schema(scene: Scene) -> Any:
 def resources(scene: Scene) -> Any:
     """Where each resource stands, how many records it has, and the columns of its view."""
     from lumio_cli.hub.columns import view_name
-    from lumio_cli.hub.views import read_columns
+    from lumio_cli.hub.views import has_columns, read_columns
 
     def read(db: sqlite3.Connection) -> list[dict[str, Any]]:
         rows = db.execute(
@@ -164,7 +164,9 @@ def resources(scene: Scene) -> Any:
                 "columns": [
                     column._asdict()
                     for column in read_columns(db, row["provider"], row["resource"])
-                ],
+                ]
+                if has_columns(db, row["provider"], row["resource"])
+                else None,
             }
             for row in rows
         ]

@@ -11,6 +11,7 @@ from lumio_cli.errors import UsageError
 from lumio_cli.hub import browse, outbox, runs
 from lumio_cli.services.records.place import Place, find
 from lumio_cli.services.records.values import given
+from lumio_cli.sync.forms import as_kept
 from lumio_cli.sync.merge import same
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ _SETTLED = ("pending", "conflict", "failed")
 
 
 def set_values(runtime: Runtime, target: str, record: str, words: Sequence[str]) -> Document:
-    """Edit a record with `name=value` words. Values that mean the same as before are left alone.
+    """Edit a record with `name=value` words. Values that mean the same as before are left alone,
+    and so are those that were sent before and that the provider keeps in a form of its own.
 
     Raises `UsageError` for a word that makes no sense, a record that is not there, and where the
     view refuses it; then nothing is changed. Raises `LumioError`.
@@ -36,6 +38,7 @@ def set_values(runtime: Runtime, target: str, record: str, words: Sequence[str])
         before = browse.shown(db, place.view, values, [record]).get(record)
         if before is None:
             raise place.missing(db, record)
+        values = as_kept(db, (place.provider, place.resource), place.columns, record, values)
         new = {n: v for n, v in values.items() if not same(place.columns[n], before[n], v)}
         if new:
             browse.update(db, place.view, record, new)

@@ -1,7 +1,8 @@
 """`lumio records import`: rows of a file become edits of the hub, however many they are.
 
-A row that does not fit is rejected and told of; the others are not held up by it. What a row says
-already is no edit, so that the same file can be imported again.
+A row that does not fit is rejected and told of; the others are not held up by it. What a record
+says already is no edit, nor is what was sent before and the provider keeps in a form of its own: so
+the same file can be imported again.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from lumio_cli.services.records.place import Place, find
 from lumio_cli.services.records.source import Format, Input
 from lumio_cli.services.records.values import given, is_nothing
 from lumio_cli.services.source import STDIN
+from lumio_cli.sync.forms import as_kept
 from lumio_cli.sync.merge import same
 
 if TYPE_CHECKING:
@@ -292,6 +294,9 @@ class _Importer:
                     new[name] = value
                 elif value is not None:
                     return "rejected", f"{name} is read-only"
+        if new:
+            kept = as_kept(db, (place.provider, place.resource), place.columns, record, new)
+            new = {n: v for n, v in kept.items() if not same(place.columns[n], now[n], v)}
         if not new:
             return "unchanged", None
         if not place.abilities.update:
