@@ -168,7 +168,9 @@ class TestRecords:
             since = records.current_seq(db)
             records.mark_seen(db, "acme", "people", ["1"])
         store(hub, row("2", changed=True))
-        assert records.unseen(hub.connection, "acme", "people", since) == ["3"]
+        assert records.ids_where(
+            hub.connection, TABLE, records.unseen("acme", "people", since)
+        ) == ["3"]
 
     def test_deleting_twice_counts_once(self, hub: Hub) -> None:
         store(hub, row("1"))
@@ -265,6 +267,8 @@ class TestViews:
         for column in ("hides", "hidden", "astray_before", "counted"):
             hub.connection.execute(f"ALTER TABLE lumio_resources DROP COLUMN {column}")
         hub.connection.execute("ALTER TABLE lumio_counter DROP COLUMN is_backup")
+        for column in ("short_met", "short_of", "short_runs"):
+            hub.connection.execute(f"ALTER TABLE lumio_resources DROP COLUMN {column}")
         hub.connection.execute("PRAGMA user_version = 4")
         with Hub.open(hub.path) as newer:
             assert views.is_whole(newer.connection, "acme", "people")

@@ -11,9 +11,10 @@ import orjson
 
 from lumio_cli.errors import LumioError
 from lumio_cli.providers.paging import Token
+from lumio_cli.sync.absence import Absence
 from lumio_cli.sync.bounds import Bounds
 from lumio_cli.sync.pull import Pull
-from providers.mistakes import Broken, resource, rows
+from providers.mistakes import Broken, method, resource, rows
 from support.conformance import Subject
 
 
@@ -49,6 +50,18 @@ def _says_it_in_python(subject: Subject) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _sweeps_all_the_same(subject: Subject) -> Iterator[None]:
+    with patch.object(Absence, "is_short", lambda *_: False):
+        yield
+
+
+@contextmanager
+def _forgets_what_was_missed(subject: Subject) -> Iterator[None]:
+    with patch.object(Absence, "_note", lambda *_: None):
+        yield
+
+
 _believes = _code("transport.stack._date", lambda reply, ours: None)
 _any_cursor = patch.object(Bounds, "good_cursor", lambda self, cursor: cursor)
 
@@ -66,6 +79,15 @@ WALKS = (
         "exit code|are missing",
     ),
     Broken("lost_paging", "counts roughly", resource(rough_count=True), "half of a listing"),
+    Broken(
+        "lost_place_deletes_nothing",
+        "asks for nothing by id",
+        method("alive", lambda _: lambda *_: ()),
+        "were swept",
+        on="pipedrive/deals",
+    ),
+    Broken("count_too_high", "believes no count", _sweeps_all_the_same, "exit code 0"),
+    Broken("count_too_high", "waits for ever", _forgets_what_was_missed, "exit code 3"),
     Broken(
         "hidden_is_kept",
         "has no horizon",

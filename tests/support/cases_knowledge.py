@@ -12,6 +12,9 @@ from unittest.mock import patch
 from lumio_cli.transport.cache import Cache
 from support.conformance import Rig, Subject, altered, case, rig
 
+COUNTED = ("status", "read", "created", "updated", "deleted")
+"""What a preview must say as the sync does."""
+
 
 @case("alone", wide=True)
 def check_cached_is_not_fresh(subject: Subject, home: Path) -> None:
@@ -134,7 +137,14 @@ def check_preview_counts_all(subject: Subject, home: Path) -> None:
     with rig(subject, home, records=4) as lab:
         if subject.family is not None:
             subject.family.fill(lab.sandbox)
-        said = lab.lumio("preview", subject.provider).document["resources"]
-        done = lab.lumio("sync", subject.provider).document["resources"]
-        counts = [{r["resource"]: (r["status"], r["read"]) for r in told} for told in (said, done)]
-        assert counts[0] == counts[1], f"a preview counts {counts[0]}, and a sync {counts[1]}"
+        for new in ("", "a new one"):
+            if new:
+                lab.clock.forward(3600)
+                subject.create(lab.sandbox, new)
+            said, done = (
+                lab.lumio(word, subject.provider).document["resources"]
+                for word in ("preview", "sync")
+            )
+            counts = [{r["resource"]: [r[name] for name in COUNTED] for r in told}
+                      for told in (said, done)]  # fmt: skip
+            assert counts[0] == counts[1], f"a preview counts {counts[0]}, and a sync {counts[1]}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import patch
 
@@ -65,6 +67,63 @@ def check_lost_paging(subject: Subject, home: Path) -> None:
         again = lab.lumio("sync", subject.target, "--mode", "full", "--max-delete", "100")
         assert again.resource(subject.resource)["deleted"] == 0, "rows were swept"
         lab.must_be_equal()
+
+
+@case("pages", "sweep", "asks")
+def check_lost_place_deletes_nothing(subject: Subject, home: Path) -> None:
+    """Where nothing counts a listing, what a full walk has not met is asked for by id before it is
+    taken for deleted: what is found there was left out. What is really gone goes with the next."""
+    with rig(subject, home, subject.page() + 3) as lab:
+        lab.sync()
+        cursor = _cursor(lab)
+        lab.clock.forward(3600)
+        words = ("sync", subject.target, "--mode", "full", "--max-delete", "100")
+        lab.sandbox.faults.set([f"last:path={subject.listing}:times=1"])
+        done = lab.lumio(*words)
+        entry = done.resource(subject.resource)
+        assert entry["deleted"] == 0, f"{entry['deleted']} live records were swept"
+        if len(lab.ids) > entry["read"]:
+            assert done.code == 3, f"exit code {done.code} for a part of a listing"
+            assert entry["error"]["code"] == "incomplete_listing", entry
+            assert _cursor(lab) == cursor, "the cursor has moved"
+        subject.purge(lab.sandbox, lab.ids[0])
+        entry = lab.lumio(*words).resource(subject.resource)
+        assert entry["deleted"] == 1, f"{entry['deleted']} records were swept, one is gone"
+        lab.must_be_equal()
+
+
+@case("alone", "counts", wide=True)
+def check_count_too_high(subject: Subject, home: Path) -> None:
+    """A count that stays too high (of archived records, or those of others) is an error once; a
+    walk that is short by the same moves the cursor, deletes nothing, and says so ever after."""
+    with rig(subject, home, 4) as lab, ExitStack() as stack:
+        for name in ("count", "total"):
+            good = getattr(subject.cls, name)
+            more = _raised(good)
+            stack.enter_context(patch.object(subject.cls, name, more))
+        first = lab.sync(code=3)
+        assert (first["error"]["code"], first["cursor"]) == ("incomplete_listing", None)
+        gone = lab.ids[0]
+        second = lab.sync()
+        timed = subject.declared.cursor is not None
+        assert bool(second["cursor"]) is timed, "the cursor does not move"
+        assert any("incomplete_listing" in text for text in second["warnings"]), "it says nothing"
+        lab.must_be_equal()
+        subject.purge(lab.sandbox, gone)
+        lab.clock.forward(3600)
+        third = lab.sync("--mode", "full", "--max-delete", "100")
+        assert third["deleted"] == 0 or "tombstones" in subject.declared.deletes, "rows were swept"
+        assert any("incomplete_listing" in text for text in third["warnings"]), "it says nothing"
+
+
+def _raised(count: Callable[..., int | None]) -> Callable[..., int | None]:
+    """The same count, and 50 more."""
+
+    def raised(*args: object) -> int | None:
+        found = count(*args)
+        return found if found is None else found + 50
+
+    return raised
 
 
 @case("hides")

@@ -157,6 +157,15 @@ class Subject:
             found.add("hides")
         if not self.uncounted:
             found.add("counted")
+        counts = any(
+            getattr(self.cls, name) is not getattr(Provider, name) for name in ("count", "total")
+        )
+        if counts and not self.declared.rough_count:
+            found.add("counts")
+        if self.cls.alive is not Provider.alive and (
+            "counts" not in found or "lost_paging" in self.cannot
+        ):
+            found.add("asks")
         if not self.declared.parents:
             found.add("alone")
         if self.bulk:

@@ -236,6 +236,78 @@ def test_a_cursor_that_lay_ahead_of_its_run_is_not_believed_when_it_is_past(
     assert lab.differences("contacts") == []
 
 
+@pytest.fixture
+def miscounted(
+    make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
+) -> tuple[Lab, list[int]]:
+    """A hub of 20 contacts whose provider counts some more; how many more is in the list."""
+    more = [30]
+    good = HubSpot.total
+
+    def total(*args: object) -> int | None:
+        found = good(*args)
+        return None if found is None else found + more[0]
+
+    counted = HubSpot.count
+    monkeypatch.setattr(HubSpot, "total", total)
+    monkeypatch.setattr(HubSpot, "count", lambda *a: (counted(*a) or 0) + more[0])
+    return make_lab(20), more
+
+
+def known(lab: Lab) -> tuple[object, ...]:
+    return lab.sql("SELECT short_met, short_of, short_runs FROM lumio_resources")[0]
+
+
+def test_a_shortfall_that_differs_is_an_error_again(miscounted: tuple[Lab, list[int]]) -> None:
+    lab, more = miscounted
+    for extra in (30, 60, 90):
+        more[0] = extra
+        # As many were met, and clearly more are missing than the walk before has missed.
+        lab.sandbox.hubspot.create("contacts", {"city": "one more"})
+        done = lab.lumio("sync", "hubspot/contacts")
+        entry = done.resource("contacts")
+        assert (done.code, entry["error"]["code"]) == (3, "incomplete_listing")
+        assert (entry["cursor"], known(lab)[2]) == (None, 1)
+    lab.sandbox.hubspot.create("contacts", {"city": "one more"})
+    done = lab.lumio("sync", "hubspot/contacts").resource("contacts")
+    assert done["status"] == "succeeded", "as many are missing, but for what comes and goes"
+
+
+def test_a_standing_shortfall_is_told_until_the_count_agrees(
+    miscounted: tuple[Lab, list[int]],
+) -> None:
+    lab, more = miscounted
+    assert lab.lumio("sync", "hubspot/contacts").code == 3
+    said = [lab.lumio("sync", "hubspot/contacts").resource("contacts") for _ in range(3)]
+    assert [(s["mode"], s["status"]) for s in said] == [
+        ("full", "succeeded"), ("incremental", "succeeded"), ("incremental", "succeeded"),
+    ]  # fmt: skip
+    for entry in said:
+        assert any("lists 20 contacts" in w and "for, 50" in w for w in entry["warnings"]), entry
+    (shown_,) = lab.lumio("status", "hubspot/contacts").document["providers"]
+    assert "incomplete_listing" in shown_["resources"][0]["warning"]
+    more[0] = 0
+    assert full(lab)["warnings"] == []
+    assert known(lab) == (0, 0, 0)
+    assert lab.lumio("sync", "hubspot/contacts").resource("contacts")["warnings"] == []
+
+
+def test_a_standing_shortfall_holds_up_no_push_and_a_preview_writes_nothing(
+    miscounted: tuple[Lab, list[int]],
+) -> None:
+    lab, _ = miscounted
+    lab.lumio("sync", "hubspot/contacts")
+    before = known(lab)
+    assert lab.lumio("preview", "hubspot/contacts").code == 0
+    assert known(lab) == before
+    lab.lumio("sync", "hubspot/contacts")
+    lab.sql("UPDATE hubspot_contacts SET city = 'Natal' WHERE id = (SELECT min(id) FROM"
+            " hubspot_contacts)")  # fmt: skip
+    done = lab.lumio("sync", "hubspot/contacts", "--mode", "full", "--direction", "both")
+    push = next(r for r in done.document["resources"] if r["direction"] == "push")
+    assert (done.code, push["updated"]) == (0, 1), done.out
+
+
 def test_a_count_that_the_operator_calls_wrong_is_not_compared(
     make_lab: Callable[..., Lab],
 ) -> None:

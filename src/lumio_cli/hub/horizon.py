@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lumio_cli.hub import records, state
 from lumio_cli.hub.changes import Changed, add
 from lumio_cli.hub.columns import ViewColumn, expression
-from lumio_cli.hub.records import raw_table
+from lumio_cli.hub.records import Condition, raw_table
 
 MARGIN = 1.0
 """Days before its horizon from which on a record is no longer expected to be listed: whose day it
@@ -67,42 +65,38 @@ def behind(
     db: sqlite3.Connection,
     provider: str,
     resource: str,
-    missing: Sequence[str],
+    missing: Condition,
     reach: Reach,
     now: str,
-) -> set[str]:
-    """Return those of `missing`, live records that a full walk has not met, that lie behind the
-    horizon at `now` (RFC 3339)."""
+) -> Condition | None:
+    """Return which of the `missing`, live records that a full walk has not met, lie behind the
+    horizon at `now` (RFC 3339); None: none of them."""
     if reach.parent and not records.has_table(db, provider, reach.parent):
-        return set(missing) if reach.sole else set()
-    table, ids = raw_table(provider, resource), json.dumps(list(missing))
+        return Condition("true") if reach.sole else None
+    table = raw_table(provider, resource)
     if not reach.within:
-        found = db.execute(
-            f"SELECT r.id FROM json_each(?) AS m JOIN {table} AS r ON r.id = m.value"
-            f"{reach._join(provider)} WHERE {reach._when()} < julianday(?) - ?"
-            + (" OR p.id IS NULL" if reach.sole else ""),
-            [ids, now, (reach.days or 0) - MARGIN],
+        alone = " OR p.id IS NULL" if reach.sole else ""
+        return Condition(
+            f"r.id IN (SELECT r.id FROM {table} AS r{reach._join(provider)} WHERE {missing.sql}"
+            f" AND ({reach._when()} < julianday(?) - ?{alone}))",
+            (*missing.values, now, (reach.days or 0) - MARGIN),
         )
-    else:
-        group = expression(ViewColumn("", reach.within, "text"), "r.payload")
-        found = db.execute(
-            "WITH missing AS MATERIALIZED (SELECT value AS id FROM json_each(?)),"
-            f" listed AS (SELECT {group} AS about, min({reach._own()}) AS oldest"
-            f"  FROM {table} AS r WHERE deleted_at IS NULL AND id NOT IN (SELECT id FROM missing)"
-            "  GROUP BY 1)"
-            f" SELECT r.id FROM missing AS m JOIN {table} AS r ON r.id = m.id"
-            f" LEFT JOIN listed AS l ON l.about IS {group}"
-            f" WHERE l.oldest IS NULL OR {reach._when()} < l.oldest",
-            [ids],
-        )
-    return {str(row[0]) for row in found}
+    group = expression(ViewColumn("", reach.within, "text"), "r.payload")
+    return Condition(
+        f"r.id IN (SELECT r.id FROM {table} AS r LEFT JOIN ("
+        f"SELECT {group} AS about, min({reach._own()}) AS oldest FROM {table} AS r"
+        f" WHERE r.deleted_at IS NULL AND NOT ({missing.sql}) GROUP BY 1) AS l"
+        f" ON l.about IS {group}"
+        f" WHERE {missing.sql} AND (l.oldest IS NULL OR {reach._when()} < l.oldest))",
+        (*missing.values, *missing.values),
+    )
 
 
 def reaches_beyond(
     db: sqlite3.Connection,
     provider: str,
     resource: str,
-    missing: Sequence[str],
+    missing: Condition,
     reach: Reach,
     now: str,
 ) -> bool:
@@ -112,8 +106,8 @@ def reaches_beyond(
     found = db.execute(
         f"SELECT 1 FROM {raw_table(provider, resource)} AS r{reach._join(provider)}"
         f" WHERE r.deleted_at IS NULL AND {reach._when()} < julianday(?) - ?"
-        " AND r.id NOT IN (SELECT value FROM json_each(?)) LIMIT 1",
-        [now, (reach.days or 0) + MARGIN, json.dumps(list(missing))],
+        f" AND NOT ({missing.sql}) LIMIT 1",
+        [now, (reach.days or 0) + MARGIN, *missing.values],
     )
     return found.fetchone() is not None
 

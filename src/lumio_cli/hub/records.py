@@ -34,6 +34,21 @@ class Sorted(NamedTuple):
     unchanged: list[str]
 
 
+class Condition(NamedTuple):
+    """SQL about the rows `r` of a raw table, and the values of its question marks. What holds for
+    most of a table is never listed, so that memory does not grow with it."""
+
+    sql: str
+    values: tuple[str | int | float, ...] = ()
+
+    def but(self, other: Condition) -> Condition:
+        """Where this holds, and the other does not."""
+        return Condition(f"{self.sql} AND NOT ({other.sql})", (*self.values, *other.values))
+
+
+LIVE = Condition("r.deleted_at IS NULL")
+
+
 def raw_table(provider: str, resource: str) -> str:
     """The name of the table behind the view. Both names are checked identifiers."""
     name = f"lumio_raw_{provider}_{resource}"
@@ -186,18 +201,25 @@ def forget_seen(db: sqlite3.Connection, provider: str, resource: str) -> None:
     db.execute("DELETE FROM lumio_seen WHERE provider = ? AND resource = ?", [provider, resource])
 
 
-def unseen(db: sqlite3.Connection, provider: str, resource: str, since_seq: int) -> list[str]:
+def unseen(provider: str, resource: str, since_seq: int) -> Condition:
     """Live records that a full walk, begun when the counter stood at `since_seq`, has not met."""
-    table = raw_table(provider, resource)
-    return [
-        row[0]
-        for row in db.execute(
-            f"SELECT id FROM {table} AS r WHERE deleted_at IS NULL AND seq <= ? AND NOT EXISTS"
-            " (SELECT 1 FROM lumio_seen AS s"
-            "  WHERE s.provider = ? AND s.resource = ? AND s.id = r.id)",
-            [since_seq, provider, resource],
-        )
-    ]
+    return Condition(
+        "r.deleted_at IS NULL AND r.seq <= ? AND NOT EXISTS (SELECT 1 FROM lumio_seen AS s"
+        " WHERE s.provider = ? AND s.resource = ? AND s.id = r.id)",
+        (since_seq, provider, resource),
+    )
+
+
+def count_where(db: sqlite3.Connection, table: str, where: Condition) -> int:
+    """How many records there are of that kind."""
+    found = db.execute(f"SELECT count(*) FROM {table} AS r WHERE {where.sql}", where.values)
+    return int(found.fetchone()[0])
+
+
+def ids_where(db: sqlite3.Connection, table: str, where: Condition) -> list[str]:
+    """The records of that kind."""
+    found = db.execute(f"SELECT r.id FROM {table} AS r WHERE {where.sql}", where.values)
+    return [str(row[0]) for row in found]
 
 
 def keys_after(
@@ -240,16 +262,21 @@ def gone_after(db: sqlite3.Connection, provider: str, resource: str, since_seq: 
     return [row[0] for row in found]
 
 
-def ids_of_parents(db: sqlite3.Connection, table: str, parents: Sequence[str]) -> list[str]:
-    """Live records that belong to any of `parents`."""
+def ids_of_parents(
+    db: sqlite3.Connection,
+    table: str,
+    parents: Sequence[str],
+    where: Condition = LIVE,
+) -> list[str]:
+    """Records that belong to any of `parents`: the live ones, or those of another kind."""
     found: list[str] = []
     for part in _chunks(parents):
         found.extend(
             row[0]
             for row in db.execute(
-                f"SELECT id FROM {table} WHERE deleted_at IS NULL AND parent IN"
+                f"SELECT r.id FROM {table} AS r WHERE {where.sql} AND r.parent IN"
                 f" ({_marks(len(part))})",
-                part,
+                [*where.values, *part],
             )
         )
     return found

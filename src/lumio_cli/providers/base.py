@@ -7,12 +7,12 @@ sleeps, retries, logs, opens files or reads the clock: the transport acts on wha
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from lumio_cli.errors import BadReplyError, ConfigError, UsageError
+from lumio_cli.errors import BadReplyError, ConfigError, GoneError, UsageError
 
 if TYPE_CHECKING:
     from lumio_cli.providers.auth import Credential, OAuth, Way
@@ -607,6 +607,15 @@ class Provider:
         """
         return {}
 
+    def alive(self, resource: Resource, ids: Sequence[str], send: Send) -> Collection[str]:
+        """Those of `ids` that a read by id finds, and that a full listing would have. The first few
+        are enough; where there is no such read, it finds none.
+
+        Asked of some of the records that a full walk has not met, where no count tells whether it
+        was whole, before they are taken for deleted. Raises `LumioError`.
+        """
+        return ()
+
     # -- writing (see also `writing.Writing`)
 
     def shown(self, column: Column, value: Json) -> Json:
@@ -617,6 +626,28 @@ class Provider:
         from lumio_cli.providers.values import shown
 
         return shown(column.kind, value)
+
+
+LOOKS = 5
+"""Records that are asked for one by one, at most, where no request asks for many."""
+
+
+def found_alone(
+    ids: Sequence[str],
+    ask: Callable[[str], Call],
+    send: Send,
+    there: Callable[[Reply], bool] = lambda _: True,
+) -> list[str]:
+    """Those of the first few `ids` whose own read answers a record, one that is `there`. Raises
+    `LumioError`."""
+    found = []
+    for record in ids[:LOOKS]:
+        try:
+            if there(send(ask(record))):
+                found.append(record)
+        except GoneError:
+            continue
+    return found
 
 
 def dig(value: Any, path: str) -> Any:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from math import ceil
 
 from lumio_cli.clock import format_timestamp
-from lumio_cli.errors import LumioError
+from lumio_cli.errors import DeniedError, LumioError, RejectedError, StoppedError
 from lumio_cli.hub import records, runs, state
 from lumio_cli.hub.columns import ViewColumn
 from lumio_cli.hub.horizon import Reach
 from lumio_cli.hub.state import Account, ResourceState
-from lumio_cli.providers.base import Kind, Resource, Walk
+from lumio_cli.providers.base import Kind, Resource, Send, Walk
+from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Job, ResourceResult
 from lumio_cli.sync.store import Store
 from lumio_cli.sync.walk import Engine, Walker
@@ -20,6 +21,8 @@ from lumio_cli.sync.walk import Engine, Walker
 SHORT_BY = 0.01
 """The part of a count that may be missing: records come and go during a walk, and an index that
 counts them lags behind."""
+SUSPECTS = 20
+"""Records that are asked for by id before they are taken for deleted."""
 AT_LEAST = 2
 """Records that may be missing of the shortest listing."""
 
@@ -36,6 +39,13 @@ class Absence:
         self._warn = warn
         self._counted: int | None = None
         """How many records there are, by a count that can be believed."""
+        self._is_counted = False
+        """Whether there was any such count."""
+
+    @property
+    def _is_ignored(self) -> bool:
+        """Whether the operator knows that the listing is whole, whatever counts more."""
+        return self._job.target in self._engine.options.ignore_counts
 
     # -- a listing that ended too early
 
@@ -45,15 +55,64 @@ class Absence:
         """Return whether the walk met clearly fewer records than the provider counts.
 
         It counts once before, and where that is more than was met once again: records may have
-        been deleted meanwhile. The result then says so; nothing is proven by such a walk.
+        been deleted meanwhile. Such a walk proves no absence. The result is an error, unless the
+        walk before was short by the same: what counts records that it does not list (archived
+        ones, those of others) will not count otherwise the next time either.
         """
-        reach = self._reach()
-        ignored = self._job.target in self._engine.options.ignore_counts
-        if self._job.resource.rough_count or ignored or not walkers:
+        found = self._shortfall(walkers, count, recount)
+        if found is None:
             return False
+        self._tell(walkers, *found, f"{self._job.provider} counts {found[1]:,}")
+        return True
+
+    def agree(self) -> None:
+        """Note that the last full walk was short of nothing."""
+        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
+        if known.short_runs:
+            self._note(0, 0, 0)
+
+    def _tell(self, walkers: Sequence[Walker], met: int, counted: int, why: str) -> None:
+        """Say that a walk met `met` of `counted` records: an error, or a standing warning where the
+        one before was short by the same."""
+        self._result.whole = False
+        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
+        clean = not self._result.failed and not any(w.cached for w in walkers)
+        again = clean and known.short_runs > 0 and _is_alike((met, counted), known)
+        self._note(met, counted, known.short_runs + 1 if again else 1)
+        if again:
+            self._warn(_standing(self._job, met, counted))
+            return
+        self._result.status = "partial"
+        self._result.error = LumioError(
+            f"{self._job.target}: the listing ended after {met:,} records, though {why}: nothing "
+            "was deleted, and the cursor stays",
+            code="incomplete_listing",
+            exit_code=3,
+            hint="run it again: what the next full walk misses alike is taken for a count that is "
+            "too high. Where the listing is known to be whole, "
+            f"providers.{self._job.provider}.ignore_counts lets a full sync delete",
+        )
+
+    def remind(self) -> None:
+        """Say again, where no full walk does, that the listing and the count do not agree."""
+        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
+        if known.short_runs > 1:
+            self._result.warnings.append(_standing(self._job, known.short_met, known.short_of))
+
+    def _note(self, met: int, counted: int, times: int) -> None:
+        name = self._job.name
+        self._engine.call(lambda db, store: store.note_shortfall(db, *name, met, counted, times))
+
+    def _shortfall(
+        self, walkers: Sequence[Walker], count: int | None, recount: Callable[[], int | None]
+    ) -> tuple[int, int] | None:
+        """How many records the walk met, of how many, where that is clearly fewer."""
+        reach = self._reach()
+        if self._job.resource.rough_count or self._is_ignored or not walkers:
+            return None
         if reach and not reach.lifted:
             # A count may well have what the listing hides.
-            return False
+            return None
         stated = [w.stated for w in walkers if w.stated is not None]
         if len(stated) == len(walkers):
             met, counted = sum(w.point.rows for w in walkers), sum(stated)
@@ -64,18 +123,8 @@ class Absence:
                 counted = min(counted, again) if (again := recount()) is not None else met
             if count is not None:
                 self._counted = counted
-        if not _misses(met, counted):
-            return False
-        self._result.status = "partial"
-        self._result.error = LumioError(
-            f"{self._job.target}: the listing ended after {met:,} records, though "
-            f"{self._job.provider} counts {counted:,}: nothing was deleted, and the cursor stays",
-            code="incomplete_listing",
-            exit_code=3,
-            hint="run it again; if the listing is whole and the count is not, name the resource in "
-            f"providers.{self._job.provider}.ignore_counts",
-        )
-        return True
+        self._is_counted = count is not None or len(stated) == len(walkers)
+        return (met, counted) if _misses(met, counted) else None
 
     def _met(self, walkers: Sequence[Walker]) -> int:
         """Records that the walk has met, each once, the bad ones among them."""
@@ -105,11 +154,13 @@ class Absence:
             if not gone or not records.has_table(db, *self._job.name):
                 return 0
             groups = [provider.group_of(walk, key) for key in gone]
-            ids = records.ids_of_parents(db, records.raw_table(*self._job.name), groups)
-            if ids and kind == "full":
+            table = records.raw_table(*self._job.name)
+            if kind == "full":
                 # What has just been listed is alive, whatever became of the one it belongs to.
-                absent = set(store.missing(db, *self._job.name, begun))
-                ids = [record_id for record_id in ids if record_id in absent]
+                missing = store.missing(db, *self._job.name, begun)
+                ids = records.ids_of_parents(db, table, groups, missing)
+            else:
+                ids = records.ids_of_parents(db, table, groups)
             return store.delete(db, *self._job.name, ids) if ids else 0
 
         for walk in [walker.walk for walker in walkers]:
@@ -117,10 +168,15 @@ class Absence:
 
     # -- what is absent from a complete listing
 
-    def sweep(self, walkers: Sequence[Walker]) -> None:
-        """Delete what a complete walk has not met, unless that is hidden, or cannot be believed."""
+    def sweep(self, walkers: Sequence[Walker], send: Send, unread: str = "") -> bool:
+        """Delete what a complete walk has not met, unless that is hidden, or cannot be believed.
+
+        Returns whether the walk was whole, as far as can be told. Where nothing has counted what it
+        met, some of what it has not met is asked for by id; what is found there was left out.
+        `unread` is a resource that this one hangs on, and that was not read whole in this run.
+        """
         if not walkers:
-            return
+            return True
         empty = all(w.point.rows == 0 for w in walkers)
         since = min(w.point.since_seq for w in walkers)
         # A walk that was interrupted goes on, but not with the counts of the run that began it.
@@ -128,13 +184,28 @@ class Absence:
         failed = self._engine.call(lambda db, _: runs.failed_since(db, *self._job.name, begun))
         if self._result.failed or failed:
             self._warn("some records failed, so that nothing was deleted for being absent")
-            return
+            return True
+        if unread:
+            self._warn(f"{unread} was not read whole, so that nothing was deleted for being absent")
+            return True
         # An empty listing is never believed; what it may lack is only what is hidden.
         limit, reach = 0.0 if empty else self._engine.options.max_delete, self._reach()
         # By the later of two clocks: what may be hidden is kept.
         ahead = max(0.0, *(w.skew or 0.0 for w in walkers))
         now = format_timestamp(self._engine.clock.time() + ahead)
         counted = self._counted
+        if not empty and not self._is_counted and not self._is_ignored:
+            lost, some = self._engine.call(
+                lambda db, store: store.suspects(db, *self._job.name, since, reach, now, SUSPECTS)
+            )
+            found = self._alive(some, send) if some else ()
+            if found is None:
+                return True
+            if found:
+                met, has = self._met(walkers), self._job.provider
+                why = f"{has} still has {len(found):,} of {len(some):,} others that were asked for"
+                self._tell(walkers, met, met + lost, why)
+                return False
         swept = self._engine.call(
             lambda db, store: store.sweep(db, *self._job.name, since, limit, reach, now, counted)
         )
@@ -149,7 +220,7 @@ class Absence:
                     f"the listing was empty, though the hub holds {swept.refused:,} records: "
                     "nothing was deleted"
                 )
-            return
+            return True
         self._result.deleted += swept.deleted
         if swept.refused:
             needed = ceil(100 * swept.refused / max(1, swept.listed + swept.refused))
@@ -165,6 +236,24 @@ class Absence:
                 f"--max-delete {needed}",
             )
             self._result.status = "partial"
+        return True
+
+    def _alive(self, ids: Sequence[str], send: Send) -> Collection[str] | None:
+        """Those of the records that the provider still has; None: it could not be asked now. What
+        it refuses to say, nobody can ask."""
+        try:
+            with understood(self._job.target):
+                return self._job.link.provider.alive(self._job.resource, ids, send)
+        except StoppedError:
+            raise
+        except (DeniedError, RejectedError):
+            return ()
+        except LumioError as error:
+            self._warn(
+                "whether records are gone could not be asked, so that nothing was deleted for being"
+                f" absent: {error.message}"
+            )
+            return None
 
     # -- what is hidden
 
@@ -213,3 +302,19 @@ def _scopes(account: Account | None) -> tuple[str, ...]:
 
 def _misses(met: int, counted: int) -> bool:
     return counted - met > max(AT_LEAST, counted * SHORT_BY)
+
+
+def _is_alike(found: tuple[int, int], known: ResourceState) -> bool:
+    """Whether a walk has missed what the one before it has: that many were met, or that many were
+    not, but for what comes and goes."""
+    met, counted = found
+    missed, before = counted - met, known.short_of - known.short_met
+    return met == known.short_met or not _misses(min(missed, before), max(missed, before))
+
+
+def _standing(job: Job, met: int, counted: int) -> str:
+    return (
+        f"incomplete_listing: {job.provider} lists {met:,} {job.resource.name}, though it counts, "
+        f"or answers for, {counted:,}, twice alike: what a full sync does not meet is not taken "
+        "for deleted until the two agree"
+    )

@@ -20,7 +20,7 @@ from lumio_cli.hub.db import Hub
 from lumio_cli.progress import Progress
 from lumio_cli.stop import Stop
 from lumio_cli.sync.mishaps import understood, unexpected
-from lumio_cli.sync.model import Job, Mode, Options, ResourceResult, RunResult
+from lumio_cli.sync.model import Job, Mode, Options, ResourceResult, RunResult, hangs_on
 from lumio_cli.sync.preview import PreviewStore
 from lumio_cli.sync.pull import Pull
 from lumio_cli.sync.push import Push, push_all
@@ -210,7 +210,7 @@ def _worth_pulling(pulls: Sequence[Pull], pushes: Sequence[Push]) -> list[Pull]:
 def _pull_all(pulls: Sequence[Pull], concurrency: int, crashed: list[BaseException]) -> None:
     results = {pull.resource.name: pull.result for pull in pulls}
     for driven in (False, True):
-        chosen = [pull for pull in pulls if bool(pull.resource.parents) is driven]
+        chosen = [pull for pull in pulls if bool(hangs_on(pull.resource)) is driven]
         if not chosen:
             continue
         with ThreadPoolExecutor(concurrency, thread_name_prefix=pulls[0].job.provider) as pool:
@@ -243,7 +243,19 @@ def _run_one(pull: Pull, results: dict[str, ResourceResult]) -> None:
         # What would be asked for hangs on records that could not be read.
         pull.fail(parents[0].error or StoppedError("stopped"))
         return
+    before = [results[name] for name in hangs_on(pull.resource) if name in results]
+    pull.unread = next((p.resource for p in before if not _is_whole(p)), "")
     pull.run(next((p for p in unread if p.status == "failed"), None))
+
+
+def _is_whole(result: ResourceResult) -> bool:
+    """Whether a resource has been read as far as it could; a brake on deletions, and a scope that
+    nobody granted, are no news of its listing."""
+    if isinstance(result.error, DeniedError) or (
+        result.error is not None and result.error.code == "too_many_deletions"
+    ):
+        return True
+    return result.whole and result.error is None
 
 
 def _abandon(hub: Hub, store: Store, pieces: Sequence[Pull | Push], stop: Stop) -> None:

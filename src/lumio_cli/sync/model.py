@@ -89,6 +89,13 @@ def is_driven(resource: Resource) -> bool:
     return bool(resource.parents) and resource.cursor is None
 
 
+def hangs_on(resource: Resource) -> tuple[str, ...]:
+    """The resources that are read before it: those that drive its listing, and the one whose
+    records it is a part of."""
+    horizon = resource.horizon
+    return (*resource.parents, *((horizon.parent,) if horizon and horizon.parent else ()))
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to run.
@@ -139,6 +146,7 @@ class ResourceResult:
     hidden    only a look before a push, of which nobody asked to be told
     cut_off   `error` ended the work before its end, rather than being about a part of it
     cached    it was read from the cache, at least in part: the provider was not asked
+    whole     nothing says that a listing left something out
     """
 
     provider: str
@@ -165,6 +173,7 @@ class ResourceResult:
     hidden: bool = False
     cut_off: bool = False
     cached: bool = False
+    whole: bool = True
 
     @property
     def is_fresh(self) -> bool:

@@ -13,7 +13,7 @@ from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn, unique_colum
 from lumio_cli.hub.horizon import Reach
 from lumio_cli.hub.misfits import Recount
 from lumio_cli.hub.outbox import Edit
-from lumio_cli.hub.records import Held, Row, raw_table
+from lumio_cli.hub.records import Condition, Held, Row, raw_table
 from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
 from lumio_cli.providers.base import dig
 from lumio_cli.sync import pending
@@ -23,9 +23,6 @@ from lumio_cli.sync.model import Action, FieldChange, RecordChange, ResourceResu
 from lumio_cli.sync.pages import Page
 from lumio_cli.sync.pending import Reconciled
 from lumio_cli.sync.store import Store, Stored, renamed
-
-_BEYOND = 1 << 40
-"""Row numbers of records that the hub does not have: they come after all that it has."""
 
 
 class PreviewStore(Store):
@@ -45,15 +42,16 @@ class PreviewStore(Store):
         self._heirs: dict[tuple[str, str], frozenset[str]] = {}
         self._planned: dict[tuple[str, str], dict[str, Edit]] = {}
         self._seen = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._seen.execute(
+            "CREATE TABLE news (number INTEGER PRIMARY KEY, provider TEXT, resource TEXT, id TEXT,"
+            " held INTEGER)"
+        )
+        self._seen.execute("CREATE INDEX news_of ON news (provider, resource, number)")
         for table, more in (("seen", ""), ("gone", ""), ("met", ", payload TEXT, updated TEXT")):
             self._seen.execute(
                 f"CREATE TABLE {table} (provider TEXT, resource TEXT, id TEXT{more},"
                 " PRIMARY KEY (provider, resource, id)) WITHOUT ROWID"
             )
-        self._seen.execute(
-            "CREATE TABLE drives (n INTEGER PRIMARY KEY, provider TEXT, resource TEXT, id TEXT,"
-            " made INTEGER)"
-        )
 
     @property
     def changes(self) -> list[RecordChange]:
@@ -104,14 +102,15 @@ class PreviewStore(Store):
         if not records.has_table(db, provider, resource):
             for row in rows:
                 self._note(db, page, row, "create")
-            self._note_drivers(page, rows, ())
+            self._keep_news(page, rows, held=False)
             return Stored(created=len(rows), unchanged=repeated)
         found = records.compare(db, table, rows)
+        self._keep_news(page, found.created, held=False)
+        self._keep_news(page, found.updated, held=True)
         for row in found.created:
             self._note(db, page, row, "create")
         for row in found.updated:
             self._note(db, page, row, "update")
-        self._note_drivers(page, found.created, found.updated)
         edited = self._edited.get((provider, resource), frozenset())
         if edited:
             # The survivor of a merge may be any record.
@@ -136,16 +135,45 @@ class PreviewStore(Store):
         )
         return int(found.fetchone()[0])
 
+    def _keep_news(self, page: Page, rows: Sequence[Row], *, held: bool) -> None:
+        """Remember records that may drive the listings of others, as the hub would by then."""
+        self._seen.executemany(
+            "INSERT INTO news (provider, resource, id, held) VALUES (?, ?, ?, ?)",
+            ((page.provider, page.resource, row.id, held) for row in rows),
+        )
+
+    def keys_after(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        after: int,
+        limit: int,
+        since_seq: int,
+    ) -> list[tuple[int, str]]:
+        name = provider, resource
+        while part := super().keys_after(db, *name, after, limit, since_seq):
+            alive = [(number, key) for number, key in part if not self._is_in("gone", *name, key)]
+            if alive:
+                return alive
+            after = part[-1][0]
+        # What is new comes after all that the hub holds; what has changed is among that, unless
+        # only changes are asked for.
+        last = records.last_key(db, *name)
+        found = self._seen.execute(
+            "SELECT number, id FROM news WHERE provider = ? AND resource = ? AND number > ?"
+            " AND held <= ? ORDER BY number LIMIT ?",
+            [*name, max(0, after - last), since_seq > 0, limit],
+        )
+        return [(last + number, str(key)) for number, key in found]
+
     def missing(
         self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
-    ) -> list[str]:
-        if not records.has_table(db, provider, resource):
-            return []
-        return [
-            record_id
-            for record_id in records.unseen(db, provider, resource, since_seq)
-            if not self._is_in("seen", provider, resource, record_id)
-        ]
+    ) -> Condition:
+        # The hub is not told what this preview has met: it has to ask.
+        db.create_function("lumio_met", 3, lambda *record: self._is_in("seen", *record))
+        held = records.unseen(provider, resource, since_seq)
+        return held.but(Condition("lumio_met(?, ?, r.id)", (provider, resource)))
 
     def settle_merges(
         self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int | None
@@ -172,40 +200,6 @@ class PreviewStore(Store):
     ) -> int:
         return self._note_deleted(provider, resource, ids, became)
 
-    def _note_drivers(self, page: Page, created: Sequence[Row], updated: Sequence[Row]) -> None:
-        """Records that drive other listings, and that a sync would have stored by then."""
-        self._seen.executemany(
-            "INSERT INTO drives (provider, resource, id, made) VALUES (?, ?, ?, ?)",
-            (
-                (page.provider, page.resource, row.id, made)
-                for made, rows in ((1, created), (0, updated))
-                for row in rows
-            ),
-        )
-
-    def keys_after(
-        self,
-        db: sqlite3.Connection,
-        provider: str,
-        resource: str,
-        after: int,
-        limit: int,
-        since_seq: int,
-    ) -> list[tuple[int, str]]:
-        """First those of the hub, then those that this preview has met as new, or as changed where
-        only what has changed is asked for."""
-        found = []
-        if after < _BEYOND:
-            found = super().keys_after(db, provider, resource, after, limit, since_seq)
-        if len(found) < limit:
-            met = self._seen.execute(
-                "SELECT n, id FROM drives WHERE provider = ? AND resource = ? AND n > ?"
-                " AND (made OR ?) ORDER BY n LIMIT ?",
-                [provider, resource, after - _BEYOND, since_seq > 0, limit - len(found)],
-            )
-            found += [(_BEYOND + int(row[0]), str(row[1])) for row in met]
-        return found
-
     def gone(
         self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
     ) -> list[str]:
@@ -217,6 +211,11 @@ class PreviewStore(Store):
 
     def go_on(self, db: sqlite3.Connection, recount: Recount) -> bool:
         return False
+
+    def note_shortfall(
+        self, db: sqlite3.Connection, provider: str, resource: str, met: int, of: int, runs: int
+    ) -> None:
+        pass
 
     def note_hidden(self, db: sqlite3.Connection, provider: str, resource: str, count: int) -> None:
         pass

@@ -16,7 +16,7 @@ from lumio_cli.hub.changes import Changed
 from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn
 from lumio_cli.hub.horizon import Reach
 from lumio_cli.hub.misfits import Recount
-from lumio_cli.hub.records import Sorted, raw_table
+from lumio_cli.hub.records import Condition, Sorted, raw_table
 from lumio_cli.hub.state import Checkpoint, Drift, KnownField, ResourceState
 from lumio_cli.sync import heirs, pending, readings
 from lumio_cli.sync.merge import Policy
@@ -51,6 +51,17 @@ class Swept:
     allowed: int = 0
     listed: int = 0
     claimed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """Records that a full walk has not met: which they are, how many, how many more are hidden, and
+    how many it has met."""
+
+    where: Condition
+    count: int
+    hidden: int
+    listed: int
 
 
 class Store:
@@ -288,33 +299,89 @@ class Store:
         `counted`: how many records the provider counts; what it counts beyond those that were met
         has not gone, and which of them that is, nobody can tell.
         """
-        now = now or self.now()
-        missing = self.missing(db, provider, resource, since_seq)
-        live = state.read_state(db, provider, resource).records
-        hidden: set[str] = set()
-        if reach is not None and missing:
-            hidden = horizon.behind(db, provider, resource, missing, reach, now)
-            if (
-                hidden
-                and reach.lifted
-                and horizon.reaches_beyond(db, provider, resource, missing, reach, now)
-            ):
-                hidden = set()
-        self.note_hidden(db, provider, resource, len(hidden))
-        gone = [record_id for record_id in missing if record_id not in hidden]
-        listed = live - len(missing)
-        allowed = ceil((live - len(hidden)) * max_delete / 100)
-        if gone and counted is not None and counted > listed:
-            return Swept(0, 0, allowed, listed, len(gone))
-        if len(gone) > allowed:
-            return Swept(0, len(gone), allowed, listed)
-        deleted = self.delete(db, provider, resource, gone) if gone else 0
-        return Swept(deleted, 0, allowed, listed)
+        if not records.has_table(db, provider, resource):
+            return Swept()
+        lost = self._lost(db, (provider, resource), since_seq, reach, now or self.now())
+        self.note_hidden(db, provider, resource, lost.hidden)
+        allowed = ceil((lost.listed + lost.count) * max_delete / 100)
+        if lost.count and counted is not None and counted > lost.listed:
+            return Swept(0, 0, allowed, lost.listed, lost.count)
+        if lost.count > allowed:
+            return Swept(0, lost.count, allowed, lost.listed)
+        table = raw_table(provider, resource)
+        ids = records.ids_where(db, table, lost.where) if lost.count else []
+        deleted = self.delete(db, provider, resource, ids) if ids else 0
+        return Swept(deleted, 0, allowed, lost.listed)
+
+    def suspects(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        since_seq: int,
+        reach: Reach | None,
+        now: str,
+        limit: int,
+    ) -> tuple[int, list[str]]:
+        """How many records a sweep would look at, and some of them, from all over the table."""
+        if not records.has_table(db, provider, resource):
+            return 0, []
+        lost = self._lost(db, (provider, resource), since_seq, reach, now)
+        if not lost.count:
+            return 0, []
+        some = f"({lost.where.sql}) ORDER BY r.rid * 2654435761 % 4294967296 LIMIT ?"
+        where = Condition(some, (*lost.where.values, limit))
+        return lost.count, records.ids_where(db, raw_table(provider, resource), where)
+
+    def _lost(
+        self,
+        db: sqlite3.Connection,
+        name: tuple[str, str],
+        since_seq: int,
+        reach: Reach | None,
+        now: str,
+    ) -> _Lost:
+        """What a full walk has not met and nothing hides."""
+        table, live = raw_table(*name), self._live(db, *name)
+        missing = gone = self.missing(db, *name, since_seq)
+        absent = records.count_where(db, table, missing)
+        behind = self._behind(db, name, missing, reach, now) if absent else None
+        hidden = 0
+        if behind is not None:
+            gone = missing.but(behind)
+            hidden = absent - records.count_where(db, table, gone)
+        return _Lost(gone, absent - hidden, hidden, live - absent)
+
+    @staticmethod
+    def _live(db: sqlite3.Connection, provider: str, resource: str) -> int:
+        return state.read_state(db, provider, resource).records
+
+    @staticmethod
+    def _behind(
+        db: sqlite3.Connection,
+        name: tuple[str, str],
+        missing: Condition,
+        reach: Reach | None,
+        now: str,
+    ) -> Condition | None:
+        """Which of the missing are hidden, as far as that is to be believed."""
+        behind = None if reach is None else horizon.behind(db, *name, missing, reach, now)
+        if reach is None or behind is None or not reach.lifted:
+            return behind
+        return None if horizon.reaches_beyond(db, *name, missing, reach, now) else behind
 
     def met(self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int) -> int:
         """How many live records a full walk has met."""
-        live = state.read_state(db, provider, resource).records
-        return live - len(self.missing(db, provider, resource, since_seq))
+        missing = self.missing(db, provider, resource, since_seq)
+        absent = records.count_where(db, raw_table(provider, resource), missing)
+        return self._live(db, provider, resource) - absent
+
+    def note_shortfall(
+        self, db: sqlite3.Connection, provider: str, resource: str, met: int, of: int, runs: int
+    ) -> None:
+        """Store that `runs` full walks in a row met `met` of the `of` records that the provider
+        counts."""
+        state.update_state(db, provider, resource, short_met=met, short_of=of, short_runs=runs)
 
     def note_hidden(self, db: sqlite3.Connection, provider: str, resource: str, count: int) -> None:
         """Store how many live records the provider hides."""
@@ -328,11 +395,23 @@ class Store:
         """Go on with counting what does not fit its column; False when all is counted."""
         return recount.go_on(db)
 
+    def keys_after(
+        self,
+        db: sqlite3.Connection,
+        provider: str,
+        resource: str,
+        after: int,
+        limit: int,
+        since_seq: int,
+    ) -> list[tuple[int, str]]:
+        """The next records that drive a listing (see `records.keys_after`)."""
+        return records.keys_after(db, provider, resource, after, limit, since_seq)
+
     def missing(
         self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int
-    ) -> list[str]:
-        """Records that a full walk has not met."""
-        return records.unseen(db, provider, resource, since_seq)
+    ) -> Condition:
+        """Which records a full walk has not met."""
+        return records.unseen(provider, resource, since_seq)
 
     def delete(
         self,
@@ -352,18 +431,6 @@ class Store:
         self._note_deletions(db, (provider, resource), ids, now, became or {})
         records.add_records(db, provider, resource, -deleted)
         return deleted
-
-    def keys_after(
-        self,
-        db: sqlite3.Connection,
-        provider: str,
-        resource: str,
-        after: int,
-        limit: int,
-        since_seq: int,
-    ) -> list[tuple[int, str]]:
-        """Ids of records that drive a listing, as `records.keys_after` has them."""
-        return records.keys_after(db, provider, resource, after, limit, since_seq)
 
     def gone(
         self, db: sqlite3.Connection, provider: str, resource: str, since_seq: int

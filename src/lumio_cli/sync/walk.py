@@ -107,8 +107,8 @@ class Walker:
         self.point = point
         self.stale = False
         self.cached = False
-        self._bad_rows = False
         """Whether a page came from the cache."""
+        self._bad_rows = False
         self.stated: int | None = None
         """How many records the pages of the listing say that it has; the least, if they differ."""
         self.skew: float | None = None

@@ -214,3 +214,17 @@ def test_the_scope_is_offered(make_lab: Callable[..., Rig]) -> None:
     about = make_lab().lumio("providers", "show", "shopify").document
     assert about["scopes"]["optional"] == [ALL_ORDERS]
     assert ALL_ORDERS in " ".join(about["guide"])
+
+
+def test_what_belongs_to_a_listing_that_was_not_read_whole_is_not_swept(lab: Rig) -> None:
+    before = held(lab)
+    shop(lab.sandbox).tables["fulfillments"].purge(min(before["fulfillments"]))
+    lab.sandbox.faults.set(["nowhere:path=/admin/api/*/graphql.json#Orders"])
+    words = ("shopify/orders", "shopify/fulfillments", "--mode", "full", "--max-delete", "100")
+    done = lab.lumio("sync", *words)
+    entry = done.resource("fulfillments")
+    assert (bool(done.resource("orders")["error"]), entry["deleted"]) == (True, 0), done.out
+    assert "orders was not read whole" in entry["warnings"][0]
+    assert held(lab) == before
+    lab.sandbox.faults.clear()
+    assert synced(lab, *words)["fulfillments"]["deleted"] == 1

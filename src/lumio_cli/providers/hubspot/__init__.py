@@ -27,7 +27,7 @@ and, on developers.hubspot.com, the guides on usage limits, CRM search and servi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -51,6 +51,7 @@ from lumio_cli.providers.base import (
     Verdict,
     Walk,
     dig,
+    found_alone,
 )
 from lumio_cli.providers.hubspot import account, verdicts
 from lumio_cli.providers.hubspot.endpoints import CHECKED, Api, endpoint
@@ -331,6 +332,13 @@ class HubSpot(Provider):
         if resource not in OBJECTS:
             return {}
         return survivors(self._path("objects", resource.name), ids, send)
+
+    def alive(self, resource: Resource, ids: Sequence[str], send: Send) -> Collection[str]:
+        """Nothing counts owners; one that was archived is not found unless it is asked for so."""
+        if resource is not OWNERS:
+            return ()
+        path = self._path("owners")
+        return found_alone(ids, lambda i: Call("GET", f"{path}/{i}", route=f"{path}/{{id}}"), send)
 
     # -- writing
 

@@ -37,7 +37,7 @@ was checked against the live API. What follows from them:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -62,6 +62,7 @@ from lumio_cli.providers.base import (
     Verdict,
     Walk,
     dig,
+    found_alone,
 )
 from lumio_cli.providers.paging import with_params
 from lumio_cli.providers.pipedrive.fields import (
@@ -73,6 +74,7 @@ from lumio_cli.providers.pipedrive.fields import (
     shown_as,
 )
 from lumio_cli.providers.pipedrive.resources import (
+    COSTS,
     DEALS,
     FIELDS,
     MAIN,
@@ -361,6 +363,18 @@ class Pipedrive(Provider):
         if bare:
             label_options(bare, read_definitions(walk.resource, send))
         return records
+
+    def alive(self, resource: Resource, ids: Sequence[str], send: Send) -> Collection[str]:
+        """Nothing counts records. A deleted one can be read for 30 days, and says that it is."""
+        if resource is USERS:  # They come in one answer, which has no place to lose.
+            return ()
+        path = resource.path
+        return found_alone(
+            ids,
+            lambda i: Call("GET", f"{path}/{i}", route=f"{path}/{{id}}", cost=COSTS["get"]),
+            send,
+            lambda reply: dig(reply.json(), "data.is_deleted") is not True,
+        )
 
     # -- writing
 

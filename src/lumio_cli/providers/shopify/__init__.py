@@ -28,7 +28,7 @@ support expiry and refresh" (December 2025). An older page, "Call limit" on help
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Lock
@@ -73,6 +73,7 @@ from lumio_cli.providers.shopify.inputs import tag_list
 from lumio_cli.providers.shopify.judging import judge
 from lumio_cli.providers.shopify.resources import (
     ALL,
+    ALONE,
     BULK,
     CUSTOMERS,
     FULFILLMENTS,
@@ -391,6 +392,15 @@ class Shopify(Provider):
             # Pages say which field is refused, a bulk operation does not.
             send(graph.call(self.version, LISTINGS[resource.name], {"first": LOOK}))
         return int(found)
+
+    def alive(self, resource: Resource, ids: Sequence[str], send: Send) -> Collection[str]:
+        """What the shop has a node for: nothing counts fulfillments and inventory items, nor the
+        orders of the last 60 days. Stock that is not in use is a node, and not listed."""
+        if resource.name not in ALONE:
+            return ()
+        reply = send(graph.call(self.version, ask.FOUND, {"ids": list(ids)}))
+        nodes = dig(reply.json(), "data.nodes") or ()
+        return [str(node["id"]) for node in nodes if dig(node, "id")]
 
     # -- writing
 

@@ -154,6 +154,7 @@ DELETED = """query DeletedProducts($first: Int!, $after: String, $query: String)
     pageInfo { hasNextPage endCursor }
   }
 }"""
+FOUND = "query Found($ids: [ID!]!) { nodes(ids: $ids) { id } }"
 OWNED = f"""query MetafieldsOf($ids: [ID!]!) {{
   nodes(ids: $ids) {{
     id

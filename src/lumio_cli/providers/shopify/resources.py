@@ -333,6 +333,10 @@ ALL = (
 )  # fmt: skip
 
 
+ALONE = frozenset({"products", "customers", "orders", "fulfillments", "inventory_items"})
+"""What is listed as long as there is a node of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Nested:
     """Children that a record's page brings in part: the connection's name, the document that

@@ -27,7 +27,7 @@ them:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -47,6 +47,7 @@ from lumio_cli.providers.base import (
     Verdict,
     Walk,
     dig,
+    found_alone,
 )
 from lumio_cli.providers.messages import Message, Past
 from lumio_cli.providers.paging import Paging
@@ -307,6 +308,14 @@ class Slack(Provider):
             return records
         return with_replies(walk, records, self._page, send)
 
+    def alive(self, resource: Resource, ids: Sequence[str], send: Send) -> Collection[str]:
+        """Nothing counts users and channels; those that were deactivated or archived are listed,
+        and found, too."""
+        if resource.name not in ALONE:
+            return ()
+        method, name = ALONE[resource.name]
+        return found_alone(ids, lambda i: Call("GET", f"/{method}", params={name: i}), send)
+
     # -- sending
 
     def check(self, message: Message, past: Past) -> None:
@@ -324,6 +333,10 @@ class Slack(Provider):
     def find(self, message: Message, past: Past, send: Send) -> Receipt | None:
         """Look for a message by the key that went along as its metadata."""
         return find_message(message, send, self._page)
+
+
+ALONE = {"users": ("users.info", "user"), "channels": ("conversations.info", "channel")}
+"""How one record is read: the method, and what its id is called."""
 
 
 def _chosen(channels: Any) -> tuple[str, ...]:

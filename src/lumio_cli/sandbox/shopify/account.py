@@ -115,7 +115,11 @@ class Account:
         if kind not in KINDS:
             return None
         document = self.tables[KINDS[kind]].get(record_id)
-        return None if document is None else self.wired(kind, document)
+        if document is None:
+            return None
+        if kind == "Fulfillment" and self.tables["orders"].get(document["_order"]) is None:
+            return None  # It has gone with its order.
+        return self.wired(kind, document)
 
     def wired(self, kind: str, document: Document) -> dict[str, Any]:
         """A document with what connects it to others, to be resolved when it is asked for."""
