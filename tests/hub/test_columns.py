@@ -277,8 +277,6 @@ def test_a_hub_of_an_older_lumio_shows_and_counts_anew(hub: Hub) -> None:
     hub.connection.execute("DROP TABLE lumio_written")
     hub.connection.execute("ALTER TABLE lumio_resources DROP COLUMN counted")
     hub.connection.execute("ALTER TABLE lumio_counter DROP COLUMN is_backup")
-    for column in ("short_met", "short_of", "short_runs"):
-        hub.connection.execute(f"ALTER TABLE lumio_resources DROP COLUMN {column}")
     hub.connection.execute("PRAGMA user_version = 7")
     with Hub.open(hub.path) as newer:
         found = newer.connection.execute("SELECT amount FROM acme_deals ORDER BY id").fetchall()

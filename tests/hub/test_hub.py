@@ -267,8 +267,6 @@ class TestViews:
         for column in ("hides", "hidden", "astray_before", "counted"):
             hub.connection.execute(f"ALTER TABLE lumio_resources DROP COLUMN {column}")
         hub.connection.execute("ALTER TABLE lumio_counter DROP COLUMN is_backup")
-        for column in ("short_met", "short_of", "short_runs"):
-            hub.connection.execute(f"ALTER TABLE lumio_resources DROP COLUMN {column}")
         hub.connection.execute("PRAGMA user_version = 4")
         with Hub.open(hub.path) as newer:
             assert views.is_whole(newer.connection, "acme", "people")

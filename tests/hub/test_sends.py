@@ -123,8 +123,6 @@ def test_the_ledger_of_an_older_lumio_is_kept(hub: Hub) -> None:
     hub.connection.execute("ALTER TABLE lumio_messages DROP COLUMN state")
     hub.connection.execute("ALTER TABLE lumio_counter DROP COLUMN is_backup")
     hub.connection.execute("DROP TABLE lumio_written")
-    for column in ("short_met", "short_of", "short_runs"):
-        hub.connection.execute(f"ALTER TABLE lumio_resources DROP COLUMN {column}")
     hub.connection.execute("PRAGMA user_version = 8")
     with Hub.open(hub.path) as newer:
         found = sends.read_entries(newer.connection, row.id, 1, 1)

@@ -11,7 +11,6 @@ import orjson
 
 from lumio_cli.errors import LumioError
 from lumio_cli.providers.paging import Token
-from lumio_cli.sync.absence import Absence
 from lumio_cli.sync.bounds import Bounds
 from lumio_cli.sync.pull import Pull
 from providers.mistakes import Broken, method, resource, rows
@@ -50,18 +49,6 @@ def _says_it_in_python(subject: Subject) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _sweeps_all_the_same(subject: Subject) -> Iterator[None]:
-    with patch.object(Absence, "is_short", lambda *_: False):
-        yield
-
-
-@contextmanager
-def _forgets_what_was_missed(subject: Subject) -> Iterator[None]:
-    with patch.object(Absence, "_note", lambda *_: None):
-        yield
-
-
 _believes = _code("transport.stack._date", lambda reply, ours: None)
 _any_cursor = patch.object(Bounds, "good_cursor", lambda self, cursor: cursor)
 
@@ -86,8 +73,6 @@ WALKS = (
         "were swept",
         on="pipedrive/deals",
     ),
-    Broken("count_too_high", "believes no count", _sweeps_all_the_same, "exit code 0"),
-    Broken("count_too_high", "waits for ever", _forgets_what_was_missed, "exit code 3"),
     Broken(
         "hidden_is_kept",
         "has no horizon",

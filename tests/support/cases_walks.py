@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from unittest.mock import patch
 
@@ -90,40 +88,6 @@ def check_lost_place_deletes_nothing(subject: Subject, home: Path) -> None:
         entry = lab.lumio(*words).resource(subject.resource)
         assert entry["deleted"] == 1, f"{entry['deleted']} records were swept, one is gone"
         lab.must_be_equal()
-
-
-@case("alone", "counts", wide=True)
-def check_count_too_high(subject: Subject, home: Path) -> None:
-    """A count that stays too high (of archived records, or those of others) is an error once; a
-    walk that is short by the same moves the cursor, deletes nothing, and says so ever after."""
-    with rig(subject, home, 4) as lab, ExitStack() as stack:
-        for name in ("count", "total"):
-            good = getattr(subject.cls, name)
-            more = _raised(good)
-            stack.enter_context(patch.object(subject.cls, name, more))
-        first = lab.sync(code=3)
-        assert (first["error"]["code"], first["cursor"]) == ("incomplete_listing", None)
-        gone = lab.ids[0]
-        second = lab.sync()
-        timed = subject.declared.cursor is not None
-        assert bool(second["cursor"]) is timed, "the cursor does not move"
-        assert any("incomplete_listing" in text for text in second["warnings"]), "it says nothing"
-        lab.must_be_equal()
-        subject.purge(lab.sandbox, gone)
-        lab.clock.forward(3600)
-        third = lab.sync("--mode", "full", "--max-delete", "100")
-        assert third["deleted"] == 0 or "tombstones" in subject.declared.deletes, "rows were swept"
-        assert any("incomplete_listing" in text for text in third["warnings"]), "it says nothing"
-
-
-def _raised(count: Callable[..., int | None]) -> Callable[..., int | None]:
-    """The same count, and 50 more."""
-
-    def raised(*args: object) -> int | None:
-        found = count(*args)
-        return found if found is None else found + 50
-
-    return raised
 
 
 @case("hides")

@@ -215,12 +215,6 @@ def _m011_written(db: sqlite3.Connection) -> None:
     )
 
 
-def _m012_shortfalls(db: sqlite3.Connection) -> None:
-    # What the last full walk met, of what the provider counted, and how many have in a row.
-    for column in ("short_met", "short_of", "short_runs"):
-        db.execute(f"ALTER TABLE lumio_resources ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
-
-
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m001_initial,
     _m002_accounts_and_slices,
@@ -233,7 +227,6 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m009_place,
     _m010_sent_before,
     _m011_written,
-    _m012_shortfalls,
 )
 LATEST = len(MIGRATIONS)
 

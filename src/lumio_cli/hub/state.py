@@ -35,11 +35,6 @@ class ResourceState:
     know; None: that was looked at."""
     counted: int = 1
     """0: the values that do not fit their columns are yet to be counted."""
-    short_met: int = 0
-    """Records that the last full walk met where the provider counted more, `short_of`."""
-    short_of: int = 0
-    short_runs: int = 0
-    """Full walks in a row that met the same shortfall; 0: the last one met none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +100,7 @@ def read_state(db: sqlite3.Connection, provider: str, resource: str) -> Resource
     """The state of a resource; all empty where it was never synced."""
     row = db.execute(
         "SELECT records, cursor, synced_at, full_at, tombstones_at, tombstone_pages, warning,"
-        " slices, hides, hidden, astray_before, counted, short_met, short_of, short_runs"
-        " FROM lumio_resources"
+        " slices, hides, hidden, astray_before, counted FROM lumio_resources"
         " WHERE provider = ? AND resource = ?",
         [provider, resource],
     ).fetchone()

@@ -55,53 +55,26 @@ class Absence:
         """Return whether the walk met clearly fewer records than the provider counts.
 
         It counts once before, and where that is more than was met once again: records may have
-        been deleted meanwhile. Such a walk proves no absence. The result is an error, unless the
-        walk before was short by the same: what counts records that it does not list (archived
-        ones, those of others) will not count otherwise the next time either.
+        been deleted meanwhile. The result then says so; nothing is proven by such a walk.
         """
         found = self._shortfall(walkers, count, recount)
         if found is None:
             return False
-        self._tell(walkers, *found, f"{self._job.provider} counts {found[1]:,}")
+        met, counted = found
+        self._tell(met, f"{self._job.provider} counts {counted:,}")
         return True
 
-    def agree(self) -> None:
-        """Note that the last full walk was short of nothing."""
-        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
-        if known.short_runs:
-            self._note(0, 0, 0)
-
-    def _tell(self, walkers: Sequence[Walker], met: int, counted: int, why: str) -> None:
-        """Say that a walk met `met` of `counted` records: an error, or a standing warning where the
-        one before was short by the same."""
-        self._result.whole = False
-        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
-        clean = not self._result.failed and not any(w.cached for w in walkers)
-        again = clean and known.short_runs > 0 and _is_alike((met, counted), known)
-        self._note(met, counted, known.short_runs + 1 if again else 1)
-        if again:
-            self._warn(_standing(self._job, met, counted))
-            return
+    def _tell(self, met: int, why: str) -> None:
+        """Say that a walk met no more than `met` records, and by what that is known to be few."""
         self._result.status = "partial"
         self._result.error = LumioError(
             f"{self._job.target}: the listing ended after {met:,} records, though {why}: nothing "
             "was deleted, and the cursor stays",
             code="incomplete_listing",
             exit_code=3,
-            hint="run it again: what the next full walk misses alike is taken for a count that is "
-            "too high. Where the listing is known to be whole, "
-            f"providers.{self._job.provider}.ignore_counts lets a full sync delete",
+            hint="run it again; if the listing is whole and the count is not, name the resource in "
+            f"providers.{self._job.provider}.ignore_counts",
         )
-
-    def remind(self) -> None:
-        """Say again, where no full walk does, that the listing and the count do not agree."""
-        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
-        if known.short_runs > 1:
-            self._result.warnings.append(_standing(self._job, known.short_met, known.short_of))
-
-    def _note(self, met: int, counted: int, times: int) -> None:
-        name = self._job.name
-        self._engine.call(lambda db, store: store.note_shortfall(db, *name, met, counted, times))
 
     def _shortfall(
         self, walkers: Sequence[Walker], count: int | None, recount: Callable[[], int | None]
@@ -195,7 +168,7 @@ class Absence:
         now = format_timestamp(self._engine.clock.time() + ahead)
         counted = self._counted
         if not empty and not self._is_counted and not self._is_ignored:
-            lost, some = self._engine.call(
+            some = self._engine.call(
                 lambda db, store: store.suspects(db, *self._job.name, since, reach, now, SUSPECTS)
             )
             found = self._alive(some, send) if some else ()
@@ -204,7 +177,7 @@ class Absence:
             if found:
                 met, has = self._met(walkers), self._job.provider
                 why = f"{has} still has {len(found):,} of {len(some):,} others that were asked for"
-                self._tell(walkers, met, met + lost, why)
+                self._tell(met, why)
                 return False
         swept = self._engine.call(
             lambda db, store: store.sweep(db, *self._job.name, since, limit, reach, now, counted)
@@ -302,19 +275,3 @@ def _scopes(account: Account | None) -> tuple[str, ...]:
 
 def _misses(met: int, counted: int) -> bool:
     return counted - met > max(AT_LEAST, counted * SHORT_BY)
-
-
-def _is_alike(found: tuple[int, int], known: ResourceState) -> bool:
-    """Whether a walk has missed what the one before it has: that many were met, or that many were
-    not, but for what comes and goes."""
-    met, counted = found
-    missed, before = counted - met, known.short_of - known.short_met
-    return met == known.short_met or not _misses(min(missed, before), max(missed, before))
-
-
-def _standing(job: Job, met: int, counted: int) -> str:
-    return (
-        f"incomplete_listing: {job.provider} lists {met:,} {job.resource.name}, though it counts, "
-        f"or answers for, {counted:,}, twice alike: what a full sync does not meet is not taken "
-        "for deleted until the two agree"
-    )

@@ -255,7 +255,7 @@ def _is_whole(result: ResourceResult) -> bool:
         result.error is not None and result.error.code == "too_many_deletions"
     ):
         return True
-    return result.whole and result.error is None
+    return result.error is None
 
 
 def _abandon(hub: Hub, store: Store, pieces: Sequence[Pull | Push], stop: Stop) -> None:

@@ -146,7 +146,6 @@ class ResourceResult:
     hidden    only a look before a push, of which nobody asked to be told
     cut_off   `error` ended the work before its end, rather than being about a part of it
     cached    it was read from the cache, at least in part: the provider was not asked
-    whole     nothing says that a listing left something out
     """
 
     provider: str
@@ -173,7 +172,6 @@ class ResourceResult:
     hidden: bool = False
     cut_off: bool = False
     cached: bool = False
-    whole: bool = True
 
     @property
     def is_fresh(self) -> bool:

@@ -212,11 +212,6 @@ class PreviewStore(Store):
     def go_on(self, db: sqlite3.Connection, recount: Recount) -> bool:
         return False
 
-    def note_shortfall(
-        self, db: sqlite3.Connection, provider: str, resource: str, met: int, of: int, runs: int
-    ) -> None:
-        pass
-
     def note_hidden(self, db: sqlite3.Connection, provider: str, resource: str, count: int) -> None:
         pass
 

@@ -209,10 +209,8 @@ class Pull:
             if complete and unfinished and self.resource.cursor is not None:
                 # The walk began in an earlier run: what changed since its beginning comes now.
                 self._changes()
-        else:
-            if self._changes():
-                self._changes()
-            self._absence.remind()
+        elif self._changes():
+            self._changes()
 
     def _full(self, unfinished: list[Checkpoint]) -> bool:
         """Whether the walk may move the cursor: a listing that ended too early may not."""
@@ -225,29 +223,23 @@ class Pull:
         elif self.result.error is None and absence.is_short(walkers, count, self._expected):
             if "tombstones" in self.resource.deletes and self._state.records:
                 self._tombstones()
-            return self._leave(walkers)
+            return self._leave()
         else:
             self._settle_merges(walkers, min((w.point.since_seq for w in walkers), default=0))
             if "tombstones" in self.resource.deletes and self._state.records:
                 self._tombstones()
             absence.orphan("full", walkers)
             # A part that was refused does not prove that its records are gone.
-            if self.result.error is None:
-                sweeps = "sweep" in self.resource.deletes
-                if sweeps and not absence.sweep(walkers, self._send, self.unread):
-                    return self._leave(walkers)
-                absence.agree()
+            sweeps = "sweep" in self.resource.deletes and self.result.error is None
+            if sweeps and not absence.sweep(walkers, self._send, self.unread):
+                return self._leave()
         self._finish("full", walkers)
         return True
 
-    def _leave(self, walkers: Sequence[Walker]) -> bool:
-        """End a full walk that was short: an error keeps the cursor where it is. Returns whether it
-        has moved."""
-        if self.result.error is not None:
-            self._call(lambda db, store: store.drop_walk(db, *self._name, "full"))
-            return False
-        self._finish("full", walkers, whole=False)
-        return True
+    def _leave(self) -> bool:
+        """End a full walk that was short: the cursor stays, and the next run begins anew."""
+        self._call(lambda db, store: store.drop_walk(db, *self._name, "full"))
+        return False
 
     def _expected(self) -> int | None:
         """How many records there are, by the provider's count. What is only asked in order to help
@@ -427,15 +419,12 @@ class Pull:
     def _unfinished(self, kind: Kind) -> list[Checkpoint]:
         return self._bounds.unfinished(kind, self._slices(kind, None))
 
-    def _finish(self, kind: Kind, walkers: Sequence[Walker], *, whole: bool = True) -> None:
-        """The walk is complete: the cursor moves to its ceiling, and never back. `whole`: what it
-        has not met is not there."""
+    def _finish(self, kind: Kind, walkers: Sequence[Walker]) -> None:
+        """The walk is complete: the cursor moves to its ceiling, and never back."""
         cursor = self.result.cursor
         self._tell_of_clocks(walkers)
         if not any(w.stale for w in walkers):
-            self.ahead = max((w.ahead for w in walkers if w.ahead is not None), default=self.ahead)
-            if whole:
-                self._note_seen(kind, walkers)
+            self._note_seen(kind, walkers)
         ceilings = [w.point.ceiling for w in walkers if w.point.ceiling]
         # A part that has no parents yet asked nothing, and has no window that could end.
         asked = [w for w in walkers if w.point.pages or w.point.ceiling]
@@ -443,7 +432,7 @@ class Pull:
             cursor = later(cursor, min(ceilings, key=order))
         self.result.cursor = cursor
         values: dict[str, str] = {}
-        if kind == "full" and whole and self.result.error is None and not self.result.cached:
+        if kind == "full" and self.result.error is None and not self.result.cached:
             values["full_at"] = format_timestamp(self.engine.clock.time())
         if self.resource.cursor is not None:
             values["slices"] = json.dumps({w.point.slice: w.parent for w in walkers})
@@ -470,6 +459,7 @@ class Pull:
                 )
 
     def _note_seen(self, kind: Kind, walkers: Sequence[Walker]) -> None:
+        self.ahead = max((w.ahead for w in walkers if w.ahead is not None), default=self.ahead)
         if kind == "full":
             begun = [parse_time(w.point.started_at).timestamp() + self.ahead for w in walkers]
         else:

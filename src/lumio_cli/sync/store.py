@@ -322,16 +322,16 @@ class Store:
         reach: Reach | None,
         now: str,
         limit: int,
-    ) -> tuple[int, list[str]]:
-        """How many records a sweep would look at, and some of them, from all over the table."""
+    ) -> list[str]:
+        """Some of the records that a sweep would look at, from all over the table."""
         if not records.has_table(db, provider, resource):
-            return 0, []
+            return []
         lost = self._lost(db, (provider, resource), since_seq, reach, now)
         if not lost.count:
-            return 0, []
+            return []
         some = f"({lost.where.sql}) ORDER BY r.rid * 2654435761 % 4294967296 LIMIT ?"
         where = Condition(some, (*lost.where.values, limit))
-        return lost.count, records.ids_where(db, raw_table(provider, resource), where)
+        return records.ids_where(db, raw_table(provider, resource), where)
 
     def _lost(
         self,
@@ -375,13 +375,6 @@ class Store:
         missing = self.missing(db, provider, resource, since_seq)
         absent = records.count_where(db, raw_table(provider, resource), missing)
         return self._live(db, provider, resource) - absent
-
-    def note_shortfall(
-        self, db: sqlite3.Connection, provider: str, resource: str, met: int, of: int, runs: int
-    ) -> None:
-        """Store that `runs` full walks in a row met `met` of the `of` records that the provider
-        counts."""
-        state.update_state(db, provider, resource, short_met=met, short_of=of, short_runs=runs)
 
     def note_hidden(self, db: sqlite3.Connection, provider: str, resource: str, count: int) -> None:
         """Store how many live records the provider hides."""
