@@ -129,7 +129,8 @@ class Runtime:
         from lumio_cli.hub.db import Hub
 
         self._require_own_home()
-        hub = Hub.open(self.hub_path, busy_timeout=self.settings.hub.busy_timeout)
+        timeout = self.settings.hub.busy_timeout
+        hub = Hub.open(self.hub_path, busy_timeout=timeout, in_a_hurry=self.stop.is_set)
         self._closing.callback(hub.close)
         return hub
 

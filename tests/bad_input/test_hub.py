@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from lumio_cli.errors import HubError
 from lumio_cli.hub import db as hub_db
+from lumio_cli.hub.db import Hub
 from lumio_cli.sync.model import ResourceResult
 from lumio_cli.sync.store import Store
 from support.lab import Lab, Outcome
@@ -271,3 +273,25 @@ def test_notes_that_make_no_sense_are_damage_and_no_bug(
         error = told(done)
         assert (done.code, error["code"]) in ((1, "hub_corrupt"), (1, "hub_astray"))
         assert re.search("lumio hub (restore|check --repair)", error["hint"])
+
+
+def test_a_stop_ends_the_wait_for_another_writer(
+    synced: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_db, "SLICE", 0.01)
+    monkeypatch.setattr(hub_db, "HURRY", 0.01)
+    other = hold_open(synced.hub_path)
+    tries = 0
+
+    def stopped() -> bool:
+        nonlocal tries
+        tries += 1
+        return tries > 2
+
+    try:
+        with Hub.open(synced.hub_path, busy_timeout=3600.0, in_a_hurry=stopped) as hub:
+            with pytest.raises(HubError, match="locked"), hub.transaction():
+                pass
+    finally:
+        other.close()
+    assert tries > 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,20 +83,41 @@ def explained(path: Path) -> Iterator[None]:
         raise explain(error, path) from error
 
 
+SLICE = 0.2
+"""Seconds that SQLite waits for another writer at a time."""
+HURRY = 1.0
+"""Seconds that a writer waits for others after a stop was asked for."""
+
+
 class Hub:
     """An open hub. One thread at a time; a second connection is a second `Hub`."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        busy_timeout: float = 0.0,
+        in_a_hurry: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.path = path
         self.connection = connection
+        self._busy_timeout = busy_timeout
+        self._in_a_hurry = in_a_hurry
         self._file = identity(path)
 
     @classmethod
-    def open(cls, path: Path, *, busy_timeout: float = 10.0) -> Hub:
+    def open(
+        cls,
+        path: Path,
+        *,
+        busy_timeout: float = 10.0,
+        in_a_hurry: Callable[[], bool] = lambda: False,
+    ) -> Hub:
         """Open for reading and writing; create and migrate as needed.
 
-        `busy_timeout` in seconds is how long another writer is waited for. Raises `HubError`
-        (locked, read-only, damaged, written by a newer lumio, with the log of another file).
+        `busy_timeout` in seconds is how long another writer is waited for; a second at most once
+        `in_a_hurry`. Raises `HubError` (locked, read-only, damaged, written by a newer lumio, with
+        the log of another file).
         """
         existed = path.exists()
         require_own_log(path)
@@ -115,7 +136,7 @@ class Hub:
             )
         with explained(path):
             connection = _connect(f"{path.absolute().as_uri()}?mode=rwc", busy_timeout)
-            hub = cls(path, connection)
+            hub = cls(path, connection, busy_timeout, in_a_hurry)
             try:
                 if not existed:
                     path.chmod(0o600)
@@ -125,6 +146,8 @@ class Hub:
                 connection.execute("PRAGMA synchronous = NORMAL")
                 # A checkpoint waits for the disk twice: 64 MiB of log between two of them.
                 connection.execute("PRAGMA wal_autocheckpoint = 16000")
+                # SQLite waits deaf to signals: `_begin` does it in slices.
+                connection.execute(f"PRAGMA busy_timeout = {int(min(busy_timeout, SLICE) * 1000)}")
             except BaseException:
                 connection.close()
                 raise
@@ -186,7 +209,7 @@ class Hub:
         what is written into it then, nobody would find.
         """
         with explained(self.path):
-            self.connection.execute("BEGIN IMMEDIATE")
+            self._begin()
             try:
                 yield self.connection
                 require_in_place(self.path, self._file)
@@ -200,6 +223,21 @@ class Hub:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
+
+    def _begin(self) -> None:
+        """Begin to write, after others; in a hurry, these are not waited for much longer."""
+        deadline = time.monotonic() + self._busy_timeout
+        while True:
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                now = time.monotonic()
+                if self._in_a_hurry():
+                    deadline = min(deadline, now + HURRY)
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or now >= deadline:
+                    raise
+            else:
+                return
 
     def utils(self) -> sqlite_utils.Database:
         """The same connection as a sqlite-utils database, for schema work."""
