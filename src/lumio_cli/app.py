@@ -220,6 +220,11 @@ def _explain(runtime: Runtime, error: Exception) -> LumioError:
     if isinstance(error, LumioError):
         if runtime.environ.get("LUMIO_TRACEBACK") == "1":
             _trace(runtime, error)
+        if error.code == "hub_locked":
+            try:
+                runtime.stop.check()
+            except StoppedError as stopped:
+                return stopped  # which is why others were waited for no longer
         return error
     if "sqlite3" in sys.modules:
         import sqlite3

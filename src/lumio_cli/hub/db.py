@@ -85,7 +85,7 @@ def explained(path: Path) -> Iterator[None]:
 
 SLICE = 0.2
 """Seconds that SQLite waits for another writer at a time."""
-HURRY = 1.0
+HURRY = 0.5
 """Seconds that a writer waits for others after a stop was asked for."""
 
 
@@ -115,7 +115,7 @@ class Hub:
     ) -> Hub:
         """Open for reading and writing; create and migrate as needed.
 
-        `busy_timeout` in seconds is how long another writer is waited for; a second at most once
+        `busy_timeout` in seconds is how long another writer is waited for; `HURRY` at most once
         `in_a_hurry`. Raises `HubError` (locked, read-only, damaged, written by a newer lumio, with
         the log of another file).
         """
