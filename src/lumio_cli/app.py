@@ -218,14 +218,7 @@ def _refuse_secrets(runtime: Runtime, argv: Sequence[str]) -> None:
 def _explain(runtime: Runtime, error: Exception) -> LumioError:
     """Any exception as an error that an operator can read."""
     if isinstance(error, LumioError):
-        if runtime.environ.get("LUMIO_TRACEBACK") == "1":
-            _trace(runtime, error)
-        if error.code == "hub_locked":
-            try:
-                runtime.stop.check()
-            except StoppedError as stopped:
-                return stopped  # which is why others were waited for no longer
-        return error
+        return _known(runtime, error)
     if "sqlite3" in sys.modules:
         import sqlite3
 
@@ -290,6 +283,18 @@ _NO_CHOICE = re.compile(
 _WRONG_VALUE = re.compile(
     r"Invalid value for '(?P<name>.+?)': Input (?P<should>should .+?)(?:, unable to .*)?$"
 )
+
+
+def _known(runtime: Runtime, error: LumioError) -> LumioError:
+    """An error that we have raised ourselves, or what it came of."""
+    if runtime.environ.get("LUMIO_TRACEBACK") == "1":
+        _trace(runtime, error)
+    if error.code == "hub_locked":
+        try:
+            runtime.stop.check()
+        except StoppedError as stopped:
+            return stopped  # which is why others were waited for no longer
+    return error
 
 
 def _damaged(runtime: Runtime, error: Exception) -> LumioError:
