@@ -32,6 +32,12 @@ def _invented(good: Callable[..., Any]) -> Callable[..., Any]:
 INVENTED = method("write", _invented)
 SAYS = "an answer made of what was sent"
 WRITES: tuple[Broken, ...] = (
+    Broken(
+        "push_outage",
+        "takes any JSON for a word of the provider",
+        method("is_error", lambda good: lambda self, body: True),
+        "'failed'",
+    ),
     Broken("push_reformed", SAYS, INVENTED, r"\[\]"),
     Broken("push_not_taken", SAYS, INVENTED, "nobody was told"),
     Broken("push_first_reading", SAYS, INVENTED, "exit code 3"),

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from lumio_cli.sandbox.http import Request, Response
 from support.conformance import Rig, Subject, case, rig
 from support.two_way import Desk
 
@@ -92,4 +94,53 @@ def check_push_first_reading(subject: Subject, home: Path) -> None:
         assert (entry["updated"], entry["deleted"]) == (1, 1), entry
         assert two not in lab.ids, f"{two} is still there"
         desk.must_have(one, {name: value})
+        assert desk.waiting() == []
+
+
+BETWEEN = (
+    Response(403, b"<html>blocked by policy</html>", {"Content-Type": "text/html"}),
+    Response(400, b""),
+    Response.of_json({"message": "Forbidden"}, 406),
+)
+"""What proxies, gateways and maintenance pages answer in the place of the provider."""
+
+
+def _writes(request: Request) -> bool:
+    """Whether a request changes something: by its method, or by the words of those that are POST
+    whatever they are for."""
+    if request.method == "GET" or request.label.endswith(("/batch/read", "/search")):
+        return False
+    return "/graphql" not in request.path or b"mutation" in request.body
+
+
+@case("updates")
+def check_push_outage(subject: Subject, home: Path) -> None:
+    """An answer that is no error of the provider's is about no record: no edit fails by it, no
+    batch is cut in two, and all is sent once the provider itself answers again."""
+    with rig(subject, home) as lab:
+        lab.sync()
+        desk, provider = Desk(lab, subject), lab.sandbox.providers[subject.provider]
+        for number, record in enumerate(lab.ids):
+            desk.set(record, **{desk.text: f"Edited {number}"})
+        handle, sent = provider.handle, set()
+        for answer in BETWEEN:
+
+            def between(request: Request, answer: Response = answer) -> Response:
+                if _writes(request):
+                    sent.add(request.body)
+                    return answer
+                return handle(request)
+
+            # Pipedrive's network shuts out who ignores its limits: by a page, as others' are.
+            lab.lumio("limits", "clear", subject.provider)
+            with patch.object(provider, "handle", between):
+                lab.lumio("sync", subject.target, "--direction", "push")
+            waiting = {(row[1], row[2]) for row in desk.waiting()}
+            assert waiting == {("update", "pending")}, f"{answer.status} {answer.body!r}: {waiting}"
+        assert sent, "nothing was sent"
+        assert len(sent) <= len(lab.ids), f"{len(sent)} different requests: a batch was cut"
+        lab.lumio("limits", "clear", subject.provider)
+        desk.push()
+        for number, record in enumerate(lab.ids):
+            desk.must_have(record, {desk.text: f"Edited {number}"})
         assert desk.waiting() == []

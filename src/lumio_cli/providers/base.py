@@ -429,7 +429,8 @@ class Provider:
     may be asked without it. `credential` are the parts of a token login, the secret token first;
     `oauth` is the login in a browser, `ways` are all others. `guide` says how to set it up, and
     `notes` what the API does not give. `no_merges` is why nothing of it says that a record has
-    become part of another; empty where something does (`merged`, `survivors`).
+    become part of another; empty where something does (`merged`, `survivors`). `error_names` are
+    keys of which each error document of its API has one; empty is any.
 
     `options` are the provider's effective settings, validated against `fields`; among them
     `limits`, other counts for its quotas by name, `time_zone`, in which its days begin,
@@ -454,6 +455,7 @@ class Provider:
     notes: ClassVar[tuple[str, ...]] = ()
     no_merges: ClassVar[str] = ""
     messages: ClassVar[tuple[MessageKind, ...]] = ()
+    error_names: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, options: Mapping[str, Any]) -> None:
         self.options = options
@@ -517,6 +519,14 @@ class Provider:
     def judge(self, reply: Reply) -> Verdict | None:
         """What an answer means; None lets the status decide (`transport.verdict`)."""
         return None
+
+    def is_error(self, body: Json) -> bool:
+        """Whether the JSON of an answer that is not good is an error, or a list of errors, of the
+        provider's own. Others, of a proxy or a gateway, say nothing about what was sent."""
+        told = body[0] if isinstance(body, list) and body else body
+        if not isinstance(told, dict):
+            return False
+        return not self.error_names or any(name in told for name in self.error_names)
 
     def remaining(self, call: Call, reply: Reply) -> tuple[Allowance, ...]:
         """What the answer says of the quotas."""

@@ -188,7 +188,13 @@ class Session:
             headers = self.provider.authorize(call, credential)
             call = self._located(call, credential)
         reply = self._sender.attempt(call, headers, tally, number)
-        verdict = judge(self.provider, reply, self._clock, lambda v: self._limiter.longest(call, v))
+        verdict = judge(
+            self.provider,
+            reply,
+            self._clock,
+            lambda v: self._limiter.longest(call, v),
+            writes=call.auth and call.method != "GET",
+        )
         return reply, verdict
 
     def _located(self, call: Call, credential: Credential) -> Call:
@@ -243,7 +249,8 @@ class Session:
             if isinstance(error, QuotaError) and back is not None:
                 hint = come_back(back.timestamp(), self.provider.name)
                 return QuotaError(error.message, retry_at=back, hint=hint)
-        if verdict.outcome is not Outcome.RETRY:
+        # What was sent elsewhere was not done, and would be sent there again.
+        if verdict.outcome is not Outcome.RETRY or 300 <= reply.status < 400:
             return error
         if call.repeatable or reply.status in NOT_PROCESSED:
             return Again(error, after=after)

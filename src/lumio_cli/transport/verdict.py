@@ -55,12 +55,23 @@ def outcome_of(status: int) -> Outcome:
     return _BY_STATUS.get(status, Outcome.RETRY if status >= 500 else Outcome.REJECTED)
 
 
+_TOO_LARGE = frozenset({413, 414, 431})
+"""Statuses about the size of the request: whoever says so, it will not pass as it is."""
+_ABOUT_RECORDS = frozenset({Outcome.OK, Outcome.REJECTED, Outcome.DENIED, Outcome.GONE})
+
+
 def judge(
-    provider: Provider, reply: Reply, clock: Clock, longest: Callable[[Verdict], float]
+    provider: Provider,
+    reply: Reply,
+    clock: Clock,
+    longest: Callable[[Verdict], float],
+    writes: bool = False,
 ) -> Verdict:
     """What `reply` means: the provider's verdict, else the status's, with Retry-After in seconds.
 
-    `longest` is how many seconds such a verdict can ask to wait: no pause is longer.
+    `longest` is how many seconds such a verdict can ask to wait: no pause is longer. `writes`: the
+    request may have been about records that are written. Of these only the provider itself can say
+    that they are wrong: a page of a proxy, a redirect or an empty answer is a fault of the moment.
 
     Raises `BadReplyError` where the provider cannot read a 2xx answer.
     """
@@ -77,6 +88,8 @@ def judge(
         # Whatever it says: a token may have ended in a way that the provider has a new word for,
         # and a second refusal of a fresh one is final.
         verdict = replace(verdict, outcome=Outcome.REAUTH)
+    if writes and verdict.outcome in _ABOUT_RECORDS and _is_between(provider, reply):
+        verdict = Verdict(Outcome.RETRY)
     if verdict.outcome is Outcome.OK:
         return verdict
     most = longest(verdict)
@@ -102,6 +115,13 @@ def _by_status(reply: Reply) -> Outcome:
         # A page of something between us and the provider: no word about any record.
         return Outcome.RETRY
     return outcome
+
+
+def _is_between(provider: Provider, reply: Reply) -> bool:
+    """Whether an answer that is not good is something else's than the provider's."""
+    if reply.status < 300 or reply.status in _TOO_LARGE:
+        return False
+    return not (_is_json(reply) and provider.is_error(reply.json()))
 
 
 def _is_json(reply: Reply) -> bool:
@@ -146,13 +166,14 @@ def to_error(
         return GoneError(f"{title} has nothing at {what}{words}", status=status, category=category)
     if outcome in (Outcome.THROTTLED, Outcome.EXHAUSTED):
         return _quota_error(provider, verdict, words, clock)
-    if outcome is Outcome.RETRY:
+    if outcome is Outcome.RETRY and not 300 <= status < 400:
         return UnavailableError(
             f"{title} cannot answer {what} at the moment (status {status}){words}",
             hint=come_back(_moment(verdict, clock)),
         )
     if 300 <= status < 400:
-        return _redirect_error(title, what, reply, redactor)
+        passing = outcome is Outcome.RETRY
+        return _redirect_error(title, what, reply, redactor, passing=passing)
     return RejectedError(
         f"{title} rejected {what} (status {status}){words}",
         status=status,
@@ -204,19 +225,22 @@ def _moment(verdict: Verdict, clock: Clock) -> float | None:
     return None if verdict.retry_after is None else clock.time() + verdict.retry_after
 
 
-def _redirect_error(title: str, what: str, reply: Reply, redactor: Redactor) -> RejectedError:
+def _redirect_error(
+    title: str, what: str, reply: Reply, redactor: Redactor, *, passing: bool
+) -> LumioError:
     location = reply.headers.get("location", "")
     try:
         host = urlsplit(location).hostname or "another path"
     except ValueError:
         host = "an address that is none"
-    return RejectedError(
+    message = (
         f"{title} answered {what} with a redirect to {clean(host, redactor)} "
-        f"(status {reply.status}), which was not followed",
-        status=reply.status,
-        category="redirect",
-        hint="check the provider's `base_url`; a credential is never sent to another host",
+        f"(status {reply.status}), which was not followed"
     )
+    hint = "check the provider's `base_url`; a credential is never sent to another host"
+    if passing:
+        return UnavailableError(message, hint=hint)
+    return RejectedError(message, status=reply.status, category="redirect", hint=hint)
 
 
 def _scopes_hint(provider: Provider, scopes: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
-from lumio_cli.errors import RejectedError, UnavailableError
+from lumio_cli.errors import UnavailableError
 from lumio_cli.providers.base import Call, Reply
 from lumio_cli.providers.salesforce import Salesforce
 from lumio_cli.providers.salesforce.resources import column_name
@@ -188,31 +188,6 @@ def test_jobs_are_asked_about_with_pauses(lab: SalesforceLab, monkeypatch: Any) 
     write(lab, [change("create", 1, **GOOD)], bulk=True, calls=calls)
     delays = [call.delay for call in calls if call.delay]
     assert delays == [2.0, 3.0, 4.5]
-
-
-@pytest.mark.parametrize("action", ["update", "create"])
-@pytest.mark.parametrize(
-    ("status", "body"),
-    [(400, b"<html>Bad gateway policy</html>"), (409, b'{"error": "conflict", "code": "x"}')],
-)
-def test_what_is_no_word_of_salesforce_says_nothing_about_any_record(
-    lab: SalesforceLab, action: Action, status: int, body: bytes
-) -> None:
-    provider, calls = Salesforce({}), []
-    inner = sender(lab)
-
-    def send(call: Call) -> Reply:
-        if call.method == "GET":
-            return inner(call)
-        calls.append(call)
-        raise RejectedError("no", status=status, category="x" if b"code" in body else "")
-
-    changes = [change(action, n, id=f"00Q{n}", City="x") for n in range(250)]
-    found = list(provider.write(provider.resource("leads"), changes, send))
-    assert len(calls) == 2, "nothing is halved"
-    wanted = {"update": ("retry", "transient"), "create": ("unknown", "unsettled")}[action]
-    assert {(r.status, r.kind) for r in found} == {wanted}
-    assert len({r.trace for r in found}) == 250
 
 
 def test_changes_wait_while_salesforce_sets_itself_up(

@@ -88,6 +88,7 @@ class HubSpot(Provider):
 
     name = "hubspot"
     title = "HubSpot"
+    error_names = ("category", "correlationId", "status")
     category = "CRM"
     base_url = "https://api.hubapi.com"
     hosts = ("api.hubapi.com",)

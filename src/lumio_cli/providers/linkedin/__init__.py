@@ -100,6 +100,7 @@ class LinkedIn(Provider):
 
     name = "linkedin"
     title = "LinkedIn"
+    error_names = ("status", "serviceErrorCode")
     category = "Social media"
     base_url = "https://api.linkedin.com"
     hosts = ("api.linkedin.com", "www.linkedin.com")

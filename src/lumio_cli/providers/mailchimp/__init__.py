@@ -77,6 +77,7 @@ class Mailchimp(Provider):
 
     name = "mailchimp"
     title = "Mailchimp"
+    error_names = ("title", "detail")
     category = "Marketing"
     base_url = "https://api.mailchimp.com"
     hosts = ("api.mailchimp.com", "*.api.mailchimp.com", "login.mailchimp.com")

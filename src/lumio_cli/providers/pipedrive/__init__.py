@@ -121,6 +121,7 @@ class Pipedrive(Provider):
 
     name = "pipedrive"
     title = "Pipedrive"
+    error_names = ("success",)
     category = "CRM"
     base_url = "https://api.pipedrive.com"
     hosts = ("api.pipedrive.com", "oauth.pipedrive.com", "*.pipedrive.com")

@@ -109,6 +109,7 @@ class Salesforce(Provider):
 
     name = "salesforce"
     title = "Salesforce"
+    error_names = ("errorCode",)
     category = "CRM"
     base_url = "https://login.salesforce.com"
     hosts = ("login.salesforce.com", "test.salesforce.com", "*.my.salesforce.com")

@@ -33,8 +33,6 @@ KINDS = {
 }  # fmt: skip
 """Salesforce's codes, or how they begin, by what they mean; all others are about the values."""
 
-CODE = re.compile(r"[A-Z][A-Z0-9_]+")
-"""What Salesforce's own errors are called by: an answer without is of something in between."""
 _REFERENCE = "INVALID_CROSS_REFERENCE_KEY"
 
 RULES = "off|on|01Q[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?"
@@ -179,10 +177,7 @@ def write_pairs(
             yield from denied([pair for part in (pairs, *waiting[::-1]) for pair in part], error)
             return
         except RejectedError as error:
-            if not CODE.fullmatch(error.category):
-                # No word of Salesforce's, so that it is about none of the records.
-                yield from (unsettled(change, error.message) for change in changes)
-            elif len(pairs) > 1:
+            if len(pairs) > 1:
                 middle = len(pairs) // 2
                 waiting += [pairs[middle:], pairs[:middle]]
             else:

@@ -100,6 +100,7 @@ class Shopify(Provider):
 
     name = "shopify"
     title = "Shopify"
+    error_names = ("errors",)
     category = "Commerce"
     # Every shop has a host of its own (`locate`); this one is never asked.
     base_url = "https://myshopify.com"
