@@ -139,6 +139,9 @@ def convert(field: Field, value: Any) -> Any:
     """
     match field.kind:
         case "text":
+            word = str(value).lower()
+            if isinstance(value, bool) and field.pattern and re.fullmatch(field.pattern, word):
+                return word  # what YAML makes of true, yes and on
             # 1.10 without quotes is the number 1.1: refuse to guess.
             if isinstance(value, bool | float) or not isinstance(value, str | int):
                 raise ValueError("should be text (put it in quotes)")  # noqa: TRY004

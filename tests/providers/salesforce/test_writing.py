@@ -218,8 +218,8 @@ RULE = "01Q5g000000kAbcEAE"
     [
         (None, False, False),
         (None, True, False),
-        ("on", False, True),
-        ("on", True, False),
+        ("true", False, True),
+        ("true", True, False),
         (RULE, False, True),
         (RULE, True, True),
     ],

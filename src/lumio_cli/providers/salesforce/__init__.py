@@ -157,9 +157,9 @@ class Salesforce(Provider):
         ),
         Field(
             "assignment_rules",
-            "Whether a push runs the org's assignment rules: off, on (not in bulk jobs), or a "
+            "Whether a push runs the org's assignment rules: false, true (not in bulk jobs), or a "
             "rule's id",
-            default="off",
+            default="false",
             pattern=RULES,
         ),
         Field(
@@ -445,7 +445,7 @@ class Salesforce(Provider):
         least = int(self.options.get("bulk_write_from", BULK_WRITE_FROM))
         many = bool(least) and len(changes) >= least
         rules = Rules(
-            str(self.options.get("assignment_rules") or "off"),
+            str(self.options.get("assignment_rules") or "false"),
             self.options.get("duplicate_rules") == "save",
         )
         apply = ingest_all if many else write_all

@@ -35,7 +35,7 @@ KINDS = {
 
 _REFERENCE = "INVALID_CROSS_REFERENCE_KEY"
 
-RULES = "off|on|01Q[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?"
+RULES = "false|true|01Q[0-9A-Za-z]{12}(?:[0-9A-Za-z]{3})?"
 """What the setting `assignment_rules` may be; the ids of rules begin with 01Q."""
 
 
@@ -50,12 +50,12 @@ class Rules:
     only warns of is saved ("Duplicate Rule Header", `allowSave`).
     """
 
-    assignment: str = "off"
+    assignment: str = "false"
     save: bool = False
 
     def ruled(self, send: Send) -> Send:
         """The way to Salesforce, with these rules said to every request that writes."""
-        said = {"off": "FALSE", "on": "TRUE"}.get(self.assignment, self.assignment)
+        said = {"false": "FALSE", "true": "TRUE"}.get(self.assignment, self.assignment)
         headers = {"Sforce-Auto-Assign": said}
         if self.save:
             headers["Sforce-Duplicate-Rule-Header"] = "allowSave=true"
