@@ -132,6 +132,17 @@ def _check_section(
     return converted
 
 
+def _text(field: Field, value: Any) -> str:
+    """A text, or what YAML makes of `true`, `yes` and `on` where these are words of the field."""
+    word = str(value).lower()
+    if isinstance(value, bool) and field.pattern and re.fullmatch(field.pattern, word):
+        return word
+    # 1.10 without quotes is the number 1.1: refuse to guess.
+    if isinstance(value, bool | float) or not isinstance(value, str | int):
+        raise ValueError("should be text (put it in quotes)")  # noqa: TRY004
+    return str(value)
+
+
 def convert(field: Field, value: Any) -> Any:
     """A provider's own setting in its declared kind. Raises ValueError saying what it should be.
 
@@ -139,13 +150,7 @@ def convert(field: Field, value: Any) -> Any:
     """
     match field.kind:
         case "text":
-            word = str(value).lower()
-            if isinstance(value, bool) and field.pattern and re.fullmatch(field.pattern, word):
-                return word  # what YAML makes of true, yes and on
-            # 1.10 without quotes is the number 1.1: refuse to guess.
-            if isinstance(value, bool | float) or not isinstance(value, str | int):
-                raise ValueError("should be text (put it in quotes)")  # noqa: TRY004
-            value = str(value)
+            value = _text(field, value)
         case "integer":
             value = _number(int, value, "should be a whole number")
         case "number":
