@@ -76,7 +76,11 @@ def _shown_as_it_is(subject: Subject) -> Iterator[None]:
         found: Identity = provider.probe(send, credential)
         return found
 
-    with method("probe", _shown)(subject), patch("lumio_cli.services.connect.identify", identify):
+    with (
+        method("probe", _shown)(subject),
+        patch("lumio_cli.services.accounts.identify", identify),
+        patch("lumio_cli.services.connect.identify", identify),
+    ):
         yield
 
 
