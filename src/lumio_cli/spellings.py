@@ -46,15 +46,11 @@ class Spellings:
         secret = secret.strip()
         if len(secret) < MIN_SECRET or secret in self._known:
             return
-        lines = [line.strip() for line in secret.splitlines()]
+        lines = (line.strip() for line in secret.splitlines())
+        news = {secret, *(line for line in lines if len(line) >= _MIN_LINE and "-----" not in line)}
         with self._lock:
-            self._known.add(secret)
-            if len(lines) > 1:
-                self._known.update(
-                    line for line in lines if len(line) >= _MIN_LINE and "-----" not in line
-                )
-            for known in self._known:
-                self._forms.update(_forms(known))
+            self._known |= news
+            self._forms = self._forms.union(*map(_forms, news))
             # Longest first: a secret may be the beginning of another.
             ordered = sorted(self._forms, key=lambda form: (-len(form), form))
             self._plain = re.compile("|".join(map(re.escape, ordered)))
