@@ -301,17 +301,25 @@ def _damaged(runtime: Runtime, error: Exception) -> LumioError:
     """What the hub notes about itself makes no sense: a page of it was overwritten."""
     from lumio_cli.errors import HubError
 
-    hint = _crash(runtime, error).hint or ""
+    where = _log_traceback(runtime, error)
     return HubError(
         f"the hub {runtime.hub_path} is damaged: what it notes of its resources cannot be read",
         code="hub_corrupt",
         hint="`lumio hub restore FILE` puts a backup in its place; or move it away and sync again"
-        f" ({hint.partition(';')[0]})",
+        f" ({where})",
     )
 
 
 def _crash(runtime: Runtime, error: Exception) -> LumioError:
     """A bug in lumio: one line here, everything in the log file."""
+    where = _log_traceback(runtime, error)
+    text = str(error).strip().splitlines()
+    about = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
+    return LumioError(f"unexpected error: {about}", code="internal", hint=f"{where}; please report")
+
+
+def _log_traceback(runtime: Runtime, error: Exception) -> str:
+    """Keep everything about an error that nobody raised on purpose; says where to find it."""
     import logging
 
     from lumio_cli.logs import FILE_NAME, configure_logging
@@ -327,9 +335,7 @@ def _crash(runtime: Runtime, error: Exception) -> LumioError:
         pass
     if runtime.environ.get("LUMIO_TRACEBACK") == "1":
         _trace(runtime, error)
-    text = str(error).strip().splitlines()
-    about = f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
-    return LumioError(f"unexpected error: {about}", code="internal", hint=f"{where}; please report")
+    return where
 
 
 def _is_of_hub(error: Exception) -> bool:
