@@ -37,6 +37,8 @@ STATUSES = (
 """In the order in which an operator should look at them."""
 TAKEN = ("sent", "held", "paused")
 """What the provider has, and must not get a second time."""
+_MAYBE_TAKEN = "status IN ('unknown', 'sending', 'sent', 'held', 'paused')"
+"""That, and what it may have."""
 _TABLES = ("lumio_sends", "lumio_messages")
 _ORDER = " ".join(f"WHEN '{status}' THEN {n}" for n, status in enumerate(STATUSES))
 
@@ -80,6 +82,9 @@ class Entry(NamedTuple):
     run: int
     at: str
     state: str | None = None
+
+
+_ENTRY = ", ".join(Entry._fields)
 
 
 @contextmanager
@@ -260,9 +265,7 @@ def change_status(db: sqlite3.Connection, send: int, old: str, new: str, now: st
 def read_entries(db: sqlite3.Connection, send: int, first: int, last: int) -> dict[int, Entry]:
     """Messages by position, from `first` to `last`, both included."""
     rows = db.execute(
-        "SELECT position, recipient, kind, digest, status, message_id, code, message, run, at,"
-        " state"
-        " FROM lumio_messages WHERE send = ? AND position BETWEEN ? AND ?",
+        f"SELECT {_ENTRY} FROM lumio_messages WHERE send = ? AND position BETWEEN ? AND ?",
         [send, first, last],
     )
     return {row[0]: Entry(*row) for row in rows}
@@ -281,8 +284,7 @@ def positions_of(db: sqlite3.Connection, send: int, status: str, but: str = "") 
 def final_beyond(db: sqlite3.Connection, send: int, total: int) -> bool:
     """Whether a message was sent, or may have been, that is behind the last row of the input."""
     row = db.execute(
-        "SELECT count(*) FROM lumio_messages WHERE send = ? AND position > ?"
-        " AND status IN ('unknown', 'sending', 'sent', 'held', 'paused')",
+        f"SELECT count(*) FROM lumio_messages WHERE send = ? AND position > ? AND {_MAYBE_TAKEN}",
         [send, total],
     ).fetchone()
     return bool(row[0])
@@ -312,7 +314,7 @@ def sent_before(
             "SELECT m.digest, s.name, m.status, m.at FROM lumio_messages m"
             " JOIN lumio_sends s ON s.id = m.send"
             f" WHERE m.digest IN ({','.join('?' * len(some))}) AND s.provider = ? AND s.id IS NOT ?"
-            " AND m.status IN ('unknown', 'sending', 'sent', 'held', 'paused')"
+            f" AND m.{_MAYBE_TAKEN}"
             # What was certainly sent goes before what may have been.
             " ORDER BY m.status IN ('unknown', 'sending') DESC, m.at",
             [*some, provider, but],
@@ -329,7 +331,7 @@ def recipients_since(
         "SELECT DISTINCT m.recipient FROM lumio_messages m JOIN lumio_sends s ON s.id = m.send"
         " WHERE s.provider = ? AND s.updated_at >= ? AND m.at >= ?"
         f" AND m.kind IN ({','.join('?' * len(kinds))})"
-        " AND m.status IN ('unknown', 'sending', 'sent', 'held', 'paused')",
+        f" AND m.{_MAYBE_TAKEN}",
         [provider, since, since, *kinds],
     )
     return [row[0] for row in rows]
@@ -362,8 +364,7 @@ def list_entries(
     marks = ",".join("?" * len(statuses))
     chosen = f" AND status IN ({marks})" if statuses else ""
     rows = db.execute(
-        "SELECT position, recipient, kind, digest, status, message_id, code, message, run, at,"
-        " state"
+        f"SELECT {_ENTRY}"
         f" FROM lumio_messages WHERE send = ?{chosen}"
         f" ORDER BY CASE status {_ORDER} END, position LIMIT ?",
         [send, *statuses, limit],
