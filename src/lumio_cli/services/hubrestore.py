@@ -80,9 +80,11 @@ def restore(runtime: Runtime, source: Path) -> Restored:
         make_private_dir(path.parent)
         require_room(path.parent, size_of(file) + size_of(path), "to restore a hub")
         _copy(file, part)
-        in_doubt = _take_over(file, part)
-        kept = _keep(runtime, path)
-        sends_kept = kept is not None and _keep_ledger(kept, part)
+        with Hub.open(part) as hub:
+            with hub.transaction() as db:
+                in_doubt = outbox.doubt_new(db)
+            kept = _keep(runtime, path)
+            sends_kept = kept is not None and _keep_ledger(kept, hub)
         _plain(part)
         _put(part, path)
     except OSError as error:
@@ -129,15 +131,6 @@ def _open(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
 
 
-def _take_over(source: Path, part: Path) -> int:
-    """Bring the copy to this lumio's schema, and doubt what a later hub may have sent. Returns of
-    how many new records that is true."""
-    with explained(source), contextlib.closing(sqlite3.connect(part, isolation_level=None)) as db:
-        migrations.migrate(db, part)
-        with _transaction(db):
-            return outbox.doubt_new(db)
-
-
 def _keep(runtime: Runtime, path: Path) -> Path | None:
     """Copy the hub that is there into the backups, as it is; None: there is none."""
     if not path.exists():
@@ -155,29 +148,18 @@ def _keep(runtime: Runtime, path: Path) -> Path | None:
     return kept
 
 
-def _keep_ledger(kept: Path, part: Path) -> bool:
+def _keep_ledger(kept: Path, hub: Hub) -> bool:
     """Take over what was sent, also since the backup was made. False where that cannot be: it is
     another hub, of an older lumio, or damaged."""
-    with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as db:
-        try:
-            db.execute("ATTACH ? AS before", [str(kept)])
-            if db.execute("PRAGMA before.user_version").fetchone()[0] != migrations.LATEST:
-                return False
-            with _transaction(db):
-                return sends.take_over(db, "before")
-        except sqlite3.Error:
-            return False
-
-
-@contextlib.contextmanager
-def _transaction(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
     try:
-        yield
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
+        hub.connection.execute("ATTACH ? AS before", [str(kept)])
+        version = hub.connection.execute("PRAGMA before.user_version").fetchone()[0]
+        if version != migrations.LATEST:
+            return False
+        with hub.transaction() as db:
+            return sends.take_over(db, "before")
+    except (HubError, sqlite3.Error):
+        return False
 
 
 def _plain(part: Path) -> None:
