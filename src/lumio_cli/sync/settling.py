@@ -190,22 +190,24 @@ class Settling(Books):
             payload = json.dumps(record)
             now = shown(db, edit, payload, columns)
             fate = self._fate(db, before, edit, edit.base, receipt, columns, payload)
-        taken = {name: value for name, value in now.items() if name not in fate.untaken}
-        if taken:
-            fields = {name: (edit.base.get(name), value) for name, value in taken.items()}
-            self.note(edit, edit.record, fields)
-        self._left(db, edit, now, fate, columns)
+        self._done(db, edit, edit.record, edit.base, now, fate, columns)
         return fate
 
-    def _left(
+    def _done(
         self,
         db: sqlite3.Connection,
         edit: Edit,
+        record: str,
+        base: Mapping[str, Any],
         now: Mapping[str, Any],
         fate: Fate,
         columns: Columns,
     ) -> None:
-        """What was edited since the edit was sent is an edit of what the provider has now."""
+        """Note what of an edit was taken, of which the record has `now` what was `base`. What was
+        edited since it was sent is an edit of what the provider has now."""
+        taken = {n: (base.get(n), value) for n, value in now.items() if n not in fate.untaken}
+        if taken:
+            self.note(edit, record, taken)
         current = outbox.find(db, *self.name, edit.record)
         if current is None or current.version == edit.version:
             outbox.drop(db, *self.name, edit.record)
@@ -234,10 +236,7 @@ class Settling(Books):
             payload = json.dumps(record)
             now = shown(db, edit, payload, columns)
             fate = self._fate(db, before, edit, base, receipt, columns, payload)
-        taken = {name: value for name, value in now.items() if name not in fate.untaken}
-        if taken:
-            self.note(edit, receipt.id, {n: (base.get(n), value) for n, value in taken.items()})
-        self._left(db, edit, now, fate, columns)
+        self._done(db, edit, receipt.id, base, now, fate, columns)
         return fate
 
     def _rebase(
