@@ -128,12 +128,10 @@ class Absence:
                 return 0
             groups = [provider.group_of(walk, key) for key in gone]
             table = records.raw_table(*self._job.name)
-            if kind == "full":
-                # What has just been listed is alive, whatever became of the one it belongs to.
-                missing = store.missing(db, *self._job.name, begun)
-                ids = records.ids_of_parents(db, table, groups, missing)
-            else:
-                ids = records.ids_of_parents(db, table, groups)
+            # What has just been listed is alive, whatever became of the one it belongs to.
+            full = kind == "full"
+            where = store.missing(db, *self._job.name, begun) if full else records.LIVE
+            ids = records.ids_of_parents(db, table, groups, where)
             return store.delete(db, *self._job.name, ids) if ids else 0
 
         for walk in [walker.walk for walker in walkers]:

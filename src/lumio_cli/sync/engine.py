@@ -238,24 +238,21 @@ def _proven(pulls: Sequence[Pull], pushes: Sequence[Push], writer: Writer) -> bo
 
 def _run_one(pull: Pull, results: dict[str, ResourceResult]) -> None:
     parents = [results[name] for name in pull.resource.parents if name in results]
-    unread = [p for p in parents if p.error is not None and p.status in ("failed", "skipped")]
-    if parents and len(unread) == len(parents):
+    failed = [p for p in parents if p.error is not None and p.status in ("failed", "skipped")]
+    if parents and len(failed) == len(parents):
         # What would be asked for hangs on records that could not be read.
         pull.fail(parents[0].error or StoppedError("stopped"))
         return
     before = [results[name] for name in hangs_on(pull.resource) if name in results]
     pull.unread = next((p.resource for p in before if not _is_whole(p)), "")
-    pull.run(next((p for p in unread if p.status == "failed"), None))
+    pull.run(next((p for p in failed if p.status == "failed"), None))
 
 
 def _is_whole(result: ResourceResult) -> bool:
     """Whether a resource has been read as far as it could; a brake on deletions, and a scope that
     nobody granted, are no news of its listing."""
-    if isinstance(result.error, DeniedError) or (
-        result.error is not None and result.error.code == "too_many_deletions"
-    ):
-        return True
-    return result.error is None
+    error = result.error
+    return error is None or isinstance(error, DeniedError) or error.code == "too_many_deletions"
 
 
 def _abandon(hub: Hub, store: Store, pieces: Sequence[Pull | Push], stop: Stop) -> None:

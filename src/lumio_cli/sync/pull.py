@@ -81,21 +81,21 @@ class Pull:
         self.provider = link.provider
         self.tally = link.new_tally(self._waiting)
 
-    def run(self, unread: ResourceResult | None = None) -> None:
+    def run(self, failed: ResourceResult | None = None) -> None:
         """Pull, and say in `result` how it went. Raises only what no run can go on after.
 
-        `unread` is one of several resources that drive this one, where that could not be read:
+        `failed` is one of several resources that drive this one, where that could not be read:
         what belongs to its new records is missing, and nothing is proven to be gone.
         """
         result = self.result
-        if unread is not None and unread.error is not None:
+        if failed is not None and failed.error is not None:
             result.status = "partial"
             result.error = LumioError(
-                f"{self.job.target}: what belongs to new {unread.resource} is missing, since those "
-                f"could not be read: {unread.error.message}",
-                code=unread.error.code,
+                f"{self.job.target}: what belongs to new {failed.resource} is missing, since those "
+                f"could not be read: {failed.error.message}",
+                code=failed.error.code,
                 exit_code=3,
-                hint=unread.error.hint,
+                hint=failed.error.hint,
             )
         self._call(lambda db, store: store.start_resource(db, result))
         try:

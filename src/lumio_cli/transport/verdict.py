@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from lumio_cli.providers.base import Provider
 
 MAX_MESSAGE = 300
-MAX_READ = 16 * 1024
 """Characters of a provider's own message in an error; longer ones are cut."""
+MAX_READ = 16 * 1024
+"""Characters of it that are read at all."""
 
 _BY_STATUS: dict[int, Outcome] = {
     401: Outcome.REAUTH,
