@@ -15,6 +15,7 @@ from lumio_cli.hub.columns import Abilities, ViewColumn, expression, misfit
 from lumio_cli.hub.db import Hub
 from lumio_cli.hub.records import Row
 from lumio_cli.providers.values import moment
+from support.older import take_back
 
 TABLE = "lumio_raw_acme_deals"
 NOW = "2026-01-02T03:04:05Z"
@@ -273,11 +274,7 @@ def test_a_hub_of_an_older_lumio_shows_and_counts_anew(hub: Hub) -> None:
     store(hub, a="n/a", b="12")
     hub.connection.execute("DROP VIEW acme_deals")
     hub.connection.execute("CREATE VIEW acme_deals AS SELECT 0 AS amount")
-    hub.connection.execute("DROP TABLE lumio_misfits")
-    hub.connection.execute("DROP TABLE lumio_written")
-    hub.connection.execute("ALTER TABLE lumio_resources DROP COLUMN counted")
-    hub.connection.execute("ALTER TABLE lumio_counter DROP COLUMN is_backup")
-    hub.connection.execute("PRAGMA user_version = 7")
+    take_back(hub.connection, 7)
     with Hub.open(hub.path) as newer:
         found = newer.connection.execute("SELECT amount FROM acme_deals ORDER BY id").fetchall()
         assert [row[0] for row in found] == [None, 12]

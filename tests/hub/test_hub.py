@@ -17,6 +17,7 @@ from lumio_cli.hub.db import Hub
 from lumio_cli.hub.last_known import LastKnown
 from lumio_cli.hub.records import Row
 from lumio_cli.hub.runs import DeadLetter, RunRow
+from support.older import take_back
 
 NOW = "2026-01-02T03:04:05Z"
 TABLE = records.raw_table("acme", "people")
@@ -261,13 +262,7 @@ class TestViews:
     def test_a_hub_of_an_older_lumio_gets_new_views(self, hub: Hub, tmp_path: Path) -> None:
         self.columns(hub, ViewColumn("name", "name", "text"))
         hub.connection.execute("DROP TRIGGER lumio_acme_people_delete")
-        for table in ("named", "merged", "listed", "misfits", "written"):
-            hub.connection.execute(f"DROP TABLE lumio_{table}")
-        hub.connection.execute("DROP INDEX lumio_outbox_refers")
-        for column in ("hides", "hidden", "astray_before", "counted"):
-            hub.connection.execute(f"ALTER TABLE lumio_resources DROP COLUMN {column}")
-        hub.connection.execute("ALTER TABLE lumio_counter DROP COLUMN is_backup")
-        hub.connection.execute("PRAGMA user_version = 4")
+        take_back(hub.connection, 4)
         with Hub.open(hub.path) as newer:
             assert views.is_whole(newer.connection, "acme", "people")
 

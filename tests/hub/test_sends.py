@@ -11,6 +11,7 @@ import pytest
 from lumio_cli.hub import records, sends
 from lumio_cli.hub.db import Hub
 from lumio_cli.services.send.past import HubPast
+from support.older import take_back
 
 
 @pytest.fixture
@@ -119,11 +120,7 @@ def test_the_ledger_of_an_older_lumio_is_kept(hub: Hub) -> None:
     row = begin(hub)
     with hub.transaction() as db:
         sends.store_entries(db, row.id, [entry(1, "sent")])
-    hub.connection.execute("DROP INDEX lumio_messages_digest")
-    hub.connection.execute("ALTER TABLE lumio_messages DROP COLUMN state")
-    hub.connection.execute("ALTER TABLE lumio_counter DROP COLUMN is_backup")
-    hub.connection.execute("DROP TABLE lumio_written")
-    hub.connection.execute("PRAGMA user_version = 8")
+    take_back(hub.connection, 8)
     with Hub.open(hub.path) as newer:
         found = sends.read_entries(newer.connection, row.id, 1, 1)
         assert found == {1: entry(1, "sent")}

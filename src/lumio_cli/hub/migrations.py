@@ -199,11 +199,9 @@ def _m009_place(db: sqlite3.Connection) -> None:
 
 
 def _m010_sent_before(db: sqlite3.Connection) -> None:
-    columns = {row[1] for row in db.execute("PRAGMA table_info(lumio_messages)")}
     # What the provider says of a message that it has taken, beyond that it has.
-    if "state" not in columns:
-        db.execute("ALTER TABLE lumio_messages ADD COLUMN state TEXT")
-    db.execute("CREATE INDEX IF NOT EXISTS lumio_messages_digest ON lumio_messages (digest)")
+    db.execute("ALTER TABLE lumio_messages ADD COLUMN state TEXT")
+    db.execute("CREATE INDEX lumio_messages_digest ON lumio_messages (digest)")
 
 
 def _m011_written(db: sqlite3.Connection) -> None:
