@@ -8,24 +8,9 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers import registry
 from lumio_cli.services.send.foresight import Foresight, Seen
 from lumio_cli.services.send.marks import LEFT, TAKEN, Marks, this_boot
-from lumio_cli.transport.retry import Retry
-from support.courier import COURIERS, CourierLab, Service
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    with Service() as made:
-        yield made
-
-
-@pytest.fixture
-def lab(tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch) -> CourierLab:
-    monkeypatch.setattr(registry, "OURS", {**registry.OURS, **COURIERS})
-    monkeypatch.setattr(Retry, "_draw", lambda *_: 0.001)
-    return CourierLab(tmp_path, service)
+from support.courier import CourierLab, Service
 
 
 def stand(document: dict[str, Any]) -> list[str]:

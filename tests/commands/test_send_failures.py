@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lumio_cli.locks import FileLock
-from lumio_cli.providers import registry
 from lumio_cli.services.send import send_lock
-from lumio_cli.transport.retry import Retry
-from support.courier import COURIERS, TOKEN, CourierLab, Service
+from support.courier import TOKEN, CourierLab, Service
 
 NOWHERE = "http://127.0.0.1:9"
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    with Service() as made:
-        yield made
-
-
-@pytest.fixture
-def lab(tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch) -> CourierLab:
-    monkeypatch.setattr(registry, "OURS", {**registry.OURS, **COURIERS})
-    monkeypatch.setattr(Retry, "_draw", lambda *_: 0.001)
-    return CourierLab(tmp_path, service)
 
 
 def statuses(document: dict[str, Any]) -> dict[str, str]:
