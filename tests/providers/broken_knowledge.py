@@ -13,34 +13,20 @@ from lumio_cli.sync.absence import Absence
 from lumio_cli.sync.preview import PreviewStore
 from lumio_cli.sync.store import Store
 from lumio_cli.transport.session import Session
-from providers.mistakes import Broken, method
+from providers.mistakes import Broken, Spoil, method
 from support.conformance import Subject
 
 
-@contextmanager
-def _hides_its_cache(subject: Subject) -> Iterator[None]:
+def _says_cached(cached: bool) -> Spoil:
+    """A session that says so of every answer."""
     send = Session.send
 
-    def hiding(self: Session, *call: Any, **named: Any) -> Reply:
+    def saying(self: Session, *call: Any, **named: Any) -> Reply:
         reply = send(self, *call, **named)
-        reply.cached = False
+        reply.cached = cached
         return reply
 
-    with patch.object(Session, "send", hiding):
-        yield
-
-
-@contextmanager
-def _calls_all_cached(subject: Subject) -> Iterator[None]:
-    send = Session.send
-
-    def calling(self: Session, *call: Any, **named: Any) -> Reply:
-        reply = send(self, *call, **named)
-        reply.cached = True
-        return reply
-
-    with patch.object(Session, "send", calling):
-        yield
+    return lambda _: patch.object(Session, "send", saying)
 
 
 def _forgets_after_bulk(good: Callable[..., Any]) -> Callable[..., Any]:
@@ -72,8 +58,8 @@ def _knows_only_the_hub(subject: Subject) -> Iterator[None]:
 
 KNOWLEDGE = (
     Broken("preview_counts_all", "knows only the hub", _knows_only_the_hub, "a preview counts"),
-    Broken("cached_is_not_fresh", "hides it", _hides_its_cache, "is not called one"),
-    Broken("cached_is_not_fresh", "all is cached", _calls_all_cached, "is called cached"),
+    Broken("cached_is_not_fresh", "hides it", _says_cached(False), "is not called one"),
+    Broken("cached_is_not_fresh", "all is cached", _says_cached(True), "is called cached"),
     Broken(
         "bulk_leaves_the_same_knowledge", "forgets all", method("call", _forgets_after_bulk),
         "after a bulk job",

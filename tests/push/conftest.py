@@ -14,7 +14,19 @@ from lumio_cli.sandbox import Sandbox
 from support.lab import Lab
 from support.trials import brisk  # noqa: F401
 
+TARGET = "hubspot/contacts"
 LIFTED = {"LUMIO_PROVIDERS__HUBSPOT__LIMITS": '{"burst": 1000000, "search": 100000}'}
+
+
+def ids(lab: Lab) -> list[str]:
+    """The provider's contacts."""
+    return sorted(str(r["id"]) for r in lab.sandbox.hubspot.dump("contacts"))
+
+
+def there(lab: Lab, record: str) -> dict[str, Any]:
+    """A contact as the provider has it."""
+    found: dict[str, Any] = lab.sandbox.hubspot.read("contacts", record)
+    return found
 
 
 @pytest.fixture(autouse=True)

@@ -9,16 +9,7 @@ import pytest
 from lumio_cli.services.runlocks import target_lock
 from support.lab import Lab, Outcome
 
-TARGET = "hubspot/contacts"
-
-
-def ids(lab: Lab) -> list[str]:
-    return sorted(str(r["id"]) for r in lab.sandbox.hubspot.dump("contacts"))
-
-
-def there(lab: Lab, record: str) -> dict[str, Any]:
-    found: dict[str, Any] = lab.sandbox.hubspot.read("contacts", record)
-    return found
+from .conftest import TARGET, ids, there
 
 
 def here(lab: Lab, record: str) -> list[tuple[Any, ...]]:

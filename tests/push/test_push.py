@@ -12,17 +12,9 @@ import pytest
 from lumio_cli.sandbox.http import Request, Response
 from support.lab import Lab, Outcome
 
-TARGET = "hubspot/contacts"
+from .conftest import TARGET, ids, there
+
 CREATE = "*/contacts/batch/create"
-
-
-def ids(lab: Lab) -> list[str]:
-    return sorted(str(r["id"]) for r in lab.sandbox.hubspot.dump("contacts"))
-
-
-def theirs(lab: Lab, record: str) -> dict[str, Any]:
-    found: dict[str, Any] = lab.sandbox.hubspot.read("contacts", record)
-    return found
 
 
 def emails(lab: Lab) -> list[str]:
@@ -69,7 +61,7 @@ def test_an_edit_is_pushed_and_is_no_edit_any_more(lab: Lab) -> None:
     found = entry(done)
     assert (found["status"], found["sent"], found["updated"]) == ("succeeded", 1, 1)
     assert [r["direction"] for r in done.document["resources"]] == ["push"]
-    assert theirs(lab, one)["city"] == "Natal"
+    assert there(lab, one)["city"] == "Natal"
     assert outbox(lab) == []
     assert lab.sql("SELECT city FROM hubspot_contacts WHERE id = ?", one) == [("Natal",)]
     # The next pull finds what the push has left: nothing new.
@@ -95,7 +87,7 @@ def test_rows_become_records_and_records_go(lab: Lab) -> None:
     ((new, name),) = lab.sql(
         "SELECT id, firstname FROM hubspot_contacts WHERE email = 'a@b.example'"
     )
-    assert (name, theirs(lab, new)["firstname"]) == ("Ana", "Ana")
+    assert (name, there(lab, new)["firstname"]) == ("Ana", "Ana")
     assert lab.differences("contacts") == []
 
 
@@ -170,7 +162,7 @@ def test_what_was_being_sent_when_a_run_was_killed_is_sorted_out(lab: Lab) -> No
     lab.sql("UPDATE lumio_outbox SET status = 'sending', run_id = 'x', attempts = 1,"
             " attempted_at = '2026-01-01T00:00:00Z'")  # fmt: skip
     assert push(lab).code == 0
-    assert theirs(lab, one)["city"] == "Natal"
+    assert there(lab, one)["city"] == "Natal"
     assert emails(lab).count("a@b.example") == 1
     assert outbox(lab) == []
 
@@ -184,11 +176,11 @@ def test_an_edit_made_while_the_record_is_sent_is_sent_next(lab: Lab) -> None:
         lambda: lab.sql("UPDATE hubspot_contacts SET city = 'Recife' WHERE id = ?", one),
     )
     assert push(lab).code == 0
-    assert theirs(lab, one)["city"] == "Natal"
+    assert there(lab, one)["city"] == "Natal"
     ((base, edits),) = lab.sql("SELECT base, edits FROM lumio_outbox")
     assert (json.loads(base), json.loads(edits)) == ({"city": "Natal"}, {"city": "Recife"})
     assert push(lab).code == 0
-    assert theirs(lab, one)["city"] == "Recife"
+    assert there(lab, one)["city"] == "Recife"
     assert outbox(lab) == []
 
 
@@ -212,7 +204,7 @@ def test_both_sides_changed_other_fields_of_one_record(lab: Lab) -> None:
     lab.sandbox.hubspot.update("contacts", one, {"zip": "59000"})
     done = push(lab, direction="both")
     assert (done.code, entry(done)["conflicts"]) == (0, 0)
-    assert (theirs(lab, one)["city"], theirs(lab, one)["zip"]) == ("Natal", "59000")
+    assert (there(lab, one)["city"], there(lab, one)["zip"]) == ("Natal", "59000")
     assert lab.differences("contacts") == []
 
 
@@ -223,12 +215,12 @@ def test_both_sides_changed_the_same_field(lab: Lab, policy: str, wins: str) -> 
     lab.sandbox.hubspot.update("contacts", one, {"city": "Recife"})
     asked = push(lab, direction="both")
     assert (asked.code, entry(asked)["conflicts"]) == (3, 1)
-    assert theirs(lab, one)["city"] == "Recife"
+    assert there(lab, one)["city"] == "Recife"
     assert outbox(lab) == [(one, "update", "conflict")]
     environ = {"LUMIO_PROVIDERS__HUBSPOT__CONFLICTS": json.dumps({"contacts": policy})}
     done = lab.lumio("sync", TARGET, "--direction", "both", environ=environ)
     assert done.code == 0
-    assert theirs(lab, one)["city"] == wins
+    assert there(lab, one)["city"] == wins
     assert lab.differences("contacts") == []
     assert outbox(lab) == []
 
@@ -266,7 +258,7 @@ def test_a_reference_to_what_was_deleted_before_it_was_created_is_not_sent(lab: 
     assert failure["message"] == (
         "city refers to new-0123456789abcdef, and no new record is called so any longer"
     )
-    assert theirs(lab, one)["city"] != "new-0123456789abcdef"
+    assert there(lab, one)["city"] != "new-0123456789abcdef"
 
 
 def test_what_is_no_text_stops_no_other_edit_and_can_be_taken_back(lab: Lab) -> None:

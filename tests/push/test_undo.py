@@ -16,16 +16,7 @@ from lumio_cli.sync.model import ResourceResult, RunResult
 from support.cli import Stream
 from support.lab import Lab, Outcome
 
-TARGET = "hubspot/contacts"
-
-
-def ids(lab: Lab) -> list[str]:
-    return sorted(str(r["id"]) for r in lab.sandbox.hubspot.dump("contacts"))
-
-
-def there(lab: Lab, record: str) -> dict[str, Any]:
-    found: dict[str, Any] = lab.sandbox.hubspot.read("contacts", record)
-    return found
+from .conftest import TARGET, ids, there
 
 
 def set_city(lab: Lab, record: str, city: str) -> None:

@@ -10,16 +10,7 @@ import pytest
 
 from support.lab import Lab
 
-TARGET = "hubspot/contacts"
-
-
-def ids(lab: Lab) -> list[str]:
-    return sorted(str(r["id"]) for r in lab.sandbox.hubspot.dump("contacts"))
-
-
-def there(lab: Lab, record: str) -> dict[str, Any]:
-    found: dict[str, Any] = lab.sandbox.hubspot.read("contacts", record)
-    return found
+from .conftest import TARGET, ids, there
 
 
 def push(lab: Lab, code: int = 0) -> dict[str, Any]:
