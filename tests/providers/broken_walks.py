@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 from unittest.mock import patch
@@ -10,10 +10,12 @@ from unittest.mock import patch
 import orjson
 
 from lumio_cli.errors import LumioError
+from lumio_cli.providers.base import Call, Outcome
+from lumio_cli.providers.hubspot.account import PRIVATE_APP
 from lumio_cli.providers.paging import Token
 from lumio_cli.sync.bounds import Bounds
 from lumio_cli.sync.pull import Pull
-from providers.mistakes import Broken, method, resource, rows
+from providers.mistakes import Broken, judged, method, resource, rows
 from support.conformance import Subject
 
 
@@ -47,6 +49,25 @@ def _says_it_in_python(subject: Subject) -> Iterator[None]:
             patch("lumio_cli.sync.pull.unexpected", lambda _, error: LumioError(repr(error)))
         )
         yield
+
+
+@contextmanager
+def _ends_the_run(subject: Subject) -> Iterator[None]:
+    def end(self: Pull, error: LumioError) -> None:
+        raise error
+
+    with patch.object(Pull, "_end", end):
+        yield
+
+
+def _asks_once_more(good: Callable[..., Any]) -> Callable[..., Any]:
+    """Whose account it is must be told whole."""
+
+    def probe(self: Any, send: Any, credential: Any) -> Any:
+        send(Call("POST", PRIVATE_APP, json={"tokenKey": credential.token})).json()
+        return good(self, send, credential)
+
+    return probe
 
 
 _believes = _code("transport.stack._date", lambda reply, ours: None)
@@ -96,6 +117,13 @@ WALKS = (
     ),
     Broken("bad_value", "strict", _code("providers.values.read_json", orjson.loads), "exit code"),
     Broken("refused_count", "must count", _counts_at_any_price, "exit code"),
+    Broken("refused_help", "must count", _counts_at_any_price, "exit code"),
+    Broken("refused_help", "must know its scopes", method("probe", _asks_once_more), "exit code"),
     Broken("cut_off", "says 3", _code("sync.engine.exit_code_of", lambda _: 3), "exit code 3"),
+    Broken("mistake_of_ours", "ends the run", _ends_the_run, "did not go on"),
+    Broken("one_denied", "ends the run", _ends_the_run, "did not go on"),
+    Broken(
+        "one_denied", "takes it for the credential", judged(s403=Outcome.REFUSED), "go on|failed"
+    ),
     Broken("mistake_of_ours", "says it in Python", _says_it_in_python, "names Python"),
 )

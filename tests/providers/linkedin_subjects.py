@@ -138,6 +138,7 @@ LINKEDIN = (
         _with_role,
         grant=_grant,
         fill=lambda sandbox, count: account(sandbox).administer(count),
+        helps=("*introspect*",),
     ),
     _subject(
         "posts",

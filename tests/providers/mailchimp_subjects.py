@@ -72,6 +72,16 @@ def _live(request: Request) -> bool:
     return request.one("status") != "archived" and request.one("since_last_changed") is None
 
 
+def _family(child: str) -> Family:
+    return Family(
+        "audiences",
+        child,
+        "list_id",
+        lambda sandbox, record: account(sandbox).tables["audiences"].purge(record),
+        lambda sandbox: account(sandbox).arrange((3, 2)),
+    )
+
+
 MEMBERS = Subject(
     provider="mailchimp",
     resource="members",
@@ -126,13 +136,8 @@ AUDIENCES = Subject(
     purge=lambda s, i: account(s).tables["audiences"].purge(i),
     fresh=_fresh,
     fill=lambda sandbox, count: account(sandbox).arrange((0,) * count),
-    family=Family(
-        "audiences",
-        "members",
-        "list_id",
-        lambda sandbox, record: account(sandbox).tables["audiences"].purge(record),
-        lambda sandbox: account(sandbox).arrange((3, 2)),
-    ),
+    helps=("/3.0/lists#total_items",),
+    family=_family("members"),
 )
 
 # -- segments
@@ -155,6 +160,7 @@ SEGMENTS = Subject(
     purge=lambda s, i: _room(s).segments.purge(i),
     fresh=_fresh,
     fill=_one_audience,
+    family=_family("segments"),
 )
 
 # -- what stands alone

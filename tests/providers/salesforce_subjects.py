@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 from lumio_cli.providers.auth import Credential
@@ -50,9 +51,10 @@ def _grant(sandbox: Sandbox) -> Credential:
     )
 
 
-def _full(request: Request) -> bool:
-    """Changes are asked for at the same path, with a window."""
-    return " WHERE SystemModstamp" not in (request.one("q") or "")
+def _full(kind: str, request: Request) -> bool:
+    """Changes are asked for at the same path, with a window, and other types, too."""
+    asked = request.one("q") or f" FROM {kind}"
+    return " WHERE SystemModstamp" not in asked and f" FROM {kind}" in asked
 
 
 def _column(field: str) -> str:
@@ -88,7 +90,7 @@ def subject(
         resource=resource,
         text=text,
         listing=QUERY,
-        live=_full,
+        live=partial(_full, kind),
         dump=dump,
         create=create,
         update=update,
@@ -99,6 +101,7 @@ def subject(
         grant=_grant,
         bulk=True,
         tells={"daily": 100_000} if resource == "leads" else {},
+        helps=("*/limits", "*/limits/recordCount") if resource == "leads" else (),
         sample=None
         if bad is None or other is None
         else Sample(

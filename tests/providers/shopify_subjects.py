@@ -151,15 +151,9 @@ def _subject(kind: str, operation: str, text: str) -> Subject:
         grant=_grant,
         sample=SAMPLES.get(kind),
         bulk=kind in BULK,
-        family=Family(
-            "products",
-            "metafields",
-            "iif(owner_id LIKE '%/Product/%', owner_id, '')",
-            lambda sandbox, record: shop(sandbox).tables["products"].delete(record),
-        )
-        if kind == "products"
-        else None,
+        family=FAMILIES.get(kind),
         tells={"points": 2000} if kind == "products" else {},
+        helps=("/admin/*#Count*",) if kind == "products" else (),
         hide=hide if kind == "orders" else None,
         cannot={"lost_paging": "nothing counts inventory items: only variants are counted"}
         if kind == "inventory_items"
@@ -167,6 +161,20 @@ def _subject(kind: str, operation: str, text: str) -> Subject:
     )
 
 
+FAMILIES = {
+    "products": Family(
+        "products",
+        "metafields",
+        "iif(owner_id LIKE '%/Product/%', owner_id, '')",
+        lambda sandbox, record: shop(sandbox).tables["products"].delete(record),
+    ),
+    "inventory_items": Family(
+        "locations",
+        "inventory_levels",
+        "location_id",
+        lambda sandbox, record: shop(sandbox).tables["locations"].purge(record),
+    ),
+}
 SUBJECTS = (
     _subject("products", "Products", "title"),
     _subject("customers", "Customers", "note"),

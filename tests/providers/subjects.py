@@ -97,15 +97,18 @@ def _crm(
         fresh=_fresh,
         grant=_grant,
         family=Family(
-            "contacts",
+            kind,
             "associations",
-            "iif(_payload ->> 'parent' LIKE 'contacts-%', "
+            f"iif(_payload ->> 'parent' LIKE '{kind}-%', "
             "substr(_payload ->> 'parent', instr(_payload ->> 'parent', ':') + 1), '')",
-            lambda sandbox, record: sandbox.hubspot.archive("contacts", record),
+            lambda sandbox, record: sandbox.hubspot.archive(kind, record),
         )
-        if kind == "contacts"
+        if kind in ("contacts", "deals", "tickets")
         else None,
         tells={"burst": 190, "daily": 1_000_000} if kind == "contacts" else {},
+        helps=("/oauth/*/introspect", "/oauth/v2/private-apps/*", "/crm/objects/*/contacts/search")
+        if kind == "contacts"
+        else (),
         sample=Sample(
             new=made, bad=bad, create=f"*/crm/objects/2026-03/{kind}/batch/create", other=other
         ),
@@ -193,11 +196,8 @@ SUBJECTS: tuple[Subject, ...] = (
     *linkedin_subjects.SUBJECTS,
     *pipedrive_subjects.SUBJECTS,
 )
-_FIRST = {s.provider: s for s in reversed(SUBJECTS)}
 PAIRS: tuple[tuple[Subject, Case], ...] = tuple(
-    (subject, case)
-    for subject in SUBJECTS
-    for case in cases_of(subject, first=_FIRST[subject.provider] is subject)
+    (subject, case) for subject in SUBJECTS for case in cases_of(subject, SUBJECTS)
 )
 
 DEFECTS: dict[tuple[str, str], str] = {}

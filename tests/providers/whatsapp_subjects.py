@@ -67,6 +67,7 @@ SUBJECTS = (
         ),
         purge=lambda sandbox, i: account(sandbox).templates.purge(i),
         fresh=_fresh,
+        helps=("/v25.0/debug_token",),
     ),
     Subject(
         provider="whatsapp",

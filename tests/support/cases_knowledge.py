@@ -93,7 +93,7 @@ def _slices(subject: Subject) -> Iterator[list[Mapping[str, Mapping[str, Any]]]]
         yield made
 
 
-@case("family", wide=True)
+@case("family")
 def check_children_go_with_their_owner(subject: Subject, home: Path) -> None:
     """What belongs to a record that is known to be gone goes with it, without a full sync."""
     family = subject.family

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from lumio_cli.clock import format_timestamp, parse_time
 from lumio_cli.errors import DeniedError
+from lumio_cli.providers.base import Provider, Walk
 from lumio_cli.sandbox.faults import RAW
-from support.conformance import Rig, Subject, case, rig
+from support.conformance import Rig, Subject, case, logged_in, rig
+from support.lab import Outcome
 
 FUTURE = "9999-12-31T23:59:59Z"
 
@@ -230,6 +234,25 @@ def check_refused_count(subject: Subject, home: Path) -> None:
         lab.must_be_equal()
 
 
+@case("helps", wide=True)
+def check_refused_help(subject: Subject, home: Path) -> None:
+    """What is only asked in order to help may be refused, gone or no answer at all: that ends
+    neither a pull, by a login where there are any, nor `connect`."""
+    with rig(subject, home, clock=time.time) as lab:
+        environ = logged_in(lab) if subject.grant is not None else {}
+        for fault in ("html", "404", "403"):
+            lab.sandbox.faults.set([f"{fault}:path={path}" for path in subject.helps])
+            for words in (f"sync {subject.target} --mode full", f"connect {subject.provider}"):
+                outcome = lab.lumio(*words.split(), environ=environ)
+                assert outcome.code == 0, f"{fault}: exit code {outcome.code}: {outcome.out}"
+                environ = {}
+        lab.must_be_equal()
+        asked = [path for _, _, path, _ in lab.sandbox.requests]
+        for path in subject.helps:
+            met = any(fnmatchcase(p, f"/{subject.provider}{path}") for p in asked)
+            assert met, f"{path} was not asked for"
+
+
 @case("pages", wide=True)
 def check_cut_off(subject: Subject, home: Path) -> None:
     """A single target that is cut off on its way ends with the code of its error, in the process
@@ -243,11 +266,41 @@ def check_cut_off(subject: Subject, home: Path) -> None:
 
 @case(wide=True)
 def check_mistake_of_ours(subject: Subject, home: Path) -> None:
-    """A mistake inside of one resource costs that one; what is told of it names no Python."""
+    """A mistake inside of one resource costs that one: the others go on, the document has them all,
+    and what is told of it names no Python."""
+    good = subject.cls.fill
+    for mistake in (KeyError("page"), RuntimeError("page")):
+
+        def fill(self: Provider, walk: Walk, *more: Any, of: Exception = mistake) -> Any:
+            if walk.resource.name == subject.resource:
+                raise of
+            return good(self, walk, *more)
+
+        with rig(subject, home) as lab:
+            with patch.object(subject.cls, "fill", fill):
+                outcome = lab.lumio("sync", subject.target, *subject.others)
+            assert _ended(subject, outcome) == "failed", outcome.out
+            said = outcome.out + outcome.err
+            assert type(mistake).__name__ not in said, "it names Python"
+            assert "page'" not in said, "it names Python"
+
+
+@case(wide=True)
+def check_one_denied(subject: Subject, home: Path) -> None:
+    """A permission that is missing for one resource costs that one: the others go on."""
     with rig(subject, home) as lab:
-        with patch.object(subject.cls, "fill", side_effect=KeyError("page"), autospec=True):
-            outcome = lab.lumio("sync", subject.target)
-        entry = outcome.resource(subject.resource)
-        assert entry["status"] == "failed", entry
-        assert "KeyError" not in outcome.out + outcome.err, "it names Python"
-        assert "page'" not in outcome.out + outcome.err, "it names Python"
+        denied = lab.sandbox.providers[subject.provider].failure(403, None)
+        lab.on_page(lambda *_: denied)
+        outcome = lab.lumio("sync", subject.target, *subject.others)
+        assert _ended(subject, outcome) == "skipped", outcome.out
+
+
+def _ended(subject: Subject, outcome: Outcome) -> str:
+    """How the subject ended, when the others have gone on."""
+    resources = outcome.document.get("resources", ())
+    told = {f"{subject.provider}/{entry['resource']}": entry for entry in resources}
+    for target in subject.others:
+        went_on = target in told and told[target]["status"] == "succeeded" and told[target]["read"]
+        assert went_on, f"{target} did not go on: {told.get(target)}"
+    assert subject.target in told, "the document leaves it out"
+    return str(told[subject.target]["status"])

@@ -32,7 +32,7 @@ from lumio_cli.hub import misfits
 from lumio_cli.options import Globals
 from lumio_cli.paths import find_paths
 from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Kind, Provider, Quota, Record, Resource, Walk, dig
+from lumio_cli.providers.base import Column, Kind, Provider, Quota, Record, Resource, Walk, dig
 from lumio_cli.providers.paging import Each, Parents, brings_rows, without_edge
 from lumio_cli.providers.registry import provider_class
 from lumio_cli.redact import Redactor
@@ -52,6 +52,7 @@ from support.two_way import Sample
 WRONG = "wrong-credential-00000000000000000000"
 UNICODE = "Zoë 日本 🦄 [red]x[/red] <b>&amp; \u202eabc \t“”"
 BEYOND_FLOATS = "9007199254740993"
+NUMBERS, MOMENTS = ("integer", "number"), ("datetime", "epoch", "epoch_ms")
 MOST = 100
 """Records a page in a case, at most: some providers' pages have thousands."""
 
@@ -95,6 +96,8 @@ class Subject:
     bulk     its full walk may be a bulk job (the provider's setting `bulk_from`)
     family   a resource of the provider whose records belong to another's, and go with them
     tells    the most that is believed of quotas whose limits the provider's answers tell, by name
+    helps    path globs of what the provider is only asked in order to help: counts, and what a
+             probe asks besides
     cannot   cases that cannot come about with this provider, each with the reason
     """
 
@@ -121,6 +124,7 @@ class Subject:
     bulk: bool = False
     family: Family | None = None
     tells: Mapping[str, int] = field(default_factory=dict)
+    helps: tuple[str, ...] = ()
     cannot: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -137,6 +141,28 @@ class Subject:
     def declared(self) -> Resource:
         """What the adapter says of the resource."""
         return next(r for r in self.cls.resources if r.name == self.resource)
+
+    @property
+    def others(self) -> list[str]:
+        """Another resource of the provider, as a target, where it has one that is listed by itself:
+        it has a path of its own."""
+        found = (
+            f"{self.provider}/{r.name}"
+            for r in self.cls.resources
+            if r.paging and not r.parents and r.path != self.declared.path
+        )
+        return list(found)[:1]
+
+    def free(self, *kinds: str) -> Iterator[Column]:
+        """Columns of these kinds, in this order, by which no walk finds its way."""
+        declared = self.declared
+        taken = {*declared.volatile, declared.key, declared.group}
+        for kind in kinds:
+            yield from (
+                c
+                for c in declared.columns
+                if c.kind == kind and c.path not in taken and "deleted" not in c.name
+            )
 
     def page(self, kind: Kind = "full") -> int:
         """Records a page."""
@@ -174,6 +200,12 @@ class Subject:
             found.add("family")
         if self.tells:
             found.add("tells")
+        if self.helps:
+            found.add("helps")
+        if any(self.free(*NUMBERS, *MOMENTS, "date", "boolean")):
+            found.add("typed")
+        if any(self.free("datetime")):
+            found.add("dated")
         if self.declared.page_size.get("full"):
             found.add("pages")
         writes = self.declared.writes
@@ -368,6 +400,10 @@ class Case:
     wide: bool = False
     needs: frozenset[str] = frozenset()
 
+    def applies(self, subject: Subject) -> bool:
+        """Whether it can come about with the subject."""
+        return self.needs <= subject.abilities and self.name not in subject.cannot
+
 
 CASES: dict[str, Case] = {}
 
@@ -383,12 +419,14 @@ def case(*needs: str, wide: bool = False) -> Callable[[Check], Check]:
     return add
 
 
-def cases_of(subject: Subject, first: bool) -> list[Case]:
-    """The cases that a subject runs; `first` of its provider runs the wide ones, too."""
+def cases_of(subject: Subject, subjects: Iterable[Subject]) -> list[Case]:
+    """The cases that a subject runs, the wide ones among them where it is the first of all
+    `subjects` of its provider that they apply to."""
+    siblings = [s for s in subjects if s.provider == subject.provider]
     return [
         c
         for c in CASES.values()
-        if (first or not c.wide) and c.needs <= subject.abilities and c.name not in subject.cannot
+        if c.applies(subject) and not (c.wide and next(filter(c.applies, siblings)) is not subject)
     ]
 
 
@@ -597,26 +635,30 @@ def check_expired(subject: Subject, home: Path) -> None:
         lab.sandbox.faults.set([f"expired:1:path={subject.listing}"])
         outcome = lab.lumio("sync", subject.target)
         _refused(outcome, subject)
+        assert outcome.code == 4, f"exit code {outcome.code} instead of 4"
         assert len(lab.payloads) == size, "what came before is not kept"
         lab.token = subject.fresh(lab.sandbox)
         assert lab.sync()["created"] == size + 1, "it does not go on where it was"
         lab.must_be_equal()
 
 
+def logged_in(lab: Rig) -> dict[str, str | None]:
+    """A login in the vault instead of a token; the environment that has it."""
+    subject = lab.subject
+    assert subject.grant is not None
+    environ = {"LUMIO_VAULT_KEY": VAULT_KEY, "LUMIO_HOME": str(lab.home)}
+    store = CredentialStore(
+        find_paths("default", environ), environ, CredentialSettings(store="vault"), Redactor()
+    )
+    store.save(subject.provider, subject.grant(lab.sandbox))
+    return {f"LUMIO_{subject.provider.upper()}_TOKEN": None, "LUMIO_VAULT_KEY": VAULT_KEY}
+
+
 @case("oauth", wide=True)
 def check_refresh(subject: Subject, home: Path) -> None:
     """An access token that has expired is renewed by its refresh token, and the run succeeds."""
-    assert subject.grant is not None
     with rig(subject, home, clock=time.time) as lab:
-        environ = {"LUMIO_VAULT_KEY": VAULT_KEY, "LUMIO_HOME": str(lab.home)}
-        store = CredentialStore(
-            find_paths("default", environ), environ, CredentialSettings(store="vault"), Redactor()
-        )
-        store.save(subject.provider, subject.grant(lab.sandbox))
-        own = f"LUMIO_{subject.provider.upper()}_TOKEN"
-        outcome = lab.lumio(
-            "sync", subject.target, environ={own: None, "LUMIO_VAULT_KEY": VAULT_KEY}
-        )
+        outcome = lab.lumio("sync", subject.target, environ=logged_in(lab))
         assert outcome.code == 0, f"the token is not renewed: {outcome.out}"
         lab.must_be_equal()
 

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import quote_plus
 
-from lumio_cli.errors import BadReplyError, CredentialError
-from lumio_cli.providers.base import Call, Field, Reply
+from lumio_cli.errors import BadReplyError, CredentialError, LumioError, StoppedError
+from lumio_cli.providers.base import Call, Field, Json, Reply, Send
 
 LONGEST_LIFE = 10 * 365 * 86_400.0
 """Seconds beyond which the life of a token is as good as endless."""
@@ -185,3 +185,17 @@ def _seconds(value: object) -> float:
             return 0.0
         return min(seconds, LONGEST_LIFE) if seconds > 0 else 0.0
     return 0.0
+
+
+def told_besides(send: Send, call: Call) -> tuple[Json, LumioError | None]:
+    """Return the JSON that answers what a probe only asks in order to help; or None, and why.
+
+    The account is proven by another request: whatever becomes of this one leaves something unknown,
+    and ends neither a login nor a pull. Raises `StoppedError`.
+    """
+    try:
+        return send(call).json(), None
+    except StoppedError:
+        raise
+    except LumioError as error:
+        return None, error

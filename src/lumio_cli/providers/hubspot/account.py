@@ -9,8 +9,8 @@ Whether that one knows service keys is written nowhere.
 
 from __future__ import annotations
 
-from lumio_cli.errors import BadReplyError, LumioError, StoppedError
-from lumio_cli.providers.auth import Credential
+from lumio_cli.errors import BadReplyError
+from lumio_cli.providers.auth import Credential, told_besides
 from lumio_cli.providers.base import Call, Identity, Send, dig
 
 PRIVATE_APP = "/oauth/v2/private-apps/get/access-token-info"
@@ -36,22 +36,14 @@ def probe(account: str, oauth: str, send: Send, credential: Credential) -> Ident
 
 
 def _scopes(oauth: str, send: Send, credential: Credential) -> tuple[str, ...] | None:
-    """The token's scopes; those of its login, or None, where HubSpot tells none.
-
-    The account is proven by then: whatever goes wrong here leaves the scopes unknown, and no more.
-    """
+    """The token's scopes; those of its login, or None, where HubSpot tells none."""
     call = _inspection(oauth, credential)
     if call is None:
         return credential.scopes
-    try:
-        told = dig(send(call).json(), "scopes")
-    except StoppedError:
-        raise
-    except LumioError:
+    scopes = dig(told_besides(send, call)[0], "scopes")
+    if not isinstance(scopes, list):
         return credential.scopes
-    if not isinstance(told, list):
-        return credential.scopes
-    return tuple(scope for scope in told if isinstance(scope, str))
+    return tuple(scope for scope in scopes if isinstance(scope, str))
 
 
 def _inspection(oauth: str, credential: Credential) -> Call | None:

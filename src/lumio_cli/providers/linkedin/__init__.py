@@ -37,8 +37,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lumio_cli.errors import DeniedError, RejectedError
-from lumio_cli.providers.auth import Credential, OAuth, read_tokens, token_call
+from lumio_cli.errors import RejectedError
+from lumio_cli.providers.auth import Credential, OAuth, read_tokens, token_call, told_besides
 from lumio_cli.providers.base import (
     Call,
     Column,
@@ -236,10 +236,7 @@ class LinkedIn(Provider):
 
     def _name(self, send: Send) -> str:
         """What the member is called; empty where LinkedIn does not tell: it is only shown."""
-        try:
-            return str(dig(send(Call("GET", "/v2/userinfo")).json(), "name") or "")
-        except (RejectedError, DeniedError):
-            return ""
+        return str(dig(told_besides(send, Call("GET", "/v2/userinfo"))[0], "name") or "")
 
     def _introspect(
         self, send: Send, credential: Credential
@@ -252,10 +249,9 @@ class LinkedIn(Provider):
         form = {"token": credential.token}
         asked = token_call(self.oauth, form, credential.fields)
         path = f"{OAUTH}/introspectToken"
-        try:
-            body = send(replace(asked, path=path, route="/oauth/introspect", safe=True)).json()
-        except (RejectedError, DeniedError):
-            return known  # the token itself is proven by the pages
+        # The token itself is proven by the pages.
+        inspection = replace(asked, path=path, route="/oauth/introspect", safe=True)
+        body, _ = told_besides(send, inspection)
         scope, end = dig(body, "scope"), dig(body, "expires_at")
         return (
             tuple(scope.replace(",", " ").split()) if isinstance(scope, str) else known[0],

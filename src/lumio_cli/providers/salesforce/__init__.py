@@ -45,7 +45,7 @@ from datetime import datetime
 from typing import Any
 
 from lumio_cli.errors import BadReplyError, DeniedError, GoneError, RejectedError
-from lumio_cli.providers.auth import Credential
+from lumio_cli.providers.auth import Credential, told_besides
 from lumio_cli.providers.base import (
     Allowance,
     Call,
@@ -242,12 +242,10 @@ class Salesforce(Provider):
             "instance": str(org.get("InstanceName") or ""),
             "sandbox": "yes" if org.get("IsSandbox") else "no",
         }
-        try:
-            daily = dig(send(self._get("limits")).json(), "DailyApiRequests")
+        # It takes a permission of its own.
+        if daily := dig(told_besides(send, self._get("limits"))[0], "DailyApiRequests"):
             left, most = dig(daily, "Remaining"), dig(daily, "Max")
             details["requests_left"] = f"{left} of {most} in 24 hours"
-        except (DeniedError, RejectedError):
-            pass  # It takes a permission of its own; the org itself is proven.
         return Identity(
             account_id=account,
             account_name=str(org.get("Name") or account),

@@ -303,6 +303,7 @@ INVENTORY_LEVELS = Resource(
     scopes=("read_inventory", "read_locations"),
     write_scopes=("write_inventory",),
     parents=("locations",),
+    group="location.id",
     rough_count=True,  # what is stocked nowhere has none
     writes=Writes(update=250, at_once=250),
     note="Listed location by location: needs the resource locations.",

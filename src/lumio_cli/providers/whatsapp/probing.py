@@ -18,8 +18,9 @@ from lumio_cli.errors import (
     DeniedError,
     GoneError,
     RejectedError,
+    UnavailableError,
 )
-from lumio_cli.providers.auth import Credential
+from lumio_cli.providers.auth import Credential, told_besides
 from lumio_cli.providers.base import Call, Identity, Send, dig
 
 NEVER = 253_402_300_800
@@ -54,7 +55,7 @@ def probe(send: Send, credential: Credential, versioned: Callable[[str], str]) -
     if wanted and not wanted.startswith("+"):
         wanted = numeric(credential, "phone_number_id")
     given = credential.fields.get("waba_id", "") and numeric(credential, "waba_id")
-    token, refusal = _token(send, credential, versioned)
+    token, refusal = _token(send, credential, versioned, helps=bool(given))
     account_id = given or _account(send, token, refusal, wanted, versioned)
     account = _fields(send, versioned(f"/{account_id}"), "/{waba_id}", ACCOUNT_FIELDS)
     if not isinstance(account, dict) or not is_id(account.get("id")):
@@ -62,8 +63,10 @@ def probe(send: Send, credential: Credential, versioned: Callable[[str], str]) -
     untold = ""
     try:
         numbers = _sending(send, account_id, wanted, len(_targets(token)) > 1, versioned)
-    except DeniedError as error:
-        # It is only for sending, and for people to see.
+    except (DeniedError, RejectedError, UnavailableError) as error:
+        # It is only for sending, and for people to see; one that is dialled has to be found.
+        if wanted and not is_id(wanted) and not isinstance(error, DeniedError):
+            raise
         numbers, untold = [], error.message
     number = numbers[0] if len(numbers) == 1 else {}
     details = {
@@ -98,16 +101,19 @@ def probe(send: Send, credential: Credential, versioned: Callable[[str], str]) -
 
 
 def _token(
-    send: Send, credential: Credential, versioned: Callable[[str], str]
+    send: Send, credential: Credential, versioned: Callable[[str], str], *, helps: bool
 ) -> tuple[dict[str, Any], str]:
     """What Meta knows of the token; empty where it does not tell this kind of token, with what it
-    said instead."""
+    said instead. It only `helps` where the account is named: else that is to be found by it, and
+    what went wrong is raised."""
     params = {"input_token": credential.token}
-    try:
-        call = Call("GET", versioned("/debug_token"), route="/debug_token", params=params)
-        found = dig(send(call).json(), "data")
-    except (RejectedError, DeniedError) as error:
+    call = Call("GET", versioned("/debug_token"), route="/debug_token", params=params)
+    body, error = told_besides(send, call)
+    if error is not None:
+        if not helps and not isinstance(error, RejectedError | DeniedError):
+            raise error
         return {}, error.message
+    found = dig(body, "data")
     if not isinstance(found, dict):
         return {}, ""
     return found, str(dig(found, "error.message") or "")
