@@ -23,8 +23,9 @@ from lumio_cli.clock import utc
 from lumio_cli.sandbox import registry
 from providers import ninth_subject
 from providers.ninth_subject import SUBJECT
-from support.conformance import CASES, Case
+from support.conformance import Case
 from support.lab import Lab, Outcome
+from support.laws import CASES
 
 TOKEN = "ninth-0123456789abcdef0123456789abcdef"
 MODULE = '''

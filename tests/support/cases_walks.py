@@ -13,7 +13,8 @@ from lumio_cli.clock import format_timestamp, parse_time
 from lumio_cli.errors import DeniedError
 from lumio_cli.providers.base import Provider, Walk
 from lumio_cli.sandbox.faults import RAW
-from support.conformance import Rig, Subject, case, logged_in, rig
+from support.cases_credentials import logged_in
+from support.conformance import Rig, Subject, case, rig
 from support.lab import Outcome
 
 FUTURE = "9999-12-31T23:59:59Z"

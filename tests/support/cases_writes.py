@@ -9,6 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 from lumio_cli.sandbox.http import Request, Response
+from support import two_way
 from support.conformance import Rig, Subject, case, rig
 from support.two_way import Desk
 
@@ -144,3 +145,18 @@ def check_push_outage(subject: Subject, home: Path) -> None:
         for number, record in enumerate(lab.ids):
             desk.must_have(record, {desk.text: f"Edited {number}"})
         assert desk.waiting() == []
+
+
+for _needs, _check in (
+    (("updates",), two_way.check_push_updates),
+    (("creates",), two_way.check_push_creates),
+    (("archives",), two_way.check_push_deletes),
+    (("updates",), two_way.check_push_one_bad_item),
+    (("creates",), two_way.check_push_lost_create),
+    (("updates", "cursor", "edits", "two fields"), two_way.check_push_merges_fields),
+    (("updates", "cursor", "edits"), two_way.check_push_conflict),
+    (("updates",), two_way.check_push_edited_and_gone),
+    (("archives", "cursor", "edits"), two_way.check_push_deleted_and_changed),
+    (("updates",), two_way.check_push_edit_during_pull),
+):
+    case(*_needs)(_check)
