@@ -55,13 +55,18 @@ def read_json(body: bytes) -> Any:
     are taken as they are. Raises ValueError, also for bytes that are no UTF-8: those were cut or
     garbled; and for more than `MAX_DEPTH` or `MAX_VALUES`.
     """
-    opened = body.count(b"[") + body.count(b"{")
-    if opened + body.count(b",") > MAX_VALUES and _is_crowded(body):
-        raise ValueError(f"it holds more than {MAX_VALUES:,} values")
+    refuse_crowds(body)
     found = _parsed(body)
-    if opened > MAX_DEPTH and _is_deep(found):
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deep(found):
         raise ValueError("it is nested too deeply")
     return found
+
+
+def refuse_crowds(body: bytes) -> None:
+    """Raise ValueError for JSON, or lines of it, that hold more than `MAX_VALUES` values."""
+    most = body.count(b"[") + body.count(b"{") + body.count(b",")
+    if most > MAX_VALUES and _is_crowded(body):
+        raise ValueError(f"it holds more than {MAX_VALUES:,} values")
 
 
 def _parsed(body: bytes) -> Any:
@@ -75,16 +80,23 @@ def _parsed(body: bytes) -> Any:
     except (orjson.JSONDecodeError, RecursionError):
         pass
     try:
-        text = body.removeprefix(b"\xef\xbb\xbf").decode()
         return _mended(
             json.loads(
-                text, strict=False, parse_constant=str, parse_float=_finite, parse_int=_whole
+                body.removeprefix(b"\xef\xbb\xbf").decode(),
+                strict=False,
+                parse_constant=str,
+                parse_float=_finite,
+                parse_int=_whole,
             )
         )
     except UnicodeDecodeError:
-        raise ValueError("it is not valid UTF-8") from None
+        problem = "it is not valid UTF-8"
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        problem = "it is nested too deeply"
+    except json.JSONDecodeError as error:
+        problem = str(error)
+    # Out here: an error holds the text that it is about for as long as it is held itself.
+    raise ValueError(problem)
 
 
 def _is_crowded(body: bytes) -> bool:

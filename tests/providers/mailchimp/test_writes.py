@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tarfile
@@ -315,9 +316,27 @@ def test_archives_are_read_and_never_unpacked_to_disk() -> None:
             batches.unpack(raw)
 
 
+@pytest.mark.attack("answers")
 def test_an_archive_that_is_larger_than_results_can_be_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(batches, "MOST_BYTES", 100)
     with pytest.raises(BadReplyError, match="larger"):
         batches.unpack(packed(b"[" + b" " * 200 + b"]"))
+
+
+@pytest.mark.attack("answers")
+def test_what_is_around_the_files_of_an_archive_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MOST_BYTES", 1 << 20)
+    attributes = tarfile.TarInfo("attributes")
+    attributes.type, attributes.size = tarfile.XHDTYPE, 1 << 40
+    raw = gzip.compress(attributes.tobuf(tarfile.GNU_FORMAT) + b"a" * (2 << 20))
+    with pytest.raises(BadReplyError, match="larger"):
+        batches.unpack(raw)
+
+
+@pytest.mark.attack("answers")
+def test_an_archive_of_very_many_files_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "MOST_FILES", 3)
+    with pytest.raises(BadReplyError, match="more files"):
+        batches.unpack(packed([], [], [], []))

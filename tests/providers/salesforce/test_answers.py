@@ -10,7 +10,7 @@ import pytest
 
 from lumio_cli.errors import BadReplyError
 from lumio_cli.providers.base import Call, Outcome, Reply
-from lumio_cli.providers.salesforce import Salesforce
+from lumio_cli.providers.salesforce import Salesforce, bulk
 from lumio_cli.providers.salesforce.bulk import job_state, read_rows, retyped
 
 ROOT = "https://sandbox.my.salesforce.com/services/data/v67.0"
@@ -176,6 +176,24 @@ def test_a_page_may_begin_with_a_mark_and_must_be_utf8() -> None:
 )
 def test_a_page_that_is_not_whole_is_no_page(text: str) -> None:
     with pytest.raises(BadReplyError):
+        read_rows(page(text), ("Id", "Name"))
+
+
+@pytest.mark.attack("answers")
+@pytest.mark.parametrize(
+    ("limit", "text", "says"),
+    [
+        ("MAX_VALUES", "Id,Name\na,x\nb,y\n", "more than 5 cells"),
+        ("MOST_ROWS", "Id,Name\n" + "a,x\n" * 6, "more than 5 rows"),
+        ("MOST_COMMAS", "Id,,,,,,\n", "too many commas"),
+        ("CELL_MAX", 'Id\n"abcdef"\n', "too long"),
+    ],
+)
+def test_a_page_of_more_than_a_page_can_hold_is_refused(
+    monkeypatch: pytest.MonkeyPatch, limit: str, text: str, says: str
+) -> None:
+    monkeypatch.setattr(bulk, limit, 5)
+    with pytest.raises(BadReplyError, match=says):
         read_rows(page(text), ("Id", "Name"))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lumio_cli.errors import BadReplyError
+from lumio_cli.providers import values
 from lumio_cli.providers.base import Call, Outcome, Reply, Walk, Window
 from lumio_cli.providers.shopify import Shopify, bulk
 from lumio_cli.providers.shopify.children import filled
@@ -232,6 +233,16 @@ def test_a_chunk_does_not_end_at_a_line_that_is_no_parent() -> None:
 def test_a_page_of_html_is_no_bulk_file() -> None:
     with pytest.raises(BadReplyError, match="not one of JSON lines"):
         bulk.records(Reply(200, {}, b"<html>\n<body>\n"), "variants", False)
+
+
+@pytest.mark.attack("answers")
+def test_a_chunk_of_more_than_a_page_can_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "MOST_LINES", 5)
+    with pytest.raises(BadReplyError, match="more than 5 lines"):
+        bulk.records(Reply(200, {}, b"\n" * 6), "variants", False)
+    monkeypatch.setattr(values, "MAX_VALUES", 5)
+    with pytest.raises(BadReplyError, match="more than 5 values"):
+        bulk.records(Reply(200, {}, b'{"id":[1,2,3]}\n{"id":[4,5]}\n'), "variants", False)
 
 
 # -- what was never asked for

@@ -7,11 +7,12 @@ empty. *Finished* does not mean that all went well: each operation has a status 
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import IO, Any, cast
 
 from lumio_cli.errors import (
     OUTCOME_UNKNOWN,
@@ -39,8 +40,11 @@ FIRST_WAIT, LONGEST_WAIT = 2.0, 60.0
 """Seconds between two looks at a batch: doubled each time, up to a minute."""
 MOST_LOOKS = 70
 """Looks at one batch: a little more than an hour."""
-MOST_BYTES = 256 * 1024 * 1024
-"""Of unpacked results: an archive is not trusted to be small because it is small when packed."""
+MOST_BYTES = 64 * 1024 * 1024
+"""Of unpacked results, with all that is around them: an archive is not trusted to be small because
+it is small when packed."""
+MOST_FILES = 10_000
+"""Files of one archive: Mailchimp puts many results into each."""
 
 
 def submit(operations: Sequence[Operation]) -> Call:
@@ -114,13 +118,13 @@ def unpack(raw: bytes) -> dict[str, tuple[int, Any]]:
     """Status and body by operation, from the archive. Raises `BadReplyError` for one that cannot
     be read, or that is larger than results can be. Nothing is written to disk."""
     found: dict[str, tuple[int, Any]] = {}
-    left = MOST_BYTES
+    files = 0
     try:
-        with tarfile.open(fileobj=io.BytesIO(raw), mode="r|gz") as archive:
+        with tarfile.open(fileobj=cast(IO[bytes], _Unpacked(raw)), mode="r|") as archive:
             for entry in archive:
-                left -= max(0, entry.size)
-                if left < 0:
-                    raise BadReplyError("the results of a batch are larger than they can be")
+                files += 1
+                if files > MOST_FILES:
+                    raise BadReplyError("the results of a batch are in more files than they can be")
                 file = archive.extractfile(entry) if entry.isfile() else None
                 text = file.read() if file is not None else b""
                 if text.strip():
@@ -128,6 +132,23 @@ def unpack(raw: bytes) -> dict[str, tuple[int, Any]]:
     except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
         raise BadReplyError(f"the results of a batch cannot be read: {error}") from None
     return found
+
+
+class _Unpacked:
+    """What an archive was before it was compressed, as a stream. Not only files have a size: so
+    have the names and attributes before them, which are read as a whole."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._file = gzip.GzipFile(fileobj=io.BytesIO(raw))
+        self._left = MOST_BYTES
+
+    def read(self, size: int) -> bytes:
+        """The next bytes. Raises `BadReplyError` after `MOST_BYTES`, and what gzip raises."""
+        piece = self._file.read(size)
+        self._left -= len(piece)
+        if self._left < 0:
+            raise BadReplyError("the results of a batch are larger than they can be")
+        return piece
 
 
 def _read(items: Any) -> dict[str, tuple[int, Any]]:

@@ -11,7 +11,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -20,12 +20,17 @@ from lumio_cli.errors import BadReplyError
 from lumio_cli.providers.base import Call, Place, Record, Reply
 from lumio_cli.providers.paging import Jobs, JobState, NoPlaceError
 from lumio_cli.providers.salesforce.soql import EVERYTHING
+from lumio_cli.providers.values import MAX_VALUES
 
 LEAST_WAIT, LONGEST_WAIT = 1.0, 30.0
 """Seconds between two questions about a job: a quarter of its age, within these."""
 ENDED_BADLY = {"Failed": "failed", "Aborted": "been aborted"}
 CELL_MAX = 16 * 1024 * 1024
 """Characters in one cell; Python's own limit is just what a rich text field holds."""
+MOST_ROWS = 100_000
+"""Rows of one page, fifty times as many as are asked for: even an empty one takes memory."""
+MOST_COMMAS = 16 * 1024 * 1024
+"""Commas in one page, those in its texts included: as many cells may a single row have."""
 NUMBERS = frozenset({"double", "currency", "percent"})
 LATER = "run it again later; with `bulk_from: 0` lumio reads page by page instead"
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
@@ -163,20 +168,29 @@ def read_rows(reply: Reply, names: Sequence[str]) -> list[Record]:
 
     Columns come in the order in which they were asked for (`names`); pages begin with a header,
     but the guide promises it for the first one only. Raises `BadReplyError` where the page is not
-    whole, or no result at all.
+    whole, or no result at all, or has more than `MAX_VALUES` cells
+    or `MOST_ROWS`.
     """
+    header: Sequence[str] | None = None
+    rows: list[Record] = []
+    cells = 0
     try:
-        # As in JSON: see `values.read_json`.
-        sheet = reply.body.decode("utf-8-sig").replace("\0", "\ufffd")
-        text = io.StringIO(sheet, newline="")
-        lines = csv.reader(text, strict=True)
-        found = [line for line in lines if line]
-        header = found.pop(0) if found and "Id" in found[0] else names
-        # Salesforce knows no empty text: what is empty is null.
-        rows = [
-            {name: value or None for name, value in zip(header, line, strict=True)}
-            for line in found
-        ]
+        if reply.body.count(b",") > MOST_COMMAS:
+            raise ValueError("it has too many commas")  # noqa: TRY301 told as the others are
+        for line in csv.reader(_lines(reply.body), strict=True):
+            cells += len(line)
+            if cells > MAX_VALUES:
+                raise ValueError(f"it has more than {MAX_VALUES:,} cells")  # noqa: TRY301
+            if header is None and line:
+                header = line if "Id" in line else names
+                if header is line:
+                    continue
+            if line and header is not None:
+                # Salesforce knows no empty text: what is empty is null.
+                pairs = zip(header, line, strict=True)
+                rows.append({name: value or None for name, value in pairs})
+            if len(rows) > MOST_ROWS:
+                raise ValueError(f"it has more than {MOST_ROWS:,} rows")  # noqa: TRY301
     except UnicodeDecodeError:
         raise BadReplyError("a page of a bulk job is not in UTF-8", hint=LATER) from None
     except (csv.Error, ValueError) as error:
@@ -185,6 +199,18 @@ def read_rows(reply: Reply, names: Sequence[str]) -> list[Record]:
     if told.isdigit() and int(told) != len(rows):
         raise BadReplyError(f"a page of a bulk job has {len(rows)} records, not {told}", hint=LATER)
     return rows
+
+
+def _lines(body: bytes) -> Iterator[str]:
+    """The lines of a sheet, one at a time. Raises ValueError for one that is longer than a cell may
+    be, and UnicodeDecodeError."""
+    # As text in memory a sheet with an emoji takes four times its size.
+    text = io.TextIOWrapper(io.BytesIO(body), encoding="utf-8-sig", newline="")
+    while line := text.readline(CELL_MAX):
+        if len(line) >= CELL_MAX and not line.endswith(("\n", "\r")):
+            raise ValueError("it has a line that is too long")
+        # As in JSON: see `values.read_json`.
+        yield line.replace("\0", "\ufffd")
 
 
 def retyped(rows: Sequence[Any], types: Mapping[str, str]) -> list[Record]:

@@ -19,12 +19,14 @@ from lumio_cli.providers.base import Call, Place, Record, Reply, dig
 from lumio_cli.providers.paging import Jobs, JobState
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.documents import LOOK
-from lumio_cli.providers.values import read_json
+from lumio_cli.providers.values import read_json, refuse_crowds
 
 CHUNK = 512 * 1024
 """Bytes of a first try at a chunk."""
 MOST = 256 * 1024 * 1024
 """Bytes of the largest chunk: a parent with more children than that cannot be read."""
+MOST_LINES = 500_000
+"""Lines of the largest chunk: as many records take all the memory that a page may."""
 WAIT = 5.0
 """Seconds between two looks at an operation."""
 PARENT = b'"__parentId":'
@@ -156,8 +158,17 @@ def chunk(reply: Reply, flat: bool) -> tuple[bytes, bool]:
 
 def records(reply: Reply, children: str, flat: bool) -> list[Record]:
     """The records of a chunk: parents with their children as the list `children`, or, where
-    `flat`, the children alone. A line that cannot be placed comes without an id."""
+    `flat`, the children alone. A line that cannot be placed comes without an id. Raises
+    `BadReplyError` for a chunk of more than `MOST_LINES`, or `MAX_VALUES` values."""
     body, _ = chunk(reply, flat)
+    try:
+        refuse_crowds(body)
+    except ValueError as error:
+        raise BadReplyError(f"a part of Shopify's bulk file cannot be read: {error}") from None
+    if body.count(b"\n") > MOST_LINES:
+        raise BadReplyError(
+            f"a part of Shopify's bulk file cannot be read: it has more than {MOST_LINES:,} lines"
+        )
     found: list[Any] = []
     last: Record | None = None
     lines = [line for line in body.split(b"\n") if line]
