@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import percentile
-from lumio_cli.clock import SystemClock
-from lumio_cli.providers.base import Call, Quota, Reply
+from lumio_cli.core.clock import SystemClock
+from lumio_cli.core.redact import Redactor
+from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.provider import Call, Quota, Reply
 from lumio_cli.providers.registry import load_provider
-from lumio_cli.redact import Redactor
-from lumio_cli.stop import Stop
 from lumio_cli.transport.cache import MEMORY_ENTRIES, Cache
-from lumio_cli.transport.limiter import Limiter, Priority
-from lumio_cli.transport.store import RuntimeStore
+from lumio_cli.transport.quota.limiter import Limiter, Priority
+from lumio_cli.transport.runtime_db.store import RuntimeStore
 
 PROCESSES = 4
 LIST = Call("GET", "/crm/objects/2026-03/contacts")

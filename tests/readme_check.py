@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from lumio_cli.app import build_root
-from lumio_cli.options import GLOBAL_OPTIONS, split_globals
+from lumio_cli.config.global_options import GLOBAL_OPTIONS, split_globals
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"

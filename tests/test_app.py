@@ -18,8 +18,8 @@ import typer
 
 from lumio_cli import app, commands
 from lumio_cli.commands.common import runtime_of
-from lumio_cli.errors import BusyError, ConfigError, LumioError, PartialError
-from lumio_cli.options import GLOBAL_OPTIONS, split_globals
+from lumio_cli.config.global_options import GLOBAL_OPTIONS, split_globals
+from lumio_cli.core.errors import BusyError, ConfigError, LumioError, PartialError
 from support.cli import lumio
 
 TOKEN = "pat-na1-0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f"

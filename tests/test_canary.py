@@ -18,14 +18,14 @@ from urllib.parse import quote
 
 import pytest
 
-from lumio_cli.clock import SystemClock
+from lumio_cli.core.clock import SystemClock
+from lumio_cli.core.paths import find_paths
+from lumio_cli.core.redact import Redactor
 from lumio_cli.credentials import CredentialSettings, CredentialStore
-from lumio_cli.paths import find_paths
-from lumio_cli.providers.auth import Credential
-from lumio_cli.redact import Redactor
+from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.hubspot.auth import ALL_SCOPES
-from lumio_cli.transport.store import RuntimeStore
+from lumio_cli.transport.runtime_db.store import RuntimeStore
 from support.canaries import HOUSES, SPELLINGS, canary
 from support.lab import VAULT_KEY, Lab, Outcome
 from support.trials import LIST, brisk, make_lab  # noqa: F401
@@ -241,7 +241,7 @@ def test_no_canary_where_a_proxy_has_a_password(lab: Lab) -> None:
 
 def test_no_canary_where_everything_crashes(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug in lumio itself, whose exception holds the token: on screen, in log and traceback."""
-    from lumio_cli.services import sync as service
+    from lumio_cli.services.syncing import sync as service
 
     def crash(*_: Any, **__: Any) -> None:
         raise RuntimeError(f"cannot send Authorization: Bearer {TOKEN} to {TOKEN}")

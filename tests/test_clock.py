@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lumio_cli.clock import format_time, parse_time
+from lumio_cli.core.clock import format_time, parse_time
 
 
 def test_times_are_read_in_utc() -> None:

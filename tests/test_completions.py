@@ -13,9 +13,9 @@ import typer
 
 from lumio_cli.app import build_root
 from lumio_cli.commands.common import App, Targets
-from lumio_cli.options import GLOBAL_OPTIONS
-from lumio_cli.services.completion import complete_target, respond
-from lumio_cli.services.shells import SCRIPTS, answer
+from lumio_cli.config.global_options import GLOBAL_OPTIONS
+from lumio_cli.services.shell.completion import complete_target, respond
+from lumio_cli.services.shell.scripts import SCRIPTS, answer
 from support.cli import Stream
 
 COMPLETIONS = Path(__file__).parent.parent / "completions"

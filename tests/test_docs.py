@@ -11,9 +11,9 @@ import pytest
 
 import lumio_cli
 import readme_check
-from lumio_cli import errors
-from lumio_cli.options import GLOBAL_OPTIONS
-from lumio_cli.settings_check import RESERVED
+from lumio_cli.config.global_options import GLOBAL_OPTIONS
+from lumio_cli.config.validation import RESERVED
+from lumio_cli.core import errors
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

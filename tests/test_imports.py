@@ -19,8 +19,8 @@ ROOT = Path(lumio_cli.__file__).parent
 HEAVY = (
     "httpx", "pydantic", "pydantic_settings", "keyring", "sqlite_utils", "sqlite3", "yaml",
     "diskcache", "rich", "tenacity", "cryptography", "orjson", "asyncio", "logging",
-    "lumio_cli.transport", "lumio_cli.hub", "lumio_cli.settings", "lumio_cli.sync",
-    "lumio_cli.providers.hubspot", "lumio_cli.credentials", "lumio_cli.redact",
+    "lumio_cli.transport", "lumio_cli.hub", "lumio_cli.config.settings", "lumio_cli.sync",
+    "lumio_cli.providers.hubspot", "lumio_cli.credentials", "lumio_cli.core.redact",
 )  # fmt: skip
 
 SHARED = (

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.logs import RotatingFile, configure_logging
-from lumio_cli.paths import Paths, find_paths
-from lumio_cli.redact import Redactor
+from lumio_cli.core.logs import RotatingFile, configure_logging
+from lumio_cli.core.paths import Paths, find_paths
+from lumio_cli.core.redact import Redactor
 
 CANARY = "canary-0123456789"
 
@@ -72,7 +72,7 @@ def test_no_secret_reaches_any_handler(
     log.error("two", stack_info=True)
     wrong = logging.LogRecord("x", logging.ERROR, "", 0, f"{CANARY} %s %s", (CANARY,), None)
     for handler in (
-        h for h in logging.getLogger().handlers if type(h).__module__ == "lumio_cli.logs"
+        h for h in logging.getLogger().handlers if type(h).__module__ == "lumio_cli.core.logs"
     ):
         handler.handle(wrong)
     shown = (paths.logs / "lumio.log").read_text() + capsys.readouterr().err

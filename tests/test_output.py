@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumio_cli.errors import LumioError, PartialError, StoppedError, UsageError
-from lumio_cli.options import Globals, split_globals
+from lumio_cli.config.global_options import Globals, split_globals
+from lumio_cli.core.errors import LumioError, PartialError, StoppedError, UsageError
+from lumio_cli.core.progress import NoProgress
 from lumio_cli.output import Col, Diff, Output, Preferences, Table
 from lumio_cli.output.cells import ago, for_programs
 from lumio_cli.output.progress import BarProgress, JsonProgress, LineProgress, summary
 from lumio_cli.output.prompt import Prompt
 from lumio_cli.output.style import json_escape, printable, tsv_escape
-from lumio_cli.progress import NoProgress
 from support.cli import Stream
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

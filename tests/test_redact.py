@@ -11,8 +11,8 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from lumio_cli.pseudonyms import Pseudonymizer
-from lumio_cli.redact import MASK, Redactor, escape_control, is_secret_name
+from lumio_cli.core.pseudonyms import Pseudonymizer
+from lumio_cli.core.redact import MASK, Redactor, escape_control, is_secret_name
 from support.canaries import HOUSES, SPELLINGS, canary
 
 pytestmark = pytest.mark.attack("secrets")

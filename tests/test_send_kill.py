@@ -98,7 +98,7 @@ def test_a_provider_that_can_be_asked_leaves_no_doubt(
     lab = CourierLab(tmp_path, service, "tracing")
     words = ("send", "tracing", "--input", lab.csv(*(f"{to},hello" for to in recipients)))
     kill(lab, words, len(recipients), seed=3)
-    monkeypatch.setattr("lumio_cli.services.send.run.SETTLE", 0.3)
+    monkeypatch.setattr("lumio_cli.services.messaging.run.SETTLE", 0.3)
     done = lab.lumio(*words, "--yes", "-o", "json")
     assert done.code == 0, done.out
     assert service.counts == dict.fromkeys(recipients, 1)

@@ -10,19 +10,19 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumio_cli.errors import ConfigError, UsageError
-from lumio_cli.paths import Paths, find_paths
-from lumio_cli.providers.base import Field
-from lumio_cli.services.config import example
-from lumio_cli.settings import ProviderSettings, Settings, SettingsError, load_settings
-from lumio_cli.settings_check import convert, known_keys
-from lumio_cli.units import (
+from lumio_cli.config.settings import ProviderSettings, Settings, SettingsError, load_settings
+from lumio_cli.config.validation import convert, known_keys
+from lumio_cli.core.errors import ConfigError, UsageError
+from lumio_cli.core.paths import Paths, find_paths
+from lumio_cli.core.units import (
     format_duration,
     format_size,
     parse_duration,
     parse_share,
     parse_size,
 )
+from lumio_cli.providers.contract.provider import Field
+from lumio_cli.services.maintenance.config import example
 from support.cli import lumio
 
 

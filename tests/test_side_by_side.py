@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.options import Globals
+from lumio_cli.config.global_options import Globals
+from lumio_cli.core.stop import Stop
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox import Sandbox
-from lumio_cli.services.sandbox import describe, sandboxed
-from lumio_cli.stop import Stop
+from lumio_cli.services.sandboxing.child_process import describe, sandboxed
 from support.lab import Lab, Outcome
 from support.trials import brisk  # noqa: F401
 

@@ -25,11 +25,11 @@ import typer
 from lumio_cli import __version__
 from lumio_cli.commands import COMMANDS
 from lumio_cli.commands.common import App, Group, NoCommandError
-from lumio_cli.errors import LumioError, StoppedError, UsageError, out_of_memory
-from lumio_cli.options import GLOBAL_OPTIONS, split_globals
+from lumio_cli.config.global_options import GLOBAL_OPTIONS, split_globals
+from lumio_cli.core.errors import LumioError, StoppedError, UsageError, out_of_memory
+from lumio_cli.core.stop import Stop
 from lumio_cli.output.streams import OutputError, mend_streams
 from lumio_cli.runtime import Runtime
-from lumio_cli.stop import Stop
 
 BROKEN_PIPE = 128 + 13
 
@@ -108,7 +108,7 @@ def main() -> NoReturn:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     mend_streams()
     if request := os.environ.get("_LUMIO_COMPLETE"):
-        from lumio_cli.services.shells import answer
+        from lumio_cli.services.shell.scripts import answer
 
         sys.exit(answer(request, sys.argv[1:], build_root, os.environ, sys.stdout))
     stop = Stop()
@@ -223,7 +223,7 @@ def _explain(runtime: Runtime, error: Exception) -> LumioError:
         import sqlite3
 
         if isinstance(error, sqlite3.Error):
-            from lumio_cli.hub.db import explain
+            from lumio_cli.hub.sqlite.database import explain
 
             return explain(error, runtime.hub_path)
         if isinstance(error, ValueError | LookupError | TypeError) and _is_of_hub(error):
@@ -249,7 +249,7 @@ def _explain(runtime: Runtime, error: Exception) -> LumioError:
 
 def _usage(error: typer.TyperException) -> UsageError:
     """What typer found wrong with the command line, on one line, with the nearest option."""
-    from lumio_cli.providers.base import suggest
+    from lumio_cli.providers.contract.provider import suggest
 
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "lumio"
@@ -299,7 +299,7 @@ def _known(runtime: Runtime, error: LumioError) -> LumioError:
 
 def _damaged(runtime: Runtime, error: Exception) -> LumioError:
     """What the hub notes about itself makes no sense: a page of it was overwritten."""
-    from lumio_cli.errors import HubError
+    from lumio_cli.core.errors import HubError
 
     where = _log_traceback(runtime, error)
     return HubError(
@@ -322,7 +322,7 @@ def _log_traceback(runtime: Runtime, error: Exception) -> str:
     """Keep everything about an error that nobody raised on purpose; says where to find it."""
     import logging
 
-    from lumio_cli.logs import FILE_NAME, configure_logging
+    from lumio_cli.core.logs import FILE_NAME, configure_logging
 
     where = "set LUMIO_TRACEBACK=1 to see the traceback"
     try:
@@ -351,7 +351,7 @@ def _trace(runtime: Runtime, error: Exception) -> None:
     """The traceback on stderr, for LUMIO_TRACEBACK=1."""
     import traceback
 
-    from lumio_cli.redact import escape_control
+    from lumio_cli.core.redact import escape_control
 
     lines = runtime.redactor.text("".join(traceback.format_exception(error)).rstrip())
     runtime.output.stderr.write(escape_control(lines, keep="\n") + "\n")

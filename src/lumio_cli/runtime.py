@@ -11,26 +11,26 @@ from contextlib import ExitStack
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from lumio_cli.errors import LumioError
-from lumio_cli.options import Globals
+from lumio_cli.config.global_options import Globals
+from lumio_cli.core.errors import LumioError
+from lumio_cli.core.stop import Stop
 from lumio_cli.output import Output, Preferences
-from lumio_cli.stop import Stop
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from lumio_cli.clock import Clock
+    from lumio_cli.config.settings import Settings
+    from lumio_cli.core.clock import Clock
+    from lumio_cli.core.paths import Paths
+    from lumio_cli.core.redact import Redactor
     from lumio_cli.credentials import CredentialStore
-    from lumio_cli.hub.db import Hub
-    from lumio_cli.hub.state import Account
+    from lumio_cli.hub.sqlite.database import Hub
+    from lumio_cli.hub.sqlite.state import Account
     from lumio_cli.output.prompt import Prompt
-    from lumio_cli.paths import Paths
-    from lumio_cli.providers.auth import Credential
-    from lumio_cli.providers.base import Provider
-    from lumio_cli.redact import Redactor
-    from lumio_cli.settings import Settings
+    from lumio_cli.providers.contract.auth import Credential
+    from lumio_cli.providers.contract.provider import Provider
+    from lumio_cli.transport.runtime_db.store import RuntimeStore
     from lumio_cli.transport.session import Session
-    from lumio_cli.transport.store import RuntimeStore
 
 
 class Runtime:
@@ -68,7 +68,7 @@ class Runtime:
     @cached_property
     def paths(self) -> Paths:
         """The files of the profile."""
-        from lumio_cli.paths import find_paths
+        from lumio_cli.core.paths import find_paths
 
         profile = self.options.profile or self.environ.get("LUMIO_PROFILE") or "default"
         return find_paths(profile, self.environ)
@@ -76,7 +76,7 @@ class Runtime:
     @cached_property
     def settings(self) -> Settings:
         """The effective settings. Raises ConfigError."""
-        from lumio_cli.settings import load_settings
+        from lumio_cli.config.settings import load_settings
 
         return load_settings(self.paths, self.environ, self._flags)
 
@@ -92,14 +92,14 @@ class Runtime:
     @cached_property
     def redactor(self) -> Redactor:
         """Takes secrets out of text. Whoever learns of a secret tells it."""
-        from lumio_cli.redact import Redactor
+        from lumio_cli.core.redact import Redactor
 
         return Redactor()
 
     @cached_property
     def clock(self) -> Clock:
         """The machine's clock."""
-        from lumio_cli.clock import SystemClock
+        from lumio_cli.core.clock import SystemClock
 
         return SystemClock()
 
@@ -126,7 +126,7 @@ class Runtime:
     def hub(self) -> Hub:
         """The hub, for reading and writing; created where there is none. Raises HubError, and
         ConfigError where its directory is not ours alone."""
-        from lumio_cli.hub.db import Hub
+        from lumio_cli.hub.sqlite.database import Hub
 
         self._require_own_home()
         timeout = self.settings.hub.busy_timeout
@@ -137,7 +137,7 @@ class Runtime:
     def _require_own_home(self) -> None:
         """Raises ConfigError where others decide what is in the home: before anything is sent
         from there or written to it. To read is no risk."""
-        from lumio_cli.paths import require_ours
+        from lumio_cli.core.paths import require_ours
 
         for directory in {self.paths.config_dir, self.paths.data_dir}:
             require_ours(directory)
@@ -149,7 +149,7 @@ class Runtime:
             self._reader.close()
             self._reader = None
         if self._reader is None:
-            from lumio_cli.hub.db import Hub
+            from lumio_cli.hub.sqlite.database import Hub
 
             self._reader = Hub.open_reader(
                 self.hub_path, busy_timeout=self.settings.hub.busy_timeout
@@ -171,8 +171,8 @@ class Runtime:
         return self._open_store(self.paths.quotas)
 
     def _open_store(self, path: Path) -> RuntimeStore:
-        from lumio_cli.paths import make_private_dir
-        from lumio_cli.transport.store import RuntimeStore
+        from lumio_cli.core.paths import make_private_dir
+        from lumio_cli.transport.runtime_db.store import RuntimeStore
 
         make_private_dir(path.parent)
         store = RuntimeStore(path, clock=self.clock)
@@ -224,7 +224,7 @@ class Runtime:
 
     def _account(self, name: str) -> Account | None:
         """Whose account the hub holds, where it is known."""
-        from lumio_cli.hub.state import read_account
+        from lumio_cli.hub.sqlite.state import read_account
 
         reader = self.hub_reader
         return None if reader is None else read_account(reader.connection, name)
@@ -245,7 +245,7 @@ class Runtime:
 
         Raises ConfigError. The credential is read with the first request.
         """
-        from lumio_cli.services.sessions import open_for
+        from lumio_cli.services.connections.sessions import open_for
 
         session = open_for(
             self,
@@ -283,7 +283,7 @@ class Runtime:
         """Log to the profile's log file, every line with `context` (`run_id=...`); to stderr, too,
         for those who asked for more with `-v`.
         """
-        from lumio_cli.logs import configure_logging
+        from lumio_cli.core.logs import configure_logging
 
         more = self.options.verbose
         configure_logging(

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.errors import HubError
-from lumio_cli.hub import db as hub_db
-from lumio_cli.hub.db import Hub
+from lumio_cli.core.errors import HubError
+from lumio_cli.hub.sqlite import database as hub_db
+from lumio_cli.hub.sqlite.database import Hub
+from lumio_cli.sync.hub_sink import Store
 from lumio_cli.sync.model import ResourceResult
-from lumio_cli.sync.store import Store
 from support.lab import Lab, Outcome
 from support.trials import MakeLab, both, contents, hold_open, told
 

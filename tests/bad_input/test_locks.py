@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lumio_cli.services.runlocks import target_lock
+from lumio_cli.sync.run_locks import target_lock
 from support.lab import Lab
 from support.trials import both, contents, told
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.locks import FileLock
+from lumio_cli.core.locks import FileLock
 from lumio_cli.sync.mishaps import unexpected
 from support.lab import Lab
 from support.trials import both, told

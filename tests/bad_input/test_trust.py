@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from lumio_cli.credentials.given import find_given
-from lumio_cli.redact import without_secrets
+from lumio_cli.core.redact import without_secrets
+from lumio_cli.core.stop import Stop
+from lumio_cli.credentials.operator_sources import find_given
 from lumio_cli.sandbox import Sandbox
-from lumio_cli.stop import Stop
 from support.lab import Lab
 from support.trials import told
 

@@ -20,11 +20,11 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.clock import SystemClock
-from lumio_cli.errors import UsageError
+from lumio_cli.core.clock import SystemClock
+from lumio_cli.core.errors import UsageError
 from lumio_cli.providers.registry import load_provider
 from lumio_cli.sandbox import Sandbox
-from lumio_cli.services.login import read_settings
+from lumio_cli.services.connections.login import read_settings
 from support.cli import Done, lumio
 
 KEY = "0123456789abcdef" * 4

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from lumio_cli.app import run
-from lumio_cli.options import Globals
+from lumio_cli.config.global_options import Globals
+from lumio_cli.core.stop import Stop
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox import Sandbox
-from lumio_cli.stop import Stop
 from support.cli import Stream, lumio
 from support.lab import Lab
 

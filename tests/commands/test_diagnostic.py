@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from lumio_cli.app import run
-from lumio_cli.hub.db import Hub
-from lumio_cli.hub.runs import DeadLetter, add_dead_letters
+from lumio_cli.hub.sqlite.database import Hub
+from lumio_cli.hub.sqlite.runs import DeadLetter, add_dead_letters
 from lumio_cli.sandbox import Sandbox
 from support.cli import Stream, lumio
 from support.lab import Lab

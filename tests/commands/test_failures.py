@@ -13,7 +13,7 @@ import pytest
 
 from lumio_cli.app import run
 from lumio_cli.sandbox import Sandbox
-from lumio_cli.services.runlocks import target_lock
+from lumio_cli.sync.run_locks import target_lock
 from support.cli import Stream, lumio
 from support.lab import copy_home
 

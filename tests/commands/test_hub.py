@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from lumio_cli.app import run
+from lumio_cli.core.stop import Stop
 from lumio_cli.sandbox import Sandbox
-from lumio_cli.services import hubcare
-from lumio_cli.services.runlocks import run_lock
-from lumio_cli.stop import Stop
+from lumio_cli.services.maintenance import hub
+from lumio_cli.sync.run_locks import run_lock
 from support.cli import lumio
 from support.lab import copy_home
 
@@ -215,7 +215,7 @@ def test_a_damaged_file(home: Path, place: int) -> None:
 
 
 def test_a_signal_ends_a_long_check(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hubcare, "_STEPS", 1)
+    monkeypatch.setattr(hub, "_STEPS", 1)
     stop = Stop()
     stop.set("SIGTERM", 143)
     code = run(

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.hub.db import Hub
-from lumio_cli.hub.place import log_of
+from lumio_cli.hub.sqlite.database import Hub
+from lumio_cli.hub.sqlite.database_file import log_of
 from lumio_cli.sandbox import Sandbox
-from lumio_cli.services.runlocks import run_lock
+from lumio_cli.sync.run_locks import run_lock
 from support.lab import Lab
 from support.trials import LIFTED
 
@@ -143,6 +143,6 @@ def test_a_hub_at_work_is_not_replaced(lab: Lab) -> None:
 def test_backups_of_the_same_second_have_names_of_their_own(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lumio_cli.clock.SystemClock.time", lambda _: 1_795_000_000.5)
+    monkeypatch.setattr("lumio_cli.core.clock.SystemClock.time", lambda _: 1_795_000_000.5)
     names = [backup(lab).name for _ in range(3)]
     assert names[1:] == [names[0].replace(".db", f"-{n}.db") for n in (2, 3)]

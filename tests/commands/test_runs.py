@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lumio_cli.sandbox import Sandbox
-from lumio_cli.services.runlocks import run_lock
+from lumio_cli.sync.run_locks import run_lock
 from support.cli import lumio
 from support.lab import copy_home
 

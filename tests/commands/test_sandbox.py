@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.services.foreground import Lookalikes
+from lumio_cli.services.sandboxing.foreground import Lookalikes
 from support.cli import lumio
 
 

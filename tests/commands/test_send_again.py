@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.services.send.foresight import Foresight, Seen
-from lumio_cli.services.send.marks import LEFT, TAKEN, Marks, this_boot
+from lumio_cli.services.messaging.delivery_marks import LEFT, TAKEN, Marks, this_boot
+from lumio_cli.services.messaging.foresight import Foresight, Seen
 from support.courier import CourierLab, Service
 
 
@@ -156,7 +156,7 @@ def test_a_provider_is_not_asked_by_a_key_that_it_never_had(
     lab: CourierLab, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would say that there is no such message, and it would be sent a second time."""
-    monkeypatch.setattr("lumio_cli.services.send.run.SETTLE", 0.0)
+    monkeypatch.setattr("lumio_cli.services.messaging.run.SETTLE", 0.0)
     lab = CourierLab(lab.root, service, "tracing")
     assert lab.send("--input", lab.csv("a,hi", "c")).json["sent"] == 1
     lab.sql("UPDATE lumio_messages SET status = 'unknown', code = 'cut_off' WHERE position = 1")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.locks import FileLock
-from lumio_cli.services.send import send_lock
+from lumio_cli.core.locks import FileLock
+from lumio_cli.services.messaging.send import send_lock
 from support.courier import TOKEN, CourierLab, Service
 
 NOWHERE = "http://127.0.0.1:9"
@@ -106,7 +106,7 @@ def test_what_is_in_doubt_is_sent_again_on_demand_only(lab: CourierLab, service:
 def test_a_provider_that_can_be_asked_clears_the_doubt(
     lab: CourierLab, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lumio_cli.services.send.run.SETTLE", 0.0)
+    monkeypatch.setattr("lumio_cli.services.messaging.run.SETTLE", 0.0)
     lab = CourierLab(lab.root, service, "tracing")
     service.script = {"b": "lost"}
     done = lab.send("--input", lab.csv("a,hi", "b,hi"))
@@ -183,7 +183,7 @@ def test_requests_that_hang_keep_no_send_from_ending(
     lab: CourierLab, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And what waits for a quota meanwhile never leaves."""
-    monkeypatch.setattr("lumio_cli.services.send.run.PATIENCE", 0.5)
+    monkeypatch.setattr("lumio_cli.services.messaging.run.PATIENCE", 0.5)
     service.script = {"n1": "hang"}
     path = lab.csv(*(f"n{i},hi" for i in range(3)))
     done = lab.send("--input", path, "--max-duration", "1s")

@@ -11,9 +11,9 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked, PasswordDeleteError
 
+from lumio_cli.core.paths import find_paths
+from lumio_cli.core.redact import Redactor
 from lumio_cli.credentials import CredentialSettings, CredentialStore
-from lumio_cli.paths import find_paths
-from lumio_cli.redact import Redactor
 
 
 class MemoryKeyring(KeyringBackend):

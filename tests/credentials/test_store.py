@@ -13,11 +13,11 @@ import pytest
 from keyring.backends import fail, null
 from keyring.errors import InitError, NoKeyringError
 
+from lumio_cli.core.errors import CredentialError, StoppedError
+from lumio_cli.core.redact import Redactor
+from lumio_cli.core.stop import Stop
 from lumio_cli.credentials import CredentialStore, Loaded
-from lumio_cli.errors import CredentialError, StoppedError
-from lumio_cli.providers.auth import Credential
-from lumio_cli.redact import Redactor
-from lumio_cli.stop import Stop
+from lumio_cli.providers.contract.auth import Credential
 
 from .conftest import (
     ForgetfulKeyring,
@@ -227,7 +227,7 @@ def test_a_command_that_gives_no_token(make_store: MakeStore, command: Any, mess
 def test_a_command_that_hangs_is_ended_with_its_children(
     make_store: MakeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lumio_cli.credentials.given.COMMAND_LIMIT", 0.3)
+    monkeypatch.setattr("lumio_cli.credentials.operator_sources.COMMAND_LIMIT", 0.3)
     pid = tmp_path / "pid"
     store = command_store(make_store, ["sh", "-c", f"sleep 60 & echo $! > {pid}; wait"])
     assert "did not end within 0.3 s" in refusal(store.load, "hubspot").message

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError
 
+from lumio_cli.core.errors import BusyError, CredentialError, LumioError, StoppedError, UsageError
+from lumio_cli.core.locks import FileLock
+from lumio_cli.core.stop import Stop
 from lumio_cli.credentials import Vault
-from lumio_cli.credentials.backend import VaultKeyring
-from lumio_cli.credentials.keys import KeySource, KeyText, create_key_file, read_key_file
-from lumio_cli.errors import BusyError, CredentialError, LumioError, StoppedError, UsageError
-from lumio_cli.locks import FileLock
-from lumio_cli.stop import Stop
+from lumio_cli.credentials.vault_backend import VaultKeyring
+from lumio_cli.credentials.vault_key import KeySource, KeyText, create_key_file, read_key_file
 
 KEY = bytes(range(32))
 OTHER = base64.b64encode(bytes(32)).decode()

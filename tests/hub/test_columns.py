@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.hub import misfits, records, views
-from lumio_cli.hub.columns import Abilities, ViewColumn, expression, misfit
-from lumio_cli.hub.db import Hub
-from lumio_cli.hub.records import Row
-from lumio_cli.providers.values import moment
+from lumio_cli.hub.sqlite import misfits, records, views
+from lumio_cli.hub.sqlite.columns import Abilities, ViewColumn, expression, misfit
+from lumio_cli.hub.sqlite.database import Hub
+from lumio_cli.hub.sqlite.records import Row
+from lumio_cli.providers.contract.values import moment
 from support.older import take_back
 
 TABLE = "lumio_raw_acme_deals"

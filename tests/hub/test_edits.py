@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.hub import outbox, records, views
-from lumio_cli.hub.columns import Abilities, ViewColumn, quote
-from lumio_cli.hub.db import Hub
-from lumio_cli.hub.records import Row
+from lumio_cli.hub.sqlite import outbox, records, views
+from lumio_cli.hub.sqlite.columns import Abilities, ViewColumn, quote
+from lumio_cli.hub.sqlite.database import Hub
+from lumio_cli.hub.sqlite.records import Row
 
 COLUMNS = (
     ViewColumn("email", "p.email", "text", False, "folded"),

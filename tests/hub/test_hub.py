@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.errors import HubError
-from lumio_cli.hub import migrations, records, runs, state, views
-from lumio_cli.hub.columns import MAX_COLUMNS, ViewColumn
-from lumio_cli.hub.db import Hub
-from lumio_cli.hub.last_known import LastKnown
-from lumio_cli.hub.records import Row
-from lumio_cli.hub.runs import DeadLetter, RunRow
+from lumio_cli.core.errors import HubError
+from lumio_cli.hub.sqlite import migrations, records, runs, state, views
+from lumio_cli.hub.sqlite.columns import MAX_COLUMNS, ViewColumn
+from lumio_cli.hub.sqlite.database import Hub
+from lumio_cli.hub.sqlite.records import Row
+from lumio_cli.hub.sqlite.response_fallback import LastKnown
+from lumio_cli.hub.sqlite.runs import DeadLetter, RunRow
 from support.older import take_back
 
 NOW = "2026-01-02T03:04:05Z"

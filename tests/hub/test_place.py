@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.errors import HubError
-from lumio_cli.hub import db as hub_db
-from lumio_cli.hub.db import Hub
-from lumio_cli.hub.migrations import back_up
-from lumio_cli.hub.place import log_of, shared_of
+from lumio_cli.core.errors import HubError
+from lumio_cli.hub.sqlite import database as hub_db
+from lumio_cli.hub.sqlite.database import Hub
+from lumio_cli.hub.sqlite.database_file import log_of, shared_of
+from lumio_cli.hub.sqlite.migrations import back_up
 
 pytestmark = pytest.mark.attack("hub")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.hub import records, sends
-from lumio_cli.hub.db import Hub
-from lumio_cli.services.send.past import HubPast
+from lumio_cli.hub.sqlite import records, sends
+from lumio_cli.hub.sqlite.database import Hub
+from lumio_cli.services.messaging.recipient_history import HubPast
 from support.older import take_back
 
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from lumio_cli.clock import format_time, utc
-from lumio_cli.providers.base import (
+from lumio_cli.core.clock import format_time, utc
+from lumio_cli.providers.contract.paging import Token, with_params
+from lumio_cli.providers.contract.provider import (
     Call,
     Column,
     Cursor,
@@ -27,9 +28,8 @@ from lumio_cli.providers.base import (
     Send,
     Walk,
 )
-from lumio_cli.providers.paging import Token, with_params
-from lumio_cli.providers.values import as_text
-from lumio_cli.providers.writing import Change, Receipt, Writes
+from lumio_cli.providers.contract.values import as_text
+from lumio_cli.providers.contract.writing import Change, Receipt, Writes
 from support.clock import FakeClock
 
 PAGE = Token("next", "page", "size")

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lumio_cli.hub import outbox
-from lumio_cli.providers.values import meaning
+from lumio_cli.hub.sqlite import outbox
+from lumio_cli.providers.contract.values import meaning
 from model.depot import COLUMNS, value_of
 from model.ledger import Ledger
 from model.world import World

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from lumio_cli.providers.values import meaning
+from lumio_cli.providers.contract.values import meaning
 from model.depot import COLUMNS, Server, Wrote, reformed
 
 Key = tuple[str, str]

@@ -20,9 +20,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from lumio_cli.hub import outbox
-from lumio_cli.sync import pending
-from lumio_cli.sync.merge import Policy
+from lumio_cli.hub.sqlite import outbox
+from lumio_cli.sync.merging import reconcile
+from lumio_cli.sync.merging.merge import Policy
 from lumio_cli.sync.model import Direction, Mode
 from model.depot import Shape
 from model.hands import Hands
@@ -192,7 +192,7 @@ class Histories(RuleBasedStateMachine):
             only = [edit.record for edit in edits]
             now = "2024-01-01T00:00:00Z"
             by = f"hand {self.hand}"
-            pending.reconcile(db, "depot", of, use, run_id=by, now=now, only=only)
+            reconcile.reconcile(db, "depot", of, use, run_id=by, now=now, only=only)
 
     @rule()
     def retry_what_was_refused(self) -> None:
@@ -217,7 +217,7 @@ class Histories(RuleBasedStateMachine):
         only = [edit.record for edit in waits]
         with self.world.hub.transaction() as db:
             self.ledger.in_force("the end", "provider", "people")
-            pending.reconcile(
+            reconcile.reconcile(
                 db, "depot", "people", "provider", run_id="the end",
                 now="2024-01-01T00:00:00Z", only=only, by_hand=True,
             )  # fmt: skip

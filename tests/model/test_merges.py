@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lumio_cli.hub import outbox
-from lumio_cli.sync.merge import Policy
+from lumio_cli.hub.sqlite import outbox
+from lumio_cli.sync.merging.merge import Policy
 from lumio_cli.sync.model import Direction, Mode
 from model.depot import Shape, Wrote
 from model.world import Fault, FaultKind, World

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from lumio_cli.clock import format_time, utc
-from lumio_cli.errors import OUTCOME_UNKNOWN, UnavailableError
-from lumio_cli.hub.db import Hub
-from lumio_cli.progress import NoProgress
-from lumio_cli.providers.base import Call, Reply
-from lumio_cli.stop import Stop
-from lumio_cli.sync.engine import run
-from lumio_cli.sync.merge import Policy
+from lumio_cli.core.clock import format_time, utc
+from lumio_cli.core.errors import OUTCOME_UNKNOWN, UnavailableError
+from lumio_cli.core.progress import NoProgress
+from lumio_cli.core.stop import Stop
+from lumio_cli.hub.sqlite.database import Hub
+from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.sync.merging.merge import Policy
 from lumio_cli.sync.model import Direction, Job, Link, Mode, Options, RunResult
-from lumio_cli.transport.observe import Tally
+from lumio_cli.sync.run import run
+from lumio_cli.transport.request_log import Tally
 from model.depot import COLUMNS, Depot, Server, Shape
 from support.clock import FakeClock
 

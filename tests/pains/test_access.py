@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.clock import SystemClock, parse_time
+from lumio_cli.core.clock import SystemClock, parse_time
+from lumio_cli.core.paths import find_paths
+from lumio_cli.core.redact import Redactor
 from lumio_cli.credentials import CredentialSettings, CredentialStore
-from lumio_cli.paths import find_paths
-from lumio_cli.providers.auth import Credential
-from lumio_cli.redact import Redactor
+from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.sandbox.hubspot.auth import ALL_SCOPES, CLIENT_ID, CLIENT_SECRET, Grant
 from support.lab import VAULT_KEY, Lab
 from support.trials import (
@@ -167,7 +167,7 @@ def _echo(lab: Lab):  # type: ignore[no-untyped-def]
 
 def test_pain_12_what_support_gets_is_redacted_like_everything_else(lab: Lab) -> None:
     """The debug log holds whole answers: the same redactor that guards the screen guards it."""
-    from lumio_cli.transport.store import RuntimeStore
+    from lumio_cli.transport.runtime_db.store import RuntimeStore
 
     lab.token = SECRET
     lab.sandbox.hubspot.auth.add("canary", SECRET, frozenset(ALL_SCOPES))

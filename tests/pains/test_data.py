@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lumio_cli.clock import parse_time
+from lumio_cli.core.clock import parse_time
 from lumio_cli.providers.hubspot.resources import OBJECTS
 from support.lab import Lab, Outcome
 from support.trials import LIST, Hands, MakeLab, contents, cursor_of

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lumio_cli.hub import state
-from lumio_cli.stop import Stop
+from lumio_cli.core.stop import Stop
+from lumio_cli.hub.sqlite import state
 from support.lab import Lab
 from support.trials import (
     LIST,

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from lumio_cli.providers.base import (
+from lumio_cli.providers.contract.provider import (
     Call,
     Column,
     Field,
@@ -78,8 +78,8 @@ def _shown_as_it_is(subject: Subject) -> Iterator[None]:
 
     with (
         method("probe", _shown)(subject),
-        patch("lumio_cli.services.accounts.identify", identify),
-        patch("lumio_cli.services.connect.identify", identify),
+        patch("lumio_cli.services.connections.account_guard.identify", identify),
+        patch("lumio_cli.services.connections.connect.identify", identify),
     ):
         yield
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from lumio_cli.providers.base import Reply
+from lumio_cli.providers.contract.provider import Reply
 from providers.mistakes import Broken
 from support.conformance import Subject
 
@@ -19,13 +19,13 @@ def _only_seconds(reply: Reply, clock: Any, longest: float) -> float | None:
 
 @contextmanager
 def _reads_only_seconds(subject: Subject) -> Iterator[None]:
-    with patch("lumio_cli.transport.verdict.retry_after", _only_seconds):
+    with patch("lumio_cli.transport.default_verdicts.retry_after", _only_seconds):
         yield
 
 
 @contextmanager
 def _takes_seconds_for_milliseconds(subject: Subject) -> Iterator[None]:
-    with patch("lumio_cli.transport.pauses.DAY", 1000):
+    with patch("lumio_cli.transport.quota.retry_after.DAY", 1000):
         yield
 
 
@@ -39,7 +39,7 @@ def _waits_for_years(subject: Subject) -> Iterator[None]:
 
 @contextmanager
 def _waits_out_an_outage(subject: Subject) -> Iterator[None]:
-    with patch("lumio_cli.transport.limiter.OUTAGE", math.inf):
+    with patch("lumio_cli.transport.quota.limiter.OUTAGE", math.inf):
         yield
 
 

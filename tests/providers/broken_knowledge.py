@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from lumio_cli.providers.base import Call, Reply, Walk
-from lumio_cli.sync.absence import Absence
-from lumio_cli.sync.preview import PreviewStore
-from lumio_cli.sync.store import Store
+from lumio_cli.providers.contract.provider import Call, Reply, Walk
+from lumio_cli.sync.dry_run_sink import PreviewStore
+from lumio_cli.sync.hub_sink import Store
+from lumio_cli.sync.pull.absence import Absence
 from lumio_cli.transport.session import Session
 from providers.mistakes import Broken, Spoil, method
 from support.conformance import Subject

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from sqlite3 import Connection
 from unittest.mock import patch
 
-from lumio_cli.hub import merges
-from lumio_cli.providers.base import Provider
-from lumio_cli.sync import heirs
+from lumio_cli.hub.sqlite import merges
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.sync.merging import heirs
 from providers.mistakes import Broken, Spoil, both, fact
 from support.conformance import Subject
 

@@ -9,12 +9,12 @@ from unittest.mock import patch
 
 import orjson
 
-from lumio_cli.errors import LumioError
-from lumio_cli.providers.base import Call, Outcome
+from lumio_cli.core.errors import LumioError
+from lumio_cli.providers.contract.paging import Token
+from lumio_cli.providers.contract.provider import Call, Outcome
 from lumio_cli.providers.hubspot.account import PRIVATE_APP
-from lumio_cli.providers.paging import Token
-from lumio_cli.sync.bounds import Bounds
-from lumio_cli.sync.pull import Pull
+from lumio_cli.sync.pull.bounds import Bounds
+from lumio_cli.sync.pull.resource_pull import Pull
 from providers.mistakes import Broken, judged, method, resource, rows
 from support.conformance import Subject
 
@@ -44,9 +44,14 @@ def _counts_at_any_price(subject: Subject) -> Iterator[None]:
 @contextmanager
 def _says_it_in_python(subject: Subject) -> Iterator[None]:
     with ExitStack() as stack:
-        stack.enter_context(patch("lumio_cli.sync.walk.understood", lambda _: nullcontext()))
         stack.enter_context(
-            patch("lumio_cli.sync.pull.unexpected", lambda _, error: LumioError(repr(error)))
+            patch("lumio_cli.sync.pull.slice_pull.understood", lambda _: nullcontext())
+        )
+        stack.enter_context(
+            patch(
+                "lumio_cli.sync.pull.resource_pull.unexpected",
+                lambda _, error: LumioError(repr(error)),
+            )
         )
         yield
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lumio_cli.providers.base import Resource, Send
-from lumio_cli.providers.values import put
-from lumio_cli.providers.writing import Change, Receipt
+from lumio_cli.providers.contract.provider import Resource, Send
+from lumio_cli.providers.contract.values import put
+from lumio_cli.providers.contract.writing import Change, Receipt
 from providers.mistakes import Broken, method
 
 

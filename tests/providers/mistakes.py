@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from lumio_cli.providers.base import (
+from lumio_cli.providers.contract.paging import Paging
+from lumio_cli.providers.contract.provider import (
     Call,
     Kind,
     Outcome,
@@ -19,8 +20,7 @@ from lumio_cli.providers.base import (
     Verdict,
     Walk,
 )
-from lumio_cli.providers.paging import Paging
-from lumio_cli.providers.writing import Change, Receipt
+from lumio_cli.providers.contract.writing import Change, Receipt
 from support.conformance import Subject, altered
 
 Spoil = Callable[[Subject], AbstractContextManager[Any]]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from lumio_cli.providers.auth import Credential
+from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET

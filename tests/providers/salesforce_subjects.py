@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, cast
 
-from lumio_cli.providers.auth import Credential
+from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.lookalike import CLIENT_ID

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lumio_cli.providers.auth import Credential
+from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.hubspot.auth import ALL_SCOPES, CLIENT_ID, CLIENT_SECRET, Grant

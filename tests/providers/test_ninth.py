@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from lumio_cli.clock import utc
+from lumio_cli.core.clock import utc
 from lumio_cli.sandbox import registry
 from providers import ninth_subject
 from providers.ninth_subject import SUBJECT

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import Call, Place, Reply
-from lumio_cli.providers.paging import (
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.paging import (
     Above,
     Link,
     NoPlaceError,
@@ -19,6 +18,7 @@ from lumio_cli.providers.paging import (
     with_params,
     without_edge,
 )
+from lumio_cli.providers.contract.provider import Call, Place, Reply
 
 CALL = Call("GET", "/rows", params={"q": "all"})
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.values import (
+from lumio_cli.providers.contract.values import (
     akin,
     alike,
     as_text,

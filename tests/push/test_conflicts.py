@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.services.runlocks import target_lock
+from lumio_cli.sync.run_locks import target_lock
 from support.lab import Lab, Outcome
 
 from .conftest import TARGET, ids, there

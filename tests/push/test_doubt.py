@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumio_cli.clock import SystemClock
-from lumio_cli.errors import HubError
-from lumio_cli.hub.outbox import Edit
-from lumio_cli.sync import doubt
-from lumio_cli.sync.settling import Settled, Settling
+from lumio_cli.core.clock import SystemClock
+from lumio_cli.core.errors import HubError
+from lumio_cli.hub.sqlite.outbox import Edit
+from lumio_cli.sync.push import lost_creates
+from lumio_cli.sync.push.receipts import Settled, Settling
 from model.depot import Shape
 from model.world import Fault, World
 from support.lab import Lab
@@ -27,9 +27,9 @@ VALUES = st.dictionaries(
 NAMES = ("a", "b", "c", "d", "e")
 
 
-def came(rows: list[Mapping[str, str]]) -> list[doubt._Came]:
+def came(rows: list[Mapping[str, str]]) -> list[lost_creates._Came]:
     return [
-        doubt._Came(n, f"r{n}", {name: row.get(name) for name in NAMES})
+        lost_creates._Came(n, f"r{n}", {name: row.get(name) for name in NAMES})
         for n, row in enumerate(rows, 1)
     ]
 
@@ -45,7 +45,7 @@ def test_each_record_with_all_values_of_an_edit_stands_for_one_edit(
 ) -> None:
     there = {one.record: one.meant for one in came(rows)}
     wanted = [(edit(n), values) for n, values in enumerate(edits)]
-    found = doubt._matched(wanted, came(rows))
+    found = lost_creates._matched(wanted, came(rows))
     assert len(set(found.values())) == len(found)
     for one, values in wanted:
         fits = {r for r, meant in there.items() if all(meant[n] == v for n, v in values.items())}
@@ -64,9 +64,9 @@ def test_a_record_that_shares_half_of_the_values_is_found_if_there_is_one(
         one.record
         for one in came(rows)
         if one.rid > after
-        and sum(one.meant[n] == v for n, v in values.items()) >= len(values) * doubt.LIKE
+        and sum(one.meant[n] == v for n, v in values.items()) >= len(values) * lost_creates.LIKE
     }
-    found = doubt._Alike(came(rows)).first([values], after)
+    found = lost_creates._Alike(came(rows)).first([values], after)
     assert found in like if like else found == ""
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.providers.values import meaning
-from lumio_cli.sync.merge import Policy
+from lumio_cli.providers.contract.values import meaning
+from lumio_cli.sync.merging.merge import Policy
 from model.depot import Shape
 from model.world import Fault, FaultKind, World
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import DeniedError, LumioError, RejectedError
-from lumio_cli.providers.base import Resource, Send
+from lumio_cli.core.errors import DeniedError, LumioError, RejectedError
+from lumio_cli.providers.contract.provider import Resource, Send
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.hubspot import HubSpot
-from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.sandbox.http import Request, Response
 from support.lab import Lab, Outcome
 

@@ -115,7 +115,7 @@ def test_what_the_adapter_cannot_put_into_words_fails_alone(
 def test_what_was_not_reached_when_the_provider_fell_silent_was_never_sent(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lumio_cli.errors import UnavailableError
+    from lumio_cli.core.errors import UnavailableError
     from lumio_cli.providers.hubspot import HubSpot
 
     def choosy(self: HubSpot, resource: Any, changes: Any, send: Any) -> Iterator[Any]:

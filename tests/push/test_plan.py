@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.services import plan
+from lumio_cli.services.syncing import plan_file as plan
 from support.lab import Lab, Outcome
 
 TARGET = "hubspot/contacts"
@@ -219,7 +219,7 @@ def test_an_incomplete_preview_leaves_no_plan(lab: Lab) -> None:
 
 
 def test_a_held_target_is_not_planned_around(lab: Lab) -> None:
-    from lumio_cli.services.runlocks import target_lock
+    from lumio_cli.sync.run_locks import target_lock
 
     edit(lab, 0)
     file = save(lab)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from lumio_cli.app import run
-from lumio_cli.errors import LumioError, StoppedError
-from lumio_cli.services.sync import after_stop
+from lumio_cli.core.errors import LumioError, StoppedError
+from lumio_cli.services.syncing.sync import after_stop
 from lumio_cli.sync.model import ResourceResult, RunResult
 from support.cli import Stream
 from support.lab import Lab, Outcome

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.hub.columns import ViewColumn
+from lumio_cli.hub.sqlite.columns import ViewColumn
 from lumio_cli.services.records.values import given
 
 

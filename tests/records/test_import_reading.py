@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.hub.columns import ViewColumn
+from lumio_cli.hub.sqlite.columns import ViewColumn
 
 from .conftest import Hub, counts, reasons
 

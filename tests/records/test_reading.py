@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lumio_cli.app import build_root
-from lumio_cli.services.completion import respond
-from lumio_cli.stop import Stop
+from lumio_cli.core.stop import Stop
+from lumio_cli.services.shell.completion import respond
 from support.cli import lumio
 from support.lab import Lab
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lumio_cli.hub.columns import ViewColumn
+from lumio_cli.hub.sqlite.columns import ViewColumn
 from lumio_cli.services.records.values import given
 
 

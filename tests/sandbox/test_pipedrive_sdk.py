@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import pytest
 
-from lumio_cli.providers.writing import Change, Receipt
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request
 from providers.pipedrive_subjects import SUBJECTS, account

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from graphql import FieldNode, OperationDefinitionNode, parse, value_from_ast_untyped
 
-from lumio_cli.providers.writing import Change, Receipt
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.shopify.provider import SCOPES

@@ -17,16 +17,16 @@ from urllib.parse import quote
 
 import pytest
 
-from lumio_cli.errors import LumioError, UsageError
-from lumio_cli.hub.db import Hub
-from lumio_cli.hub.runs import DeadLetter, RunRow, add_dead_letters, finish_run, start_run
-from lumio_cli.options import Globals
-from lumio_cli.redact import Redactor
+from lumio_cli.config.global_options import Globals
+from lumio_cli.core.errors import LumioError, UsageError
+from lumio_cli.core.redact import Redactor
+from lumio_cli.hub.sqlite.database import Hub
+from lumio_cli.hub.sqlite.runs import DeadLetter, RunRow, add_dead_letters, finish_run, start_run
 from lumio_cli.runtime import Runtime
-from lumio_cli.services import bundle as service
-from lumio_cli.services.bundle import Bundle, seal, write_bundle
-from lumio_cli.services.diagnose import diagnose
-from lumio_cli.services.diagnosis import collect
+from lumio_cli.services.diagnostics import bundle as service
+from lumio_cli.services.diagnostics import bundle_sources
+from lumio_cli.services.diagnostics.bundle import Bundle, seal, write_bundle
+from lumio_cli.services.diagnostics.run import diagnose
 
 # Shapeless on purpose: only knowing them can give them away.
 CANARY = "canary/5ecret+value~one"
@@ -198,7 +198,7 @@ def test_payloads_are_there_when_asked_for_and_still_without_secrets(
 
 
 def test_stored_credentials_are_known_to_the_search(tmp_path: Path) -> None:
-    from lumio_cli.providers.auth import Credential
+    from lumio_cli.providers.contract.auth import Credential
 
     environ = {"LUMIO_VAULT_KEY": "11" * 32}
     runtime = make_runtime(tmp_path / "home", environ)
@@ -268,8 +268,8 @@ def test_a_file_that_fails_or_hangs_costs_no_other(
     def broken(*_: Any) -> Any:
         raise RuntimeError(f"while reading for {PERSON} with {CANARY}")
 
-    monkeypatch.setattr(collect, "runs", broken)
-    monkeypatch.setattr(collect, "schema", lambda _scene: release.wait(30))
+    monkeypatch.setattr(bundle_sources, "runs", broken)
+    monkeypatch.setattr(bundle_sources, "schema", lambda _scene: release.wait(30))
     write(runtime, tmp_path / "b.zip", limit=0.5)
     release.set()
     members = read(tmp_path / "b.zip")
@@ -331,12 +331,12 @@ def test_what_stand_ins_stand_for_stays_here(runtime: Runtime, tmp_path: Path) -
 
 
 def test_a_long_log_is_cut_at_a_line(runtime: Runtime) -> None:
-    from lumio_cli.services.diagnosis.scene import Scene
+    from lumio_cli.services.diagnostics.context import Scene
 
     runtime.paths.logs.mkdir(parents=True)
     line = json.dumps({"msg": "x" * 1000}) + "\n"
     (runtime.paths.logs / "lumio.log").write_text(line * 1000)
-    tail = collect.log_tail(Scene(runtime))
+    tail = bundle_sources.log_tail(Scene(runtime))
     assert tail is not None
-    assert len(tail) <= collect.LOG_TAIL
+    assert len(tail) <= bundle_sources.LOG_TAIL
     assert set(tail.splitlines(keepends=True)) == {line}

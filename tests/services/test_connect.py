@@ -8,13 +8,26 @@ from typing import Any
 
 import pytest
 
+from lumio_cli.core.errors import CredentialError, LumioError, UsageError
+from lumio_cli.core.paths import find_paths
+from lumio_cli.core.redact import Redactor
 from lumio_cli.credentials import CredentialSettings, CredentialStore
-from lumio_cli.errors import CredentialError, LumioError, UsageError
-from lumio_cli.paths import find_paths
-from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Call, Field, Identity, Provider, Reply, Resource, Send
-from lumio_cli.redact import Redactor
-from lumio_cli.services.connect import connect, disconnect, missing_scopes, read_credential
+from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.provider import (
+    Call,
+    Field,
+    Identity,
+    Provider,
+    Reply,
+    Resource,
+    Send,
+)
+from lumio_cli.services.connections.connect import (
+    connect,
+    disconnect,
+    missing_scopes,
+    read_credential,
+)
 
 TOKEN = "pat-na1-11111111-2222-3333-4444-555555555555"
 

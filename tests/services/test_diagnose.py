@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import HubError, StoppedError
-from lumio_cli.hub.db import Hub
-from lumio_cli.options import Globals
-from lumio_cli.redact import Redactor
+from lumio_cli.config.global_options import Globals
+from lumio_cli.core.errors import HubError, StoppedError
+from lumio_cli.core.redact import Redactor
+from lumio_cli.core.stop import Stop
+from lumio_cli.hub.sqlite.database import Hub
 from lumio_cli.runtime import Runtime
-from lumio_cli.services.diagnose import diagnose
-from lumio_cli.services.diagnosis.checks import Check, Finding, Rules, limited, run_all
-from lumio_cli.services.diagnosis.scene import Scene
-from lumio_cli.services.diagnosis.subject import find_subject
-from lumio_cli.stop import Stop
+from lumio_cli.services.diagnostics.check import Check, Finding, Rules, limited, run_all
+from lumio_cli.services.diagnostics.context import Scene
+from lumio_cli.services.diagnostics.provider_context import find_subject
+from lumio_cli.services.diagnostics.run import diagnose
 
 TOKEN = "pat-na1-11111111-2222-4333-8444-555555555555"
 

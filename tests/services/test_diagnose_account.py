@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.clock import utc
-from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Allowance, Call
+from lumio_cli.core.clock import utc
+from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.provider import Allowance, Call
 from lumio_cli.runtime import Runtime
-from lumio_cli.services.diagnosis import account
-from lumio_cli.services.diagnosis.scene import Scene
-from lumio_cli.services.diagnosis.subject import Subject, find_subject
+from lumio_cli.services.diagnostics import account_checks
+from lumio_cli.services.diagnostics.context import Scene
+from lumio_cli.services.diagnostics.provider_context import Subject, find_subject
 from services.test_diagnose import runtime_at
 from support.clock import FakeClock
 
@@ -47,7 +47,7 @@ def test_when_a_stored_credential_ends(
     now = utc(round(runtime.clock.time()) + 1)
     end = None if days is None else now + timedelta(days=days)
     runtime.credentials.save("hubspot", Credential("oauth", "some-access-token", refresh, end))
-    finding = account.credential(subject_of(runtime))
+    finding = account_checks.credential(subject_of(runtime))
     assert (finding.status, words in finding.detail) == (status, True), finding
     assert "vault" in finding.detail
     assert bool(finding.hint) == (status != "pass")
@@ -55,37 +55,37 @@ def test_when_a_stored_credential_ends(
 
 def test_a_quota_that_is_held_back_or_low_is_a_warning(runtime: Runtime) -> None:
     subject = subject_of(runtime)
-    assert account.quota(subject).status == "pass"
+    assert account_checks.quota(subject).status == "pass"
     call = Call("GET", "/crm/v3/owners")
     subject.limiter().observe(call, [Allowance("daily", 1_000_000, 5_000)])
-    low = account.quota(subject)
+    low = account_checks.quota(subject)
     assert (low.status, "daily 5 000 of 1 000 000" in low.detail) == ("warn", True)
     assert "quota_share" in (low.hint or "")
     subject.limiter().hold(call, "burst", 60, "429 with Retry-After 60")
-    held = account.quota(subject)
+    held = account_checks.quota(subject)
     assert (held.status, "burst is held back" in held.detail) == ("warn", True)
     assert held.facts["levels"][0]["held_until"].endswith("Z")
 
 
 def test_a_circuit_opens_and_is_tried_again(runtime: Runtime) -> None:
     subject, clock = subject_of(runtime), runtime.clock
-    assert account.circuit(subject).status == "pass"
+    assert account_checks.circuit(subject).status == "pass"
     breaker = subject.breaker()
     for _ in range(5):
         breaker.failure("HTTP 503")
-    assert account.circuit(subject).status == "fail"
+    assert account_checks.circuit(subject).status == "fail"
     clock.advance(3600)  # type: ignore[attr-defined]
-    half = account.circuit(subject)
+    half = account_checks.circuit(subject)
     assert (half.status, half.hint) == ("warn", "lumio sync hubspot tries it")
 
 
 def test_scopes_are_remembered_where_nobody_asks_now(runtime: Runtime) -> None:
     subject = subject_of(runtime)
-    assert account.scopes(subject).status == "skip"
+    assert account_checks.scopes(subject).status == "skip"
     granted = ("crm.objects.contacts.read",)
     runtime.credentials.save("hubspot", Credential("token", "some-access-token", scopes=granted))
-    account.credential(subject)
-    finding = account.scopes(subject)
+    account_checks.credential(subject)
+    finding = account_checks.scopes(subject)
     assert finding.status == "warn"
     assert "deals" in finding.facts["missing"]
     assert "contacts" not in finding.facts["missing"]

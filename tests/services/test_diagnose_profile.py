@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.clock import SystemClock, format_timestamp
-from lumio_cli.hub.db import Hub
-from lumio_cli.hub.runs import RunRow, finish_run, start_run
-from lumio_cli.locks import FileLock
-from lumio_cli.services.diagnose import diagnose
-from lumio_cli.services.diagnosis import house, machine
-from lumio_cli.services.diagnosis.scene import Scene
+from lumio_cli.core.clock import SystemClock, format_timestamp
+from lumio_cli.core.locks import FileLock
+from lumio_cli.hub.sqlite.database import Hub
+from lumio_cli.hub.sqlite.runs import RunRow, finish_run, start_run
+from lumio_cli.services.diagnostics import machine_checks, profile_checks
+from lumio_cli.services.diagnostics.context import Scene
+from lumio_cli.services.diagnostics.run import diagnose
 from services.test_diagnose import TOKEN, found, make_hub, runtime_at
 
 
@@ -122,9 +122,9 @@ def test_a_hub_that_others_can_read_is_found(
 def test_a_wal_that_never_shrinks_is_found(tmp_path: Path) -> None:
     path = make_hub(tmp_path)
     with Path(f"{path}-wal").open("wb") as file:
-        file.truncate(house.LARGE_WAL + 1)
+        file.truncate(profile_checks.LARGE_WAL + 1)
     with runtime_at(tmp_path) as runtime:
-        finding = house.files(Scene(runtime))
+        finding = profile_checks.files(Scene(runtime))
     assert finding.status == "warn"
     assert "close it" in (finding.hint or "")
 
@@ -209,8 +209,8 @@ def test_proxies_are_told_without_their_passwords(tmp_path: Path) -> None:
     assert "http://proxy.test:3128" in text
     assert "http://other.test:1" in text
     assert "canary-password" not in text
-    assert "ann" not in machine.bare_url(environ["HTTPS_PROXY"])
-    assert machine.bare_url("http://[::1") == "(not a URL)"
+    assert "ann" not in machine_checks.bare_url(environ["HTTPS_PROXY"])
+    assert machine_checks.bare_url("http://[::1") == "(not a URL)"
 
 
 def test_certificates_that_do_not_exist_are_found(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_certificates_that_do_not_exist_are_found(tmp_path: Path) -> None:
 def test_a_full_disk_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for free, status in ((10 << 20, "fail"), (100 << 20, "warn"), (10 << 30, "pass")):
         usage = (20 << 30, 0, free)
-        monkeypatch.setattr(machine.shutil, "disk_usage", lambda _p, u=usage: Usage(*u))
+        monkeypatch.setattr(machine_checks.shutil, "disk_usage", lambda _p, u=usage: Usage(*u))
         check = found(tmp_path, "disk")
         assert check["status"] == status
         assert bool(check["hint"]) == (status != "pass")
@@ -236,11 +236,11 @@ class Usage:
 def test_missing_packages_and_an_old_sqlite_are_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert machine.versions().status == "pass"
-    monkeypatch.setattr(machine.sqlite3, "sqlite_version_info", (3, 30, 0))
-    assert "too old" in machine.versions().detail
-    monkeypatch.setattr(machine, "packages", lambda: {"httpx": "missing"})
-    assert "not installed: httpx" in machine.versions().detail
+    assert machine_checks.versions().status == "pass"
+    monkeypatch.setattr(machine_checks.sqlite3, "sqlite_version_info", (3, 30, 0))
+    assert "too old" in machine_checks.versions().detail
+    monkeypatch.setattr(machine_checks, "packages", lambda: {"httpx": "missing"})
+    assert "not installed: httpx" in machine_checks.versions().detail
 
 
 def test_a_clock_that_was_never_set_is_found(

@@ -12,15 +12,16 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.config_file import read_config_file
-from lumio_cli.credentials.files import read_secret_file
-from lumio_cli.credentials.given import find_given
-from lumio_cli.errors import CredentialError, StoppedError, UsageError
-from lumio_cli.intake import TooLongError, read_text
-from lumio_cli.services import plan, source
-from lumio_cli.services.records.source import Input
-from lumio_cli.services.source import MOST_COLUMNS, Source
-from lumio_cli.stop import Stop
+from lumio_cli.config.yaml_file import read_config_file
+from lumio_cli.core.errors import CredentialError, StoppedError, UsageError
+from lumio_cli.core.intake import TooLongError, read_text
+from lumio_cli.core.stop import Stop
+from lumio_cli.credentials.operator_sources import find_given
+from lumio_cli.credentials.secret_files import read_secret_file
+from lumio_cli.services.records.import_file import Input
+from lumio_cli.services.syncing import plan_file
+from lumio_cli.services.tabular import row_reader
+from lumio_cli.services.tabular.row_reader import MOST_COLUMNS, Source
 
 pytestmark = pytest.mark.attack("input files")
 
@@ -37,7 +38,7 @@ def as_config(path: Path) -> None:
 
 
 def as_plan(path: Path) -> None:
-    plan.read(path)
+    plan_file.read(path)
 
 
 def as_rows(path: Path) -> None:
@@ -108,7 +109,7 @@ def test_what_a_command_says_in_pieces_is_one_token() -> None:
 def test_a_line_without_end_is_no_row(
     tmp_path: Path, kind: str, before: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "LONGEST_CELL", 1000)
+    monkeypatch.setattr(row_reader, "LONGEST_CELL", 1000)
     path = tmp_path / f"rows.{kind}"
     path.write_text(before + "a" * 1001)
     with (

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumio_cli.errors import (
+from lumio_cli.core.errors import (
     BadReplyError,
     CredentialError,
     LumioError,
@@ -22,11 +22,16 @@ from lumio_cli.errors import (
     StoppedError,
     UsageError,
 )
-from lumio_cli.providers.auth import OAuth
-from lumio_cli.providers.base import Call, Reply
-from lumio_cli.services.loopback import Answer, Listener
-from lumio_cli.services.oauth import OAuthFlow, code_challenge, new_verifier, read_redirect
-from lumio_cli.stop import Stop
+from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.auth import OAuth
+from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.services.connections.oauth import (
+    OAuthFlow,
+    code_challenge,
+    new_verifier,
+    read_redirect,
+)
+from lumio_cli.services.connections.redirect_listener import Answer, Listener
 
 SERVER = OAuth(
     "https://app.example.com/authorize", "/token", ("a.read", "b.read"), ("c.read",),

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.clock import utc
-from lumio_cli.errors import UsageError
-from lumio_cli.providers.base import Field
-from lumio_cli.providers.messages import Message, MessageKind
-from lumio_cli.services.send.compose import Composer, Given, summary
-from lumio_cli.services.send.flags import values_of
-from lumio_cli.services.source import Row, Source
+from lumio_cli.core.clock import utc
+from lumio_cli.core.errors import UsageError
+from lumio_cli.providers.contract.messages import Message, MessageKind
+from lumio_cli.providers.contract.provider import Field
+from lumio_cli.services.messaging.compose import Composer, Given, summary
+from lumio_cli.services.messaging.option_values import values_of
+from lumio_cli.services.tabular.row_reader import Row, Source
 from support.courier import KINDS
 
 NOW = utc(1_795_000_000.0)
@@ -181,7 +181,7 @@ def test_the_kind_of_a_file_follows_from_its_type(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lumio_cli.services.send.compose.MAX_FILE", 3)
+    monkeypatch.setattr("lumio_cli.services.messaging.compose.MAX_FILE", 3)
     (tmp_path / "a").write_bytes(b"four")
     with pytest.raises(UsageError, match="MiB"):
         made(KINDS, to="1", media=str(tmp_path / "a"))

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import OUTCOME_UNKNOWN, LumioError, QuotaError, StoppedError
-from lumio_cli.hub import sends
-from lumio_cli.hub.db import Hub
-from lumio_cli.providers.base import Call, Reply
-from lumio_cli.providers.writing import Receipt
-from lumio_cli.services.send.crew import Crew, Task
-from lumio_cli.services.send.marks import FREE, LEAVING, LEFT, TAKEN, Marks
-from lumio_cli.services.send.recovery import recover
+from lumio_cli.core.errors import OUTCOME_UNKNOWN, LumioError, QuotaError, StoppedError
+from lumio_cli.hub.sqlite import sends
+from lumio_cli.hub.sqlite.database import Hub
+from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.writing import Receipt
+from lumio_cli.services.messaging.delivery_marks import FREE, LEAVING, LEFT, TAKEN, Marks
+from lumio_cli.services.messaging.recovery import recover
+from lumio_cli.services.messaging.workers import Crew, Task
 
 POST = Call("POST", "/messages")
 OK = Reply(200, {}, b"{}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lumio_cli.services.strictjson import DEEPEST, decode, decode_object, readable
+from lumio_cli.services.tabular.exact_json import DEEPEST, decode, decode_object, readable
 
 
 def test_whole_numbers_keep_all_their_digits() -> None:

@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from lumio_cli.core.errors import CredentialError, UsageError
+from lumio_cli.core.paths import find_paths
+from lumio_cli.core.redact import Redactor
 from lumio_cli.credentials import CredentialSettings, CredentialStore, Vault
-from lumio_cli.errors import CredentialError, UsageError
-from lumio_cli.paths import find_paths
-from lumio_cli.redact import Redactor
-from lumio_cli.services.vault import init_vault, rekey_vault, status_json, vault_status
+from lumio_cli.services.maintenance.vault import (
+    init_vault,
+    rekey_vault,
+    status_json,
+    vault_status,
+)
 
 PHRASE = "correct horse battery staple"
 

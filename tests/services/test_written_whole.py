@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.paths import written_whole
+from lumio_cli.core.paths import written_whole
 
 
 def write(path: Path, text: str) -> None:

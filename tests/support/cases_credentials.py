@@ -10,9 +10,9 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+from lumio_cli.core.paths import find_paths
+from lumio_cli.core.redact import Redactor
 from lumio_cli.credentials import CredentialSettings, CredentialStore
-from lumio_cli.paths import find_paths
-from lumio_cli.redact import Redactor
 from lumio_cli.sandbox.http import Request, Response
 from support.conformance import Rig, Subject, case, rig
 from support.lab import VAULT_KEY, Outcome

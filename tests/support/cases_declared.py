@@ -9,9 +9,9 @@ from typing import get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from lumio_cli.errors import LumioError
-from lumio_cli.hub import misfits
-from lumio_cli.providers.base import Provider, Quota
+from lumio_cli.core.errors import LumioError
+from lumio_cli.hub.sqlite import misfits
+from lumio_cli.providers.contract.provider import Provider, Quota
 from lumio_cli.transport.wire import Wire
 from support.conformance import Subject, case
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, get_args
 from unittest.mock import patch
 
-from lumio_cli.providers.base import Provider, Resource, Send, Walk, dig
-from lumio_cli.providers.writing import Change, Receipt
-from lumio_cli.sync.merge import Policy
+from lumio_cli.providers.contract.provider import Provider, Resource, Send, Walk, dig
+from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.sync.merging.merge import Policy
 from support.conformance import Rig, Subject, case, rig
 from support.two_way import Desk
 

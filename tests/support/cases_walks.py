@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from lumio_cli.clock import format_timestamp, parse_time
-from lumio_cli.errors import DeniedError
-from lumio_cli.providers.base import Provider, Walk
+from lumio_cli.core.clock import format_timestamp, parse_time
+from lumio_cli.core.errors import DeniedError
+from lumio_cli.providers.contract.provider import Provider, Walk
 from lumio_cli.sandbox.faults import RAW
 from support.cases_credentials import logged_in
 from support.conformance import Rig, Subject, case, rig

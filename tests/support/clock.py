@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 
-from lumio_cli.stop import Stop
+from lumio_cli.core.stop import Stop
 
 START = 1_700_000_000.0
 """2023-11-14T22:13:20Z"""
 
 
 class FakeClock:
-    """A `lumio_cli.clock.Clock` whose time passes only by `sleep`, `advance` and `jump`.
+    """A `lumio_cli.core.clock.Clock` whose time passes only by `sleep`, `advance` and `jump`.
 
     Thread-safe. `sleeps` are the seconds of every sleep so far. With `frozen=True` a sleep is
     recorded, but no time passes: a caller's reservation stays in the future.

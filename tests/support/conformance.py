@@ -17,13 +17,13 @@ from tempfile import mkdtemp
 from typing import Any
 from unittest.mock import patch
 
-from lumio_cli.options import Globals
-from lumio_cli.providers.base import Kind, Record, dig
+from lumio_cli.config.global_options import Globals
+from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.provider import Kind, Record, dig
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request, Response
-from lumio_cli.stop import Stop
-from lumio_cli.sync import walk
+from lumio_cli.sync.pull import slice_pull
 from lumio_cli.transport import retry
 from support.lab import Lab, place_hub
 from support.subject import MOMENTS, MOST, NUMBERS, Family, Subject
@@ -163,7 +163,7 @@ def rig(
         sandbox,
         patch.object(retry.Retry, "_draw", lambda *_: 0.001),
         patch.object(retry, "default_hold", lambda _: 0.02),
-        patch.object(walk, "PAUSE", 0.0),
+        patch.object(slice_pull, "PAUSE", 0.0),
         altered(subject.declared, page_size=_smaller(subject.declared.page_size)),
     ):
         lab = Rig(Path(mkdtemp(dir=home)), sandbox, subject=subject, clock=hands)

@@ -22,11 +22,11 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from lumio_cli.errors import RejectedError, UsageError
-from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Call, Field, Identity, Provider, Quota, Send
-from lumio_cli.providers.messages import Message, MessageKind, Past
-from lumio_cli.providers.writing import Receipt
+from lumio_cli.core.errors import RejectedError, UsageError
+from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.messages import Message, MessageKind, Past
+from lumio_cli.providers.contract.provider import Call, Field, Identity, Provider, Quota, Send
+from lumio_cli.providers.contract.writing import Receipt
 from support.cli import Done, lumio
 
 TOKEN = "courier-sandbox-0123456789abcdef"

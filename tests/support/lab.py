@@ -17,9 +17,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from lumio_cli.app import run
-from lumio_cli.hub.db import Hub
+from lumio_cli.core.stop import Stop
+from lumio_cli.hub.sqlite.database import Hub
 from lumio_cli.sandbox import Sandbox
-from lumio_cli.stop import Stop
 
 OBJECTS = ("contacts", "companies", "deals", "products", "tickets")
 VAULT_KEY = "a long pass phrase for tests only"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from lumio_cli.hub.migrations import LATEST
+from lumio_cli.hub.sqlite.migrations import LATEST
 
 BACK = {
     11: ("DROP TABLE lumio_written",),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Column, Kind, Provider, Record, Resource
+from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.provider import Column, Kind, Provider, Record, Resource
 from lumio_cli.providers.registry import provider_class
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lumio_cli.providers.base import dig
-from lumio_cli.providers.values import meaning
+from lumio_cli.providers.contract.provider import dig
+from lumio_cli.providers.contract.values import meaning
 
 if TYPE_CHECKING:
     from support.conformance import Rig, Subject

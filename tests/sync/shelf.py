@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from lumio_cli.errors import BadReplyError, CredentialError
-from lumio_cli.providers.auth import Credential, Way, read_tokens
-from lumio_cli.providers.base import (
+from lumio_cli.core.errors import BadReplyError, CredentialError
+from lumio_cli.providers.contract.auth import Credential, Way, read_tokens
+from lumio_cli.providers.contract.paging import Each, Jobs, JobState, Link, Token, with_params
+from lumio_cli.providers.contract.provider import (
     Call,
     Column,
     Cursor,
@@ -27,7 +28,6 @@ from lumio_cli.providers.base import (
     Send,
     Walk,
 )
-from lumio_cli.providers.paging import Each, Jobs, JobState, Link, Token, with_params
 from lumio_cli.sandbox.http import Request, Response, Route, Routes
 from lumio_cli.sandbox.lookalike import Answered, LookAlike
 from lumio_cli.sandbox.lookalike import Token as Grant

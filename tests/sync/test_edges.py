@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import BadReplyError
-from lumio_cli.hub import runs
-from lumio_cli.hub.db import Hub
-from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Call, Quota, Reply, Walk
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.hub.sqlite import runs
+from lumio_cli.hub.sqlite.database import Hub
+from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.paging import Above
+from lumio_cli.providers.contract.provider import Call, Quota, Reply, Walk
 from lumio_cli.providers.hubspot import HubSpot
-from lumio_cli.providers.paging import Above
 from lumio_cli.sandbox.http import Request, Response
-from lumio_cli.services.runlocks import bury_dead_runs, target_lock
+from lumio_cli.sync.run_locks import bury_dead_runs, target_lock
 from lumio_cli.transport.retry import Retry
 from lumio_cli.transport.session import Session
 from support.lab import Lab

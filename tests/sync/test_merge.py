@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import pytest
 
-from lumio_cli.hub.columns import ViewColumn
-from lumio_cli.hub.outbox import Edit, is_local
-from lumio_cli.hub.records import Held
-from lumio_cli.sync.merge import Merged, Policy, merge
+from lumio_cli.hub.sqlite.columns import ViewColumn
+from lumio_cli.hub.sqlite.outbox import Edit, is_local
+from lumio_cli.hub.sqlite.records import Held
+from lumio_cli.sync.merging.merge import Merged, Policy, merge
 
 COLUMNS = {
     c.name: c

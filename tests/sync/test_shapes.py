@@ -10,14 +10,14 @@ from typing import Any, cast
 
 import pytest
 
-from lumio_cli.errors import HubError
+from lumio_cli.core.errors import HubError
+from lumio_cli.core.stop import Stop
 from lumio_cli.providers import registry as providers
 from lumio_cli.sandbox import Sandbox, registry
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
-from lumio_cli.stop import Stop
-from lumio_cli.sync.store import Store
-from lumio_cli.transport import stack
+from lumio_cli.sync.hub_sink import Store
+from lumio_cli.transport import attempt
 from support.lab import VAULT_KEY, Lab
 from support.trials import Hands
 from sync.shelf import Town
@@ -57,7 +57,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ShelfLab]:
     monkeypatch.setitem(registry.PROVIDERS, "shelf", "Town")
     monkeypatch.setitem(providers.OURS, "shelf", "sync.shelf:Shelf")
     # Nobody wants to wait for an export of a test.
-    monkeypatch.setattr(stack.LimiterTransport, "pause", lambda *_: None)
+    monkeypatch.setattr(attempt.LimiterTransport, "pause", lambda *_: None)
     clock = Hands()
     with Sandbox(records=5, providers=("shelf",), clock=clock) as sandbox:
         made = ShelfLab(tmp_path / "home", sandbox)

@@ -11,18 +11,26 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from lumio_cli.errors import CircuitOpenError, CredentialError
-from lumio_cli.providers.auth import Credential, OAuth
-from lumio_cli.providers.base import Allowance, Call, Outcome, Provider, Quota, Reply, Verdict
-from lumio_cli.redact import Redactor
-from lumio_cli.stop import Stop
+from lumio_cli.core.errors import CircuitOpenError, CredentialError
+from lumio_cli.core.redact import Redactor
+from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.auth import Credential, OAuth
+from lumio_cli.providers.contract.provider import (
+    Allowance,
+    Call,
+    Outcome,
+    Provider,
+    Quota,
+    Reply,
+    Verdict,
+)
+from lumio_cli.transport.attempt import Sender
 from lumio_cli.transport.auth import Authenticator
 from lumio_cli.transport.cache import Cache
-from lumio_cli.transport.observe import Observer, Tally
-from lumio_cli.transport.quotas import Priority
+from lumio_cli.transport.quota.state import Priority
+from lumio_cli.transport.request_log import Observer, Tally
 from lumio_cli.transport.retry import Retry, RetryPolicy
 from lumio_cli.transport.session import Session
-from lumio_cli.transport.stack import Sender
 from lumio_cli.transport.wire import Wire
 from support.clock import FakeClock
 

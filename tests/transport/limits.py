@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from lumio_cli.errors import QuotaError
-from lumio_cli.providers.base import Call, Quota
-from lumio_cli.stop import Stop
-from lumio_cli.transport.limiter import Lease, Level, Limiter, Priority
-from lumio_cli.transport.store import RuntimeStore
+from lumio_cli.core.errors import QuotaError
+from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.provider import Call, Quota
+from lumio_cli.transport.quota.limiter import Lease, Level, Limiter, Priority
+from lumio_cli.transport.runtime_db.store import RuntimeStore
 from support.clock import FakeClock
 
 CALL = Call("GET", "/contacts")

@@ -8,13 +8,13 @@ import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
-from lumio_cli.clock import SystemClock, utc
-from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Call
-from lumio_cli.redact import Redactor
-from lumio_cli.stop import Stop
+from lumio_cli.core.clock import SystemClock, utc
+from lumio_cli.core.redact import Redactor
+from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.provider import Call
+from lumio_cli.transport.runtime_db.store import RuntimeStore
 from lumio_cli.transport.session import TransportOptions, open_session
-from lumio_cli.transport.store import RuntimeStore
 
 from .acme import Acme, Loaded
 

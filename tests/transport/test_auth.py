@@ -14,15 +14,15 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from lumio_cli.clock import utc
-from lumio_cli.errors import BadReplyError, CredentialError, UnavailableError
-from lumio_cli.locks import FileLock
-from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Call, Reply
-from lumio_cli.redact import Redactor
-from lumio_cli.stop import Stop
+from lumio_cli.core.clock import utc
+from lumio_cli.core.errors import BadReplyError, CredentialError, UnavailableError
+from lumio_cli.core.locks import FileLock
+from lumio_cli.core.redact import Redactor
+from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.provider import Call, Reply
 from lumio_cli.transport.auth import Authenticator
-from lumio_cli.transport.faults import WireError
+from lumio_cli.transport.wire_errors import WireError
 from support.clock import START, FakeClock
 
 from .acme import REFRESH, SECRET, TOKEN, Acme, Vault, together

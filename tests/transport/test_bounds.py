@@ -12,15 +12,15 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import Call
-from lumio_cli.providers.paging import LONGEST_TOKEN, bounded
-from lumio_cli.providers.values import MAX_DEPTH, MAX_VALUES, read_json
-from lumio_cli.stop import Stop
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.paging import LONGEST_TOKEN, bounded
+from lumio_cli.providers.contract.provider import Call
+from lumio_cli.providers.contract.values import MAX_DEPTH, MAX_VALUES, read_json
 from lumio_cli.transport import sockets
-from lumio_cli.transport.faults import WireError
-from lumio_cli.transport.observe import Tally
+from lumio_cli.transport.request_log import Tally
 from lumio_cli.transport.wire import Exchange, Timeouts, Wire
+from lumio_cli.transport.wire_errors import WireError
 
 from .server import http, raw_server
 

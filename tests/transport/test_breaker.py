@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.clock import Clock, SystemClock, utc
-from lumio_cli.errors import CircuitOpenError
+from lumio_cli.core.clock import Clock, SystemClock, utc
+from lumio_cli.core.errors import CircuitOpenError
 from lumio_cli.transport.breaker import Breaker
-from lumio_cli.transport.store import RuntimeStore
+from lumio_cli.transport.runtime_db.store import RuntimeStore
 from support.clock import FakeClock
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.clock import SystemClock
-from lumio_cli.errors import (
+from lumio_cli.core.clock import SystemClock
+from lumio_cli.core.errors import (
     BadReplyError,
     CircuitOpenError,
     HubError,
@@ -20,9 +20,9 @@ from lumio_cli.errors import (
     StoppedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Call, Reply
-from lumio_cli.redact import Redactor
-from lumio_cli.stop import Stop
+from lumio_cli.core.redact import Redactor
+from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.provider import Call, Reply
 from lumio_cli.transport.cache import Cache
 from support.clock import FakeClock
 
@@ -340,7 +340,7 @@ def test_importing_the_cache_is_cheap() -> None:
     import sys
 
     code = (
-        "import sys, lumio_cli.transport.cache, lumio_cli.redact, lumio_cli.logs;"
+        "import sys, lumio_cli.transport.cache, lumio_cli.core.redact, lumio_cli.core.logs;"
         "print([m for m in ('httpx', 'tenacity', 'diskcache', 'orjson') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

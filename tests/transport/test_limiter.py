@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.errors import ConfigError, QuotaError, StoppedError
-from lumio_cli.providers.base import Call, Quota
-from lumio_cli.stop import Stop
-from lumio_cli.transport.limiter import Limiter, Priority
-from lumio_cli.transport.store import RuntimeStore
+from lumio_cli.core.errors import ConfigError, QuotaError, StoppedError
+from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.provider import Call, Quota
+from lumio_cli.transport.quota.limiter import Limiter, Priority
+from lumio_cli.transport.runtime_db.store import RuntimeStore
 from support.clock import FakeClock
 from transport.limits import CALL, SCOPE, SEARCH, Bench, burst_of, go, level, waits
 
@@ -362,7 +362,7 @@ def test_a_backfill_is_not_starved_by_interactive_calls(bench: Bench, kind: str)
 
 def stand(bench: Bench, order: Sequence[tuple[float, Priority]]) -> list[Priority]:
     """Who gets the only lease after whom, when all came at these times."""
-    from lumio_cli.transport import leases
+    from lumio_cli.transport.quota import concurrency as leases
 
     owner = leases.this_process()
     now = bench.clock.time()

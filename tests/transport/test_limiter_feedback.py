@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.clock import utc
-from lumio_cli.errors import QuotaError
-from lumio_cli.providers.base import Allowance, Quota
-from lumio_cli.stop import Stop
-from lumio_cli.transport.limiter import Priority
+from lumio_cli.core.clock import utc
+from lumio_cli.core.errors import QuotaError
+from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.provider import Allowance, Quota
+from lumio_cli.transport.quota.limiter import Priority
 from transport.limits import CALL, SEARCH, Bench, burst_of, go, level, waits
 
 

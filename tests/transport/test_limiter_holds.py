@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.clock import utc
-from lumio_cli.errors import QuotaError
-from lumio_cli.providers.base import Allowance, Outcome, Quota, Verdict
-from lumio_cli.transport.bounds import OUTAGE, longest_hold, longest_spent
-from lumio_cli.transport.limiter import Priority
-from lumio_cli.transport.quotas import State
-from lumio_cli.transport.rules import midnight_after
+from lumio_cli.core.clock import utc
+from lumio_cli.core.errors import QuotaError
+from lumio_cli.providers.contract.provider import Allowance, Outcome, Quota, Verdict
+from lumio_cli.transport.quota.bounds import OUTAGE, longest_hold, longest_spent
+from lumio_cli.transport.quota.kinds import midnight_after
+from lumio_cli.transport.quota.limiter import Priority
+from lumio_cli.transport.quota.state import State
 from support.clock import START
 from transport.limits import CALL, SEARCH, Bench, burst_of, go, level
 

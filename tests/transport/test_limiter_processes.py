@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lumio_cli.clock import SystemClock
-from lumio_cli.providers.base import Call, Quota
-from lumio_cli.stop import Stop
-from lumio_cli.transport.limiter import Limiter, Priority
-from lumio_cli.transport.store import RuntimeStore
+from lumio_cli.core.clock import SystemClock
+from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.provider import Call, Quota
+from lumio_cli.transport.quota.limiter import Limiter, Priority
+from lumio_cli.transport.runtime_db.store import RuntimeStore
 from transport.limits import level
 
 CALL = Call("GET", "/contacts")

@@ -9,11 +9,11 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lumio_cli.providers.base import Call, Quota
-from lumio_cli.stop import Stop
-from lumio_cli.transport.limiter import Priority
-from lumio_cli.transport.quotas import State, ready, settle, unpack
-from lumio_cli.transport.rules import rule_for
+from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.provider import Call, Quota
+from lumio_cli.transport.quota.kinds import rule_for
+from lumio_cli.transport.quota.limiter import Priority
+from lumio_cli.transport.quota.state import State, ready, settle, unpack
 from support.clock import START
 from transport.limits import Bench
 

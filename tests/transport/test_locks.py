@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.clock import utc
-from lumio_cli.errors import StoppedError
-from lumio_cli.locks import FileLock, Holder
-from lumio_cli.stop import Stop
+from lumio_cli.core.clock import utc
+from lumio_cli.core.errors import StoppedError
+from lumio_cli.core.locks import FileLock, Holder
+from lumio_cli.core.stop import Stop
 from support.clock import FakeClock
 
 HOLD = """

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import HubError
-from lumio_cli.providers.base import Allowance, Call, Reply
-from lumio_cli.redact import Redactor
-from lumio_cli.transport.observe import Observer, Tally
+from lumio_cli.core.errors import HubError
+from lumio_cli.core.redact import Redactor
+from lumio_cli.providers.contract.provider import Allowance, Call, Reply
+from lumio_cli.transport.request_log import Observer, Tally
 from support.clock import FakeClock
 
 from .acme import BASE, GET, TOKEN, Log, together

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.clock import utc
-from lumio_cli.errors import CircuitOpenError, ConfigError
-from lumio_cli.providers.base import Call, Quota
+from lumio_cli.core.clock import utc
+from lumio_cli.core.errors import CircuitOpenError, ConfigError
+from lumio_cli.providers.contract.provider import Call, Quota
 from lumio_cli.transport.overview import CIRCUIT, Overview, Standing
-from lumio_cli.transport.store import RuntimeStore
-from lumio_cli.transport.whose import breaker_of, limiter_of, whose
+from lumio_cli.transport.owner import breaker_of, limiter_of, whose
+from lumio_cli.transport.runtime_db.store import RuntimeStore
 from support.clock import START, FakeClock
 from transport.limits import go
 

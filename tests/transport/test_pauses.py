@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lumio_cli.providers.base import Reply
-from lumio_cli.transport.pauses import come_back, plausible, retry_after
+from lumio_cli.providers.contract.provider import Reply
+from lumio_cli.transport.quota.retry_after import come_back, plausible, retry_after
 from support.clock import START, FakeClock
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0

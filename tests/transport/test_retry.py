@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from lumio_cli.clock import SystemClock
-from lumio_cli.errors import (
+from lumio_cli.core.clock import SystemClock
+from lumio_cli.core.errors import (
     CircuitOpenError,
     LumioError,
     QuotaError,
@@ -16,9 +16,9 @@ from lumio_cli.errors import (
     StoppedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Reply
-from lumio_cli.stop import Stop
-from lumio_cli.transport.observe import Tally
+from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.provider import Reply
+from lumio_cli.transport.request_log import Tally
 from lumio_cli.transport.retry import Again, Retry, RetryPolicy, default_hold
 from support.clock import START, FakeClock
 

@@ -15,8 +15,8 @@ import httpx
 import pytest
 from pytest_httpx import HTTPXMock
 
-from lumio_cli.clock import SystemClock, utc
-from lumio_cli.errors import (
+from lumio_cli.core.clock import SystemClock, utc
+from lumio_cli.core.errors import (
     OUTCOME_UNKNOWN,
     BadReplyError,
     CircuitOpenError,
@@ -29,15 +29,15 @@ from lumio_cli.errors import (
     StoppedError,
     UnavailableError,
 )
-from lumio_cli.logs import configure_logging
-from lumio_cli.paths import find_paths
-from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Allowance, Call, Quota
-from lumio_cli.redact import Redactor
-from lumio_cli.stop import Stop
-from lumio_cli.transport.observe import Tally
+from lumio_cli.core.logs import configure_logging
+from lumio_cli.core.paths import find_paths
+from lumio_cli.core.redact import Redactor
+from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.provider import Allowance, Call, Quota
+from lumio_cli.transport.request_log import Tally
+from lumio_cli.transport.runtime_db.store import RuntimeStore
 from lumio_cli.transport.session import TransportOptions, open_session
-from lumio_cli.transport.store import RuntimeStore
 from lumio_cli.transport.wire import Wire
 from support.clock import START, FakeClock
 

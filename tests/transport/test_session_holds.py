@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_httpx import HTTPXMock
 
-from lumio_cli.errors import CircuitOpenError, QuotaError, UnavailableError
+from lumio_cli.core.errors import CircuitOpenError, QuotaError, UnavailableError
 
 from .acme import GET, Rig
 from .server import http, raw_server

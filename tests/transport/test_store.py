@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.errors import HubError
-from lumio_cli.transport import store as module
-from lumio_cli.transport.store import Flag, RuntimeStore
+from lumio_cli.core.errors import HubError
+from lumio_cli.transport.runtime_db import store as module
+from lumio_cli.transport.runtime_db.store import Flag, RuntimeStore
 from support.clock import FakeClock
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from lumio_cli.errors import (
+from lumio_cli.core.errors import (
     BadReplyError,
     CredentialError,
     DeniedError,
@@ -16,9 +16,9 @@ from lumio_cli.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Outcome, Reply, Verdict
-from lumio_cli.redact import Redactor
-from lumio_cli.transport.verdict import judge, outcome_of, reason_of, to_error
+from lumio_cli.core.redact import Redactor
+from lumio_cli.providers.contract.provider import Outcome, Reply, Verdict
+from lumio_cli.transport.default_verdicts import judge, outcome_of, reason_of, to_error
 from support.clock import FakeClock
 
 from .acme import GET, TOKEN, Acme

@@ -14,11 +14,11 @@ import pytest
 from pytest_httpx import HTTPXMock, IteratorStream
 
 from lumio_cli import __version__
-from lumio_cli.errors import BadReplyError, ConfigError, LumioError, UnavailableError
-from lumio_cli.providers.base import Call, Reply
-from lumio_cli.transport.faults import WireError, classify
-from lumio_cli.transport.observe import Tally
+from lumio_cli.core.errors import BadReplyError, ConfigError, LumioError, UnavailableError
+from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.transport.request_log import Tally
 from lumio_cli.transport.wire import Exchange, Wire
+from lumio_cli.transport.wire_errors import WireError, classify
 
 from .acme import BASE, GET, TOKEN, with_
 from .server import http, raw_server

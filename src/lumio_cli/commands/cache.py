@@ -8,7 +8,7 @@ import typer
 
 from lumio_cli.commands.common import new_app, runtime_of
 from lumio_cli.output import Col, Table
-from lumio_cli.services.completion import complete_provider
+from lumio_cli.services.shell.completion import complete_provider
 
 app = new_app("Show or clear the response cache: schemas, pipelines, owners; never records.")
 
@@ -21,7 +21,7 @@ OneProvider = Annotated[
 @app.command()
 def show(ctx: typer.Context, provider: OneProvider = None) -> None:
     """Show what each layer keeps, and which layer answered how many calls."""
-    from lumio_cli.services.cachecare import describe
+    from lumio_cli.services.maintenance.cache import describe
 
     output = runtime_of(ctx).output
     document = describe(runtime_of(ctx), provider)
@@ -46,7 +46,7 @@ def show(ctx: typer.Context, provider: OneProvider = None) -> None:
 @app.command()
 def clear(ctx: typer.Context, provider: OneProvider = None) -> None:
     """Forget all kept answers, or those of one provider. They are only fetched again."""
-    from lumio_cli.services.cachecare import clear as clear_cache
+    from lumio_cli.services.maintenance.cache import clear as clear_cache
 
     output = runtime_of(ctx).output
     done = clear_cache(runtime_of(ctx), provider)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from lumio_cli.errors import UsageError
-from lumio_cli.options import GLOBAL_OPTIONS
-from lumio_cli.services.completion import complete_provider, complete_target
+from lumio_cli.config.global_options import GLOBAL_OPTIONS
+from lumio_cli.core.errors import UsageError
+from lumio_cli.services.shell.completion import complete_provider, complete_target
 
 if TYPE_CHECKING:
     from lumio_cli.runtime import Runtime
@@ -53,7 +53,7 @@ class Group(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that is meant, or UsageError with the nearest one."""
-        from lumio_cli.providers.base import suggest
+        from lumio_cli.providers.contract.provider import suggest
 
         word = args[0]
         if self.get_command(ctx, word) is None and not word.startswith("-"):
@@ -160,7 +160,7 @@ Records = Annotated[
 
 def seconds(flag: str, text: str | None) -> float | None:
     """The duration that a flag gives, in seconds; None where it was not given."""
-    from lumio_cli.units import parse_duration
+    from lumio_cli.core.units import parse_duration
 
     try:
         return None if text is None else parse_duration(text)
@@ -185,7 +185,7 @@ def in_sandbox(runtime: Runtime, sandbox: bool, records: int | None) -> Iterator
             raise UsageError("--records needs --sandbox")
         yield runtime
         return
-    from lumio_cli.services.sandbox import sandboxed
+    from lumio_cli.services.sandboxing.child_process import sandboxed
 
     with sandboxed(runtime, records) as chosen:
         yield chosen

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lumio_cli.commands.common import new_app, runtime_of
-from lumio_cli.errors import ConfigError
+from lumio_cli.core.errors import ConfigError
 from lumio_cli.output import Col, Table
 
 app = new_app("Show, check or begin the configuration. lumio only ever reads it.")
@@ -17,7 +17,7 @@ app = new_app("Show, check or begin the configuration. lumio only ever reads it.
 def show(ctx: typer.Context) -> None:
     """Show the effective value of every setting, and where it came from."""
     from lumio_cli.providers.registry import provider_names
-    from lumio_cli.services.config import effective
+    from lumio_cli.services.maintenance.config import effective
 
     runtime = runtime_of(ctx)
     rows = [
@@ -43,7 +43,7 @@ def path(ctx: typer.Context) -> None:
 @app.command()
 def validate(ctx: typer.Context) -> None:
     """Check file and environment, and name every problem."""
-    from lumio_cli.services.config import problems_of
+    from lumio_cli.services.maintenance.config import problems_of
 
     runtime = runtime_of(ctx)
     problems, findings = problems_of(runtime.paths, runtime.environ)
@@ -64,7 +64,7 @@ def init(
     show_only: Annotated[bool, typer.Option("--print", help="Print it, write nothing.")] = False,
 ) -> None:
     """Begin a configuration file: every setting with its help, all commented out."""
-    from lumio_cli.services.config import begin, example
+    from lumio_cli.services.maintenance.config import begin, example
 
     runtime = runtime_of(ctx)
     if show_only:

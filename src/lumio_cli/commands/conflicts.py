@@ -8,7 +8,7 @@ import typer
 
 from lumio_cli.commands.common import new_app, runtime_of
 from lumio_cli.commands.two_way import conflict_tables, conflicts_table, merged_hint
-from lumio_cli.services.completion import complete_target
+from lumio_cli.services.shell.completion import complete_target
 
 app = new_app("Show and resolve conflicts between edits of the hub and the providers' changes.")
 
@@ -28,7 +28,7 @@ Limit = Annotated[int, typer.Option(min=1, max=10**9, help="At most so many.")]
 @app.command("list")
 def list_conflicts(ctx: typer.Context, target: Some = None, limit: Limit = 100) -> None:
     """Show which edits wait for a decision."""
-    from lumio_cli.services.conflicts import list_conflicts as service
+    from lumio_cli.services.syncing.conflicts import list_conflicts as service
 
     output = runtime_of(ctx).output
     found = service(runtime_of(ctx), target, limit + 1)
@@ -45,7 +45,7 @@ def list_conflicts(ctx: typer.Context, target: Some = None, limit: Limit = 100) 
 @app.command()
 def show(ctx: typer.Context, target: Target, record: Id) -> None:
     """Show a conflict: each field as it was, as the provider has it, and as the hub has it."""
-    from lumio_cli.services.conflicts import show_conflict
+    from lumio_cli.services.syncing.conflicts import show_conflict
 
     conflict = show_conflict(runtime_of(ctx), target, record)
     runtime_of(ctx).output.result(conflict.as_json(), *conflict_tables(conflict))
@@ -66,7 +66,7 @@ def resolve(
 
     Ends with 3 where some stay undecided.
     """
-    from lumio_cli.services.conflicts import resolve as service
+    from lumio_cli.services.syncing.conflicts import resolve as service
 
     output = runtime_of(ctx).output
     done = service(runtime_of(ctx), target, ids or (), use, everything=everything, column=field)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from lumio_cli.commands.common import App, ProviderName, runtime_of
-from lumio_cli.errors import UsageError
+from lumio_cli.core.errors import UsageError
 from lumio_cli.output import Col, Table
 
 app = App(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -55,7 +55,7 @@ def connect(
     --token-stdin, --token-file or the variable LUMIO_PROVIDER_TOKEN.
     """
     from lumio_cli.output.style import printable
-    from lumio_cli.services.login import Wish, log_in
+    from lumio_cli.services.connections.login import Wish, log_in
 
     if ctx.args:
         raise UsageError("connect takes one provider and nothing more", hint="a token is asked for")

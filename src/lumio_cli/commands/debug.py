@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 import typer
 
 from lumio_cli.commands.common import runtime_of
-from lumio_cli.services.completion import complete_provider
+from lumio_cli.services.shell.completion import complete_provider
 
 
 def _known(name: str) -> str:
     """Refuse a provider that does not exist before the action is looked at."""
-    from lumio_cli.services.debug import check_provider
+    from lumio_cli.services.diagnostics.request_log import check_provider
 
     check_provider(name)
     return name
@@ -54,7 +54,7 @@ def debug(
     """
     from lumio_cli.output import Col, Table
     from lumio_cli.output.style import printable
-    from lumio_cli.services import debug as service
+    from lumio_cli.services.diagnostics import request_log as service
 
     runtime, output = runtime_of(ctx), runtime_of(ctx).output
     service.check_options(action, duration=duration, level=level, last=last, follow=follow or None)

@@ -32,8 +32,8 @@ def diagnostic(
     sandbox: Sandbox = False,
 ) -> int:
     """Check everything, and say how to mend it. Ends with 0 unless --exit-code says otherwise."""
-    from lumio_cli.services.bundle import check_request, write_bundle
-    from lumio_cli.services.diagnose import diagnose
+    from lumio_cli.services.diagnostics.bundle import check_request, write_bundle
+    from lumio_cli.services.diagnostics.run import diagnose
 
     output, extra = runtime_of(ctx).output, []
     check_request(bundle, include_payloads)
@@ -52,7 +52,7 @@ def diagnostic(
 def _parts(output: Output, document: dict[str, Any]) -> list[Table | str]:
     """For programs a table; for people a line a check, in groups, and the summary."""
     from lumio_cli.output import Col, Table
-    from lumio_cli.services.diagnose import flat, summary
+    from lumio_cli.services.diagnostics.run import flat, summary
 
     rows = flat(document)
     if output.mode == "tsv":

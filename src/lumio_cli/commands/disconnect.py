@@ -9,7 +9,7 @@ from lumio_cli.commands.common import ProviderName, Yes, runtime_of
 
 def disconnect(ctx: typer.Context, provider: ProviderName, yes: Yes = False) -> None:
     """Forget a provider's credential. The records in the hub stay."""
-    from lumio_cli.services.logout import log_out
+    from lumio_cli.services.connections.logout import log_out
 
     runtime = runtime_of(ctx)
     done = log_out(runtime, provider, yes=yes)

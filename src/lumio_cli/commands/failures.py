@@ -11,7 +11,7 @@ import typer
 from lumio_cli.commands.common import Yes, new_app, runtime_of
 from lumio_cli.commands.two_way import edit_table, failures_table
 from lumio_cli.output import Col, Table
-from lumio_cli.services.completion import complete_target
+from lumio_cli.services.shell.completion import complete_target
 
 app = new_app("Show, retry or drop records that could not be synced, and refused edits.")
 
@@ -28,7 +28,7 @@ def list_failures(
     ctx: typer.Context, target: Target = None, include_closed: All = False, limit: Limit = 100
 ) -> None:
     """Show what could not be synced, and why."""
-    from lumio_cli.services.failures import list_failures as service
+    from lumio_cli.services.syncing.failures import list_failures as service
 
     output = runtime_of(ctx).output
     found = service(runtime_of(ctx), target, include_closed=include_closed, limit=limit + 1)
@@ -41,7 +41,7 @@ def list_failures(
 @app.command()
 def show(ctx: typer.Context, failure: Id) -> None:
     """Show a failure with the record, as far as it was kept."""
-    from lumio_cli.services.failures import show_failure
+    from lumio_cli.services.syncing.failures import show_failure
 
     output = runtime_of(ctx).output
     letter = show_failure(runtime_of(ctx), failure)
@@ -60,7 +60,7 @@ def show(ctx: typer.Context, failure: Id) -> None:
 @app.command()
 def drop(ctx: typer.Context, failures: Ids, yes: Yes = False) -> None:
     """Close failures by hand: lumio will not try them again, and forgets refused edits."""
-    from lumio_cli.services.failures import drop as drop_failures
+    from lumio_cli.services.syncing.failures import drop as drop_failures
 
     output = runtime_of(ctx).output
     done = drop_failures(runtime_of(ctx), failures, yes=yes)
@@ -76,7 +76,7 @@ def retry(ctx: typer.Context, failures: Some = None) -> int:
 
     Ends with 3 where some stay open.
     """
-    from lumio_cli.services.failures import retry as retry_failures
+    from lumio_cli.services.syncing.failures import retry as retry_failures
 
     output = runtime_of(ctx).output
     done = retry_failures(runtime_of(ctx), failures or ())

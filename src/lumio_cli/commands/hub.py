@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from lumio_cli.commands.common import new_app, runtime_of
+from lumio_cli.core.units import format_size
 from lumio_cli.output import Col, Table
-from lumio_cli.units import format_size
 
 app = new_app("Look into the hub, back it up, check it.")
 
@@ -34,7 +34,7 @@ def path(ctx: typer.Context) -> None:
 @app.command()
 def check(ctx: typer.Context, repair: Repair = False) -> None:
     """Check the file's structure, references and views, what it counts, and cursors."""
-    from lumio_cli.services.hubcare import check as check_hub
+    from lumio_cli.services.maintenance.hub import check as check_hub
 
     output = runtime_of(ctx).output
     found = check_hub(runtime_of(ctx), repair=repair)
@@ -54,7 +54,7 @@ def check(ctx: typer.Context, repair: Repair = False) -> None:
 @app.command()
 def vacuum(ctx: typer.Context) -> None:
     """Write the hub anew without its holes. Needs room for a second copy, and no run going on."""
-    from lumio_cli.services.hubcare import vacuum as vacuum_hub
+    from lumio_cli.services.maintenance.hub import vacuum as vacuum_hub
 
     output = runtime_of(ctx).output
     done = vacuum_hub(runtime_of(ctx))
@@ -65,7 +65,7 @@ def vacuum(ctx: typer.Context) -> None:
 @app.command()
 def backup(ctx: typer.Context, file: NewFile = None) -> None:
     """Make a consistent copy of the hub, also while a run goes on. Overwrites nothing."""
-    from lumio_cli.services.hubcare import back_up
+    from lumio_cli.services.maintenance.hub import back_up
 
     output = runtime_of(ctx).output
     done = back_up(runtime_of(ctx), file)
@@ -77,7 +77,7 @@ def backup(ctx: typer.Context, file: NewFile = None) -> None:
 @app.command()
 def restore(ctx: typer.Context, file: Backup) -> None:
     """Put a backup in the hub's place. The hub that was there is kept among the backups."""
-    from lumio_cli.services.hubrestore import restore as restore_hub
+    from lumio_cli.services.maintenance.hub_restore import restore as restore_hub
 
     output = runtime_of(ctx).output
     done = restore_hub(runtime_of(ctx), file)
@@ -90,7 +90,7 @@ def restore(ctx: typer.Context, file: Backup) -> None:
 @app.command()
 def info(ctx: typer.Context) -> None:
     """Show the schema's version, the size, and every table and view. -o json has the schema."""
-    from lumio_cli.services.hubcare import info as hub_info
+    from lumio_cli.services.maintenance.hub import info as hub_info
 
     document = hub_info(runtime_of(ctx))
     facts = [{"what": n.replace("_", " "), "value": document[n]} for n in list(document)[:-2]]

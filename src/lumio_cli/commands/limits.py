@@ -9,7 +9,7 @@ import typer
 
 from lumio_cli.commands.common import new_app, runtime_of
 from lumio_cli.output import Col, Table
-from lumio_cli.services.completion import complete_provider
+from lumio_cli.services.shell.completion import complete_provider
 
 app = new_app("Show or lift what holds requests back: quotas, holds and open circuits.")
 
@@ -22,7 +22,7 @@ OneProvider = Annotated[
 @app.command()
 def show(ctx: typer.Context, provider: OneProvider = None) -> None:
     """Show every quota, hold and circuit, and why nothing goes where nothing does."""
-    from lumio_cli.services.limitcare import describe
+    from lumio_cli.services.maintenance.limits import describe
 
     rows = describe(runtime_of(ctx), provider)
     nothing = "nothing was asked of a provider yet, so nothing is held back"
@@ -32,7 +32,7 @@ def show(ctx: typer.Context, provider: OneProvider = None) -> None:
 @app.command()
 def clear(ctx: typer.Context, provider: OneProvider = None) -> None:
     """Lift holds and used-up quotas, and close open circuits. Waiting runs wait on."""
-    from lumio_cli.services.limitcare import lift
+    from lumio_cli.services.maintenance.limits import lift
 
     rows = lift(runtime_of(ctx), provider)
     lifted = [f"{row['provider']}/{row['quota']}" for row in rows]

@@ -47,8 +47,8 @@ def preview(
 ) -> int:
     """Show what a sync would create, update and delete. Writes nothing, locks nothing."""
     from lumio_cli.commands.render import preview_result
-    from lumio_cli.services import plan
-    from lumio_cli.services import sync as service
+    from lumio_cli.services.syncing import plan_file
+    from lumio_cli.services.syncing import sync as service
     from lumio_cli.sync.model import has_changes
 
     runtime = runtime_of(ctx)
@@ -65,7 +65,7 @@ def preview(
         if out is None:
             result = service.preview(chosen, request, limit, output.progress())
         else:
-            result, kept = plan.preview_to_file(chosen, request, limit, out, output.progress())
+            result, kept = plan_file.preview_to_file(chosen, request, limit, out, output.progress())
     preview_result(output, result, None if out is None else {"plan": kept})
     if kept is not None:
         output.note(f"the plan is in {kept}; `lumio sync --plan {out}` does it")

@@ -17,7 +17,7 @@ def providers(ctx: typer.Context) -> None:
     """Show the providers, their resources, quotas and settings."""
     if ctx.invoked_subcommand is not None:
         return
-    from lumio_cli.services.providers import connected, describe_all
+    from lumio_cli.services.catalog import connected, describe_all
 
     runtime = runtime_of(ctx)
     known = connected(runtime)
@@ -38,7 +38,7 @@ def providers(ctx: typer.Context) -> None:
 @app.command()
 def show(ctx: typer.Context, provider: ProviderName) -> None:
     """Show all about a provider: how to connect it, what it syncs, its quotas and settings."""
-    from lumio_cli.services.providers import describe
+    from lumio_cli.services.catalog import describe
 
     output = runtime_of(ctx).output
     about = describe(provider)

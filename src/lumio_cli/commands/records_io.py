@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from lumio_cli.commands.common import runtime_of
-from lumio_cli.services.completion import complete_target
+from lumio_cli.services.shell.completion import complete_target
 
 Target = Annotated[
     str,

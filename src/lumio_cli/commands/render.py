@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lumio_cli.errors import LumioError
+from lumio_cli.core.errors import LumioError
 from lumio_cli.sync.model import COUNTED, ResourceResult, RunResult, totals
 
 if TYPE_CHECKING:

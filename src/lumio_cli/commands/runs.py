@@ -29,7 +29,7 @@ def list_runs(
 ) -> None:
     """Show the newest runs."""
     from lumio_cli.commands.render import RUN_DROP, TITLES
-    from lumio_cli.services.history import list_runs as service
+    from lumio_cli.services.syncing.run_history import list_runs as service
 
     found = service(runtime_of(ctx), limit)
     columns = [
@@ -53,7 +53,7 @@ def list_runs(
 def show(ctx: typer.Context, run_id: Run) -> None:
     """Show a run: each resource, its error, and the changes of schemas it met."""
     from lumio_cli.commands.render import run_result
-    from lumio_cli.services.history import show_run
+    from lumio_cli.services.syncing.run_history import show_run
 
     run_result(runtime_of(ctx).output, show_run(runtime_of(ctx), run_id))
 
@@ -62,7 +62,7 @@ def show(ctx: typer.Context, run_id: Run) -> None:
 def last(ctx: typer.Context) -> None:
     """Show the newest run."""
     from lumio_cli.commands.render import run_result
-    from lumio_cli.services.history import last_run
+    from lumio_cli.services.syncing.run_history import last_run
 
     run_result(runtime_of(ctx).output, last_run(runtime_of(ctx)))
 
@@ -81,7 +81,7 @@ def undo(
     What was edited since is left alone, unless --conflicts says whose value counts.
     """
     from lumio_cli.commands import two_way
-    from lumio_cli.services.sync import Request
+    from lumio_cli.services.syncing.sync import Request
 
     limit = seconds("--max-duration", max_duration)
     request = Request(conflicts=conflicts, max_duration=limit)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lumio_cli.commands.common import runtime_of
-from lumio_cli.services.completion import complete_provider
+from lumio_cli.services.shell.completion import complete_provider
 
 
 def sandbox(
@@ -34,8 +34,8 @@ def sandbox(
 
     Prints what points lumio at them, as lines for a shell; with -o json as one document.
     """
-    from lumio_cli.services.foreground import Lookalikes, stand_by
-    from lumio_cli.services.sandbox import describe, serving
+    from lumio_cli.services.sandboxing.child_process import describe, serving
+    from lumio_cli.services.sandboxing.foreground import Lookalikes, stand_by
 
     runtime = runtime_of(ctx)
     wish = Lookalikes(provider or (), records, latency, fault or (), quota, seed, port)

@@ -72,7 +72,7 @@ def send(
     message twice. `lumio providers show PROVIDER` lists the kinds of messages and their fields.
     """
     from lumio_cli.commands.send_render import send_preview, send_result
-    from lumio_cli.services import send as service
+    from lumio_cli.services.messaging import send as service
 
     runtime = runtime_of(ctx)
     runtime.set_flags(sync__max_wait=max_wait)

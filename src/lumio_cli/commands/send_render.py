@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lumio_cli.output import Output, Table
-    from lumio_cli.services.send import Outlook, SendResult
+    from lumio_cli.services.messaging.send import Outlook, SendResult
 
 FEW = 20
 """Messages up to which people are shown those that went well, too."""
@@ -39,7 +39,7 @@ def message_table(messages: list[dict[str, Any]], empty: str = "") -> Table:
 
 def send_result(output: Output, result: SendResult) -> None:
     """What `lumio send` prints."""
-    from lumio_cli.services.send.model import COUNTS
+    from lumio_cli.services.messaging.model import COUNTS
 
     shown = result.messages
     if output.mode == "table" and result.total > FEW:
@@ -77,7 +77,7 @@ def send_result(output: Output, result: SendResult) -> None:
 
 def send_preview(output: Output, outlook: Outlook) -> None:
     """What `lumio send --preview` prints."""
-    from lumio_cli.services.send.model import COUNTS
+    from lumio_cli.services.messaging.model import COUNTS
 
     document = outlook.as_json()
     names = ("ready", *COUNTS[1:-1])

@@ -8,7 +8,7 @@ import typer
 
 from lumio_cli.commands.common import new_app, runtime_of
 from lumio_cli.output import Col, Table
-from lumio_cli.services.completion import complete_provider
+from lumio_cli.services.shell.completion import complete_provider
 
 app = new_app("Show what was sent, and what became of each message.")
 
@@ -36,7 +36,7 @@ Messages = Annotated[int, typer.Option("--limit", min=0, help="So many messages;
 @app.command("list")
 def list_sends(ctx: typer.Context, provider: Provider = None, limit: Limit = 20) -> None:
     """Show the newest sends."""
-    from lumio_cli.services.send.history import list_sends as service
+    from lumio_cli.services.messaging.send_history import list_sends as service
 
     found = service(runtime_of(ctx), provider, limit)
     columns = [
@@ -55,7 +55,7 @@ def list_sends(ctx: typer.Context, provider: Provider = None, limit: Limit = 20)
 def show(ctx: typer.Context, send: Send, status: Status = None, limit: Messages = 100) -> None:
     """Show a send and its messages, those first that need a look."""
     from lumio_cli.commands.send_render import message_table
-    from lumio_cli.services.send.history import show_send
+    from lumio_cli.services.messaging.send_history import show_send
 
     output = runtime_of(ctx).output
     found = show_send(runtime_of(ctx), send, status or (), limit)

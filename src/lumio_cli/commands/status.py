@@ -30,7 +30,7 @@ def status(
 
     Ends with 1 if --check finds a provider that does not answer.
     """
-    from lumio_cli.services.status import status as read
+    from lumio_cli.services.syncing.status import status as read
 
     runtime = runtime_of(ctx)
     if watch:
@@ -43,7 +43,7 @@ def status(
 
 def _watch(runtime: Runtime, targets: list[str], check: bool, interval: float) -> None:
     """A screen that refreshes on a terminal, a stream of documents elsewhere; until Ctrl-C."""
-    from lumio_cli.services.status import status as read
+    from lumio_cli.services.syncing.status import status as read
 
     output = runtime.output
     while True:

@@ -9,7 +9,7 @@ import typer
 
 from lumio_cli.commands import common as o
 from lumio_cli.commands.common import in_sandbox, runtime_of, seconds
-from lumio_cli.errors import UsageError
+from lumio_cli.core.errors import UsageError
 
 Wait = Annotated[
     str | None, typer.Option(metavar="SECONDS", help="Wait for another run of the target.")
@@ -48,7 +48,7 @@ def sync(
     """
     from lumio_cli.commands import two_way
     from lumio_cli.commands.render import sync_result
-    from lumio_cli.services import sync as service
+    from lumio_cli.services.syncing import sync as service
 
     runtime = runtime_of(ctx)
     if plan is not None:

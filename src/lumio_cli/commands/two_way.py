@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lumio_cli.output import Diff, Output, Table
     from lumio_cli.runtime import Runtime
-    from lumio_cli.services.conflicts import Conflict
-    from lumio_cli.services.sync import Request
-    from lumio_cli.services.undo import Undoing
+    from lumio_cli.services.syncing.conflicts import Conflict
+    from lumio_cli.services.syncing.sync import Request
+    from lumio_cli.services.syncing.undo import Undoing
 
 KINDS = {
     "edit": "changed on both sides",
@@ -27,7 +27,7 @@ SHOWN = 100
 def apply(runtime: Runtime, file: Path, request: Request) -> int:
     """Do what a plan says, print it, and return the exit code."""
     from lumio_cli.commands.render import sync_result
-    from lumio_cli.services import plan as service
+    from lumio_cli.services.syncing import plan_file as service
 
     output = runtime.output
     done = service.apply(runtime, file, request, output.progress())
@@ -48,7 +48,7 @@ def apply(runtime: Runtime, file: Path, request: Request) -> int:
 def undo(runtime: Runtime, run: str, request: Request, *, yes: bool, dry_run: bool) -> int:
     """Undo a run, print it, and return the exit code."""
     from lumio_cli.commands.render import sync_result
-    from lumio_cli.services import undo as service
+    from lumio_cli.services.syncing import undo as service
 
     output = runtime.output
 

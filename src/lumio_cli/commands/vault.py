@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lumio_cli.commands.common import new_app, runtime_of
-from lumio_cli.errors import UsageError
+from lumio_cli.core.errors import UsageError
 from lumio_cli.output import Col, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lumio_cli.runtime import Runtime
-    from lumio_cli.services.vault import VaultDone
+    from lumio_cli.services.maintenance.vault import VaultDone
 
 app = new_app("Manage the encrypted credential vault, for machines without a keyring.")
 
@@ -29,7 +29,7 @@ Passphrase = Annotated[bool, typer.Option("--passphrase", help="Ask for a passph
 @app.command()
 def init(ctx: typer.Context, key_file: KeyFile = None, passphrase: Passphrase = False) -> None:
     """Make an empty vault. Its key is in a file, in LUMIO_VAULT_KEY, or a passphrase."""
-    from lumio_cli.services.vault import init_vault
+    from lumio_cli.services.maintenance.vault import init_vault
 
     runtime = runtime_of(ctx)
     vault, ask = runtime.credentials.vault, _ask(runtime, key_file, passphrase)
@@ -39,7 +39,7 @@ def init(ctx: typer.Context, key_file: KeyFile = None, passphrase: Passphrase = 
 @app.command()
 def status(ctx: typer.Context) -> None:
     """Show what can be said of the vault without opening it."""
-    from lumio_cli.services.vault import status_json, vault_status
+    from lumio_cli.services.maintenance.vault import status_json, vault_status
 
     runtime = runtime_of(ctx)
     about = vault_status(runtime.credentials.vault)
@@ -54,7 +54,7 @@ def status(ctx: typer.Context) -> None:
 @app.command()
 def rekey(ctx: typer.Context, key_file: KeyFile = None, passphrase: Passphrase = False) -> None:
     """Give the vault another key, at once or not at all. The old one opens nothing from then on."""
-    from lumio_cli.services.vault import rekey_vault
+    from lumio_cli.services.maintenance.vault import rekey_vault
 
     runtime = runtime_of(ctx)
     vault, ask = runtime.credentials.vault, _ask(runtime, key_file, passphrase)

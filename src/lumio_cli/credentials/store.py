@@ -14,22 +14,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from lumio_cli.clock import Clock, SystemClock
-from lumio_cli.credentials.codec import decode, encode
-from lumio_cli.credentials.given import find_given, given_fields, variable
-from lumio_cli.credentials.index import Index
-from lumio_cli.credentials.keys import SCRYPT_N, KeySource
-from lumio_cli.credentials.passwords import SERVICE, Passwords, SystemKeyring
+from lumio_cli.core.clock import Clock, SystemClock
+from lumio_cli.core.errors import CredentialError
+from lumio_cli.core.paths import Paths
+from lumio_cli.core.stop import Stop
+from lumio_cli.credentials.keyring_index import Index
+from lumio_cli.credentials.operator_sources import find_given, given_fields, variable
+from lumio_cli.credentials.serialization import decode, encode
+from lumio_cli.credentials.system_keyring import SERVICE, Passwords, SystemKeyring
 from lumio_cli.credentials.vault import Vault
-from lumio_cli.errors import CredentialError
-from lumio_cli.paths import Paths
-from lumio_cli.providers.auth import Credential
-from lumio_cli.stop import Stop
+from lumio_cli.credentials.vault_key import SCRYPT_N, KeySource
+from lumio_cli.providers.contract.auth import Credential
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
-    from lumio_cli.redact import Redactor
+    from lumio_cli.core.redact import Redactor
 
 _NO_KEYRING = ("keyring_unavailable", "keyring_no_dbus")
 
@@ -218,7 +218,7 @@ class CredentialStore:
         """What `work` returns on the store's entries, and the store's name."""
         if not self._vault_chosen:
             return self._keyring.use(work, provider)
-        from lumio_cli.credentials.backend import VaultKeyring
+        from lumio_cli.credentials.vault_backend import VaultKeyring
 
         return work(Passwords(VaultKeyring(self.vault), part=0)), "vault"
 

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lumio_cli.clock import Clock, format_timestamp, parse_time
-from lumio_cli.credentials.files import replace_secret_file
-from lumio_cli.credentials.keys import SCRYPT_N, KeySource, KeyText, derive, new_kdf
-from lumio_cli.errors import BusyError, CredentialError, UsageError
-from lumio_cli.locks import FileLock
-from lumio_cli.stop import Stop
+from lumio_cli.core.clock import Clock, format_timestamp, parse_time
+from lumio_cli.core.errors import BusyError, CredentialError, UsageError
+from lumio_cli.core.locks import FileLock
+from lumio_cli.core.stop import Stop
+from lumio_cli.credentials.secret_files import replace_secret_file
+from lumio_cli.credentials.vault_key import SCRYPT_N, KeySource, KeyText, derive, new_kdf
 
 VERSION = 1
 MAX_KEY_AGE_DAYS = 90

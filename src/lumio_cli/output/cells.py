@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from lumio_cli.clock import format_time, parse_time
+from lumio_cli.core.clock import format_time, parse_time
+from lumio_cli.core.units import format_duration, format_size, grouped
 from lumio_cli.output.style import STATUS_STYLE, Look, Style, printable, tsv_escape
-from lumio_cli.units import format_duration, format_size, grouped
 
 Kind = Literal[
     "text", "id", "number", "time", "duration", "bytes", "percent", "status", "bool", "list"

@@ -17,9 +17,9 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import IO, TYPE_CHECKING, Any
 
-from lumio_cli.clock import format_time
-from lumio_cli.errors import LumioError
-from lumio_cli.options import Format, Globals
+from lumio_cli.config.global_options import Format, Globals
+from lumio_cli.core.clock import format_time
+from lumio_cli.core.errors import LumioError
 from lumio_cli.output.diff import Diff, write_diff, write_diff_tsv
 from lumio_cli.output.style import (
     Look,
@@ -32,7 +32,7 @@ from lumio_cli.output.style import (
 from lumio_cli.output.table import Table, write_table, write_tsv
 
 if TYPE_CHECKING:
-    from lumio_cli.progress import Progress
+    from lumio_cli.core.progress import Progress
 
 Part = Table | Diff | str
 

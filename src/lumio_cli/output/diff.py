@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+from lumio_cli.core.units import grouped
 from lumio_cli.output.cells import for_programs
 from lumio_cli.output.style import Look, Style, printable, tsv_escape
-from lumio_cli.units import grouped
 
 SIGNS: Mapping[str, tuple[str, Style]] = {
     "create": ("+", "good"),

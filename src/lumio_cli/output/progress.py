@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from lumio_cli.core.progress import NoProgress, Progress
+from lumio_cli.core.units import format_duration, grouped
 from lumio_cli.output.style import STATUS_STYLE, printable
-from lumio_cli.progress import NoProgress, Progress
-from lumio_cli.units import format_duration, grouped
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

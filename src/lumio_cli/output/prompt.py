@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import IO, TextIO, cast
 
-from lumio_cli.errors import UsageError
-from lumio_cli.options import Globals
-from lumio_cli.stop import interruptible
+from lumio_cli.config.global_options import Globals
+from lumio_cli.core.errors import UsageError
+from lumio_cli.core.stop import interruptible
 
 
 class Prompt:

@@ -14,7 +14,7 @@ import select
 import sys
 from typing import Any, TextIO
 
-from lumio_cli.errors import LumioError
+from lumio_cli.core.errors import LumioError
 
 
 class OutputError(LumioError):

@@ -19,7 +19,7 @@ _UNSAFE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufe
 
 def printable(text: str) -> str:
     """`text` on one line, with everything escaped that a terminal would act upon."""
-    from lumio_cli.redact import escape_control
+    from lumio_cli.core.redact import escape_control
 
     return escape_control(text.translate(_NAMED))
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from lumio_cli.errors import UsageError
-from lumio_cli.providers.base import Provider, suggest
+from lumio_cli.core.errors import UsageError
+from lumio_cli.providers.contract.provider import Provider, suggest
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lumio_cli.hub.columns import READ_ONLY, Abilities, ViewColumn
-from lumio_cli.hub.state import KnownField
-from lumio_cli.providers.base import Column, Property, Provider, Resource
-from lumio_cli.providers.writing import Writing
+from lumio_cli.hub.sqlite.columns import READ_ONLY, Abilities, ViewColumn
+from lumio_cli.hub.sqlite.state import KnownField
+from lumio_cli.providers.contract.provider import Column, Property, Provider, Resource
+from lumio_cli.providers.contract.writing import Writing
 
 
 def abilities_of(provider: Provider | type[Provider], resource: Resource) -> Abilities:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lumio_cli.errors import BadReplyError, LumioError, out_of_memory
+from lumio_cli.core.errors import BadReplyError, LumioError, out_of_memory
 
 
 @contextmanager

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from lumio_cli.clock import format_time
-from lumio_cli.errors import LumioError
-from lumio_cli.hub.runs import COUNTS
-from lumio_cli.providers.base import Call, Provider, Reply, Resource
-from lumio_cli.sync.merge import Policy
+from lumio_cli.core.clock import format_time
+from lumio_cli.core.errors import LumioError
+from lumio_cli.hub.sqlite.runs import COUNTS
+from lumio_cli.providers.contract.provider import Call, Provider, Reply, Resource
+from lumio_cli.sync.merging.merge import Policy
 
 Mode = Literal["incremental", "full"]
 Direction = Literal["pull", "push", "both"]

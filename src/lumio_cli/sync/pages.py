@@ -9,11 +9,11 @@ from typing import Any
 
 import orjson
 
-from lumio_cli.hub.records import Row
-from lumio_cli.hub.runs import DeadLetter
-from lumio_cli.hub.state import Checkpoint
-from lumio_cli.providers.base import Record, Resource, dig
-from lumio_cli.providers.values import as_id, moment
+from lumio_cli.hub.sqlite.records import Row
+from lumio_cli.hub.sqlite.runs import DeadLetter
+from lumio_cli.hub.sqlite.state import Checkpoint
+from lumio_cli.providers.contract.provider import Record, Resource, dig
+from lumio_cli.providers.contract.values import as_id, moment
 
 KEPT_PAYLOAD = 256 * 1024
 """Bytes of a bad record that are kept with its dead letter."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from lumio_cli.hub import records
-from lumio_cli.hub.records import Row
-from lumio_cli.providers.base import Resource
+from lumio_cli.hub.sqlite import records
+from lumio_cli.hub.sqlite.records import Row
+from lumio_cli.providers.contract.provider import Resource
 from lumio_cli.sync.pages import prepare
 
 

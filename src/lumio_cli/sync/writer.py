@@ -11,9 +11,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from lumio_cli.errors import StoppedError
-from lumio_cli.hub.db import Hub, explain
-from lumio_cli.stop import Stop
+from lumio_cli.core.errors import StoppedError
+from lumio_cli.core.stop import Stop
+from lumio_cli.hub.sqlite.database import Hub, explain
 
 T = TypeVar("T")
 

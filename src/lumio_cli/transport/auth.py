@@ -12,21 +12,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from lumio_cli.clock import utc
-from lumio_cli.errors import BadReplyError, CredentialError, LumioError, UnavailableError
-from lumio_cli.locks import FileLock
-from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Call, Outcome, Reply
-from lumio_cli.transport.bounds import OUTAGE
-from lumio_cli.transport.faults import WireError
-from lumio_cli.transport.pauses import retry_after
-from lumio_cli.transport.verdict import clean, outcome_of
+from lumio_cli.core.clock import utc
+from lumio_cli.core.errors import BadReplyError, CredentialError, LumioError, UnavailableError
+from lumio_cli.core.locks import FileLock
+from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.provider import Call, Outcome, Reply
+from lumio_cli.transport.default_verdicts import clean, outcome_of
+from lumio_cli.transport.quota.bounds import OUTAGE
+from lumio_cli.transport.quota.retry_after import retry_after
+from lumio_cli.transport.wire_errors import WireError
 
 if TYPE_CHECKING:
-    from lumio_cli.clock import Clock
-    from lumio_cli.providers.base import Provider
-    from lumio_cli.redact import Redactor
-    from lumio_cli.stop import Stop
+    from lumio_cli.core.clock import Clock
+    from lumio_cli.core.redact import Redactor
+    from lumio_cli.core.stop import Stop
+    from lumio_cli.providers.contract.provider import Provider
 
 SKEW = 60.0
 SKEW_SHARE = 0.1

@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from lumio_cli.clock import Clock, format_time, utc
-from lumio_cli.errors import CircuitOpenError
-from lumio_cli.transport.pauses import come_back
-from lumio_cli.transport.store import RuntimeStore
+from lumio_cli.core.clock import Clock, format_time, utc
+from lumio_cli.core.errors import CircuitOpenError
+from lumio_cli.transport.quota.retry_after import come_back
+from lumio_cli.transport.runtime_db.store import RuntimeStore
 
 Circuit = Literal["closed", "open", "half_open"]
 

@@ -21,16 +21,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from lumio_cli.errors import LumioError, QuotaError, UnavailableError
-from lumio_cli.locks import FileLock
-from lumio_cli.providers.base import Call, Reply
-from lumio_cli.redact import is_secret_name
-from lumio_cli.transport.disk import DISK_SECONDS, DiskCache, pack, unpack
+from lumio_cli.core.errors import LumioError, QuotaError, UnavailableError
+from lumio_cli.core.locks import FileLock
+from lumio_cli.core.redact import is_secret_name
+from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.transport.disk_cache import DISK_SECONDS, DiskCache, pack, unpack
 
 if TYPE_CHECKING:
-    from lumio_cli.clock import Clock
-    from lumio_cli.redact import Redactor
-    from lumio_cli.stop import Stop
+    from lumio_cli.core.clock import Clock
+    from lumio_cli.core.redact import Redactor
+    from lumio_cli.core.stop import Stop
 
 Layer = Literal["memory", "disk", "hub", "miss"]
 

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lumio_cli.transport import leases
 from lumio_cli.transport.breaker import circuits, close
-from lumio_cli.transport.ledger import Ledger, Term
-from lumio_cli.transport.levels import level_of
-from lumio_cli.transport.limiter import stem
-from lumio_cli.transport.rules import rule_for
+from lumio_cli.transport.quota import concurrency
+from lumio_cli.transport.quota.kinds import rule_for
+from lumio_cli.transport.quota.ledger import Ledger, Term
+from lumio_cli.transport.quota.levels import level_of
+from lumio_cli.transport.quota.limiter import stem
 
 if TYPE_CHECKING:
-    from lumio_cli.clock import Clock
-    from lumio_cli.providers.base import Provider
-    from lumio_cli.transport.quotas import State
-    from lumio_cli.transport.store import RuntimeStore
+    from lumio_cli.core.clock import Clock
+    from lumio_cli.providers.contract.provider import Provider
+    from lumio_cli.transport.quota.state import State
+    from lumio_cli.transport.runtime_db.store import RuntimeStore
 
 CIRCUIT = "circuit"
 """What a breaker is called among the quotas."""
@@ -75,7 +75,7 @@ class Overview:
             ]
             terms += [term for term in own if term.key not in known]
         states = self._ledger.settle(terms, rows)
-        held = leases.count(
+        held = concurrency.count(
             self._store, [term.key for term in terms if not term.timed], self._clock.time()
         )
         standings = [self._standing(t, states[t.key], held.get(t.key, 0)) for t in terms]

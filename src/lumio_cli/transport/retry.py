@@ -19,17 +19,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lumio_cli.clock import utc
-from lumio_cli.errors import CircuitOpenError, LumioError, QuotaError, UnavailableError
-from lumio_cli.transport.pauses import come_back
+from lumio_cli.core.clock import utc
+from lumio_cli.core.errors import CircuitOpenError, LumioError, QuotaError, UnavailableError
+from lumio_cli.transport.quota.retry_after import come_back
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
 
-    from lumio_cli.clock import Clock
-    from lumio_cli.providers.base import Reply
-    from lumio_cli.stop import Stop
-    from lumio_cli.transport.observe import Tally
+    from lumio_cli.core.clock import Clock
+    from lumio_cli.core.stop import Stop
+    from lumio_cli.providers.contract.provider import Reply
+    from lumio_cli.transport.request_log import Tally
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from lumio_cli.clock import utc
-from lumio_cli.errors import (
+from lumio_cli.core.clock import utc
+from lumio_cli.core.errors import (
     OUTCOME_UNKNOWN,
     BadReplyError,
     CircuitOpenError,
@@ -19,32 +19,32 @@ from lumio_cli.errors import (
     QuotaError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Call, Outcome, Reply, Verdict
+from lumio_cli.providers.contract.provider import Call, Outcome, Reply, Verdict
+from lumio_cli.transport.attempt import Sender
 from lumio_cli.transport.auth import Authenticator
 from lumio_cli.transport.cache import Cache
-from lumio_cli.transport.faults import WireError
-from lumio_cli.transport.observe import Observer, Tally
-from lumio_cli.transport.pauses import come_back
-from lumio_cli.transport.quotas import Priority
+from lumio_cli.transport.default_verdicts import NOT_PROCESSED, judge, reason_of, to_error
+from lumio_cli.transport.owner import breaker_of, limiter_of, whose
+from lumio_cli.transport.quota.retry_after import come_back
+from lumio_cli.transport.quota.state import Priority
+from lumio_cli.transport.request_log import Observer, Tally
 from lumio_cli.transport.retry import Again, Retry, RetryPolicy
-from lumio_cli.transport.stack import Sender
-from lumio_cli.transport.verdict import NOT_PROCESSED, judge, reason_of, to_error
-from lumio_cli.transport.whose import breaker_of, limiter_of, whose
 from lumio_cli.transport.wire import MAX_BODY, Timeouts, Wire
+from lumio_cli.transport.wire_errors import WireError
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Mapping
 
-    from lumio_cli.clock import Clock
-    from lumio_cli.providers.auth import Credential
-    from lumio_cli.providers.base import Provider
-    from lumio_cli.redact import Redactor
-    from lumio_cli.stop import Stop
+    from lumio_cli.core.clock import Clock
+    from lumio_cli.core.redact import Redactor
+    from lumio_cli.core.stop import Stop
+    from lumio_cli.providers.contract.auth import Credential
+    from lumio_cli.providers.contract.provider import Provider
     from lumio_cli.transport.auth import CredentialStore
     from lumio_cli.transport.cache import LastKnown
-    from lumio_cli.transport.limiter import Limiter
-    from lumio_cli.transport.store import RuntimeStore
+    from lumio_cli.transport.quota.limiter import Limiter
+    from lumio_cli.transport.runtime_db.store import RuntimeStore
 
 CONNECTIONS = 16
 """Connections to one provider, at most."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpcore
 
-from lumio_cli.stop import Stop
-from lumio_cli.transport.faults import WireError
+from lumio_cli.core.stop import Stop
+from lumio_cli.transport.wire_errors import WireError
 
 SLICE = 0.2
 """Seconds that a socket is waited for at a stretch, before anybody looks whether to go on."""

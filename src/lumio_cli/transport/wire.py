@@ -24,19 +24,19 @@ import httpx
 import orjson
 
 from lumio_cli import __version__
-from lumio_cli.errors import ConfigError, LumioError
-from lumio_cli.providers.base import Call, Reply
-from lumio_cli.stop import Stop
-from lumio_cli.transport.faults import WireError, classify, config_error
-from lumio_cli.transport.pauses import parse_http_date
+from lumio_cli.core.errors import ConfigError, LumioError
+from lumio_cli.core.stop import Stop
+from lumio_cli.core.units import format_size
+from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.transport.quota.retry_after import parse_http_date
 from lumio_cli.transport.sockets import Backend, Watch
-from lumio_cli.units import format_size
+from lumio_cli.transport.wire_errors import WireError, classify, config_error
 
 if TYPE_CHECKING:
     import ssl
     from datetime import datetime
 
-    from lumio_cli.transport.observe import Tally
+    from lumio_cli.transport.request_log import Tally
 
 MAX_BODY = 64 * 1024 * 1024
 GZIP_FROM = 1024

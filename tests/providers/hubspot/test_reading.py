@@ -161,7 +161,7 @@ def test_a_hollow_page_ends_no_walk(lab: Lab, resource: str, times: int) -> None
 def test_a_page_that_has_lost_its_place_ends_the_walk_with_an_error_and_no_deletion(
     lab: Lab, resource: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lumio_cli.sync.walk.PAUSE", 0.0)
+    monkeypatch.setattr("lumio_cli.sync.pull.slice_pull.PAUSE", 0.0)
     assert lab.lumio("sync", "hubspot").code == 0
     before = lab.sql(f"SELECT id FROM hubspot_{resource} ORDER BY id")
     lab.sandbox.faults.set([f"nowhere:path={LISTS[resource]}"])
@@ -204,7 +204,7 @@ def test_changes_are_read_to_their_end_whatever_a_search_says_of_its_pages(
 def test_an_empty_search_that_counts_more_moves_no_cursor(
     make_lab: Callable[..., Lab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lumio_cli.sync.walk.PAUSE", 0.0)
+    monkeypatch.setattr("lumio_cli.sync.pull.slice_pull.PAUSE", 0.0)
     clock = Clock()
     lab = make_lab(clock=clock)
     assert lab.lumio("sync", "hubspot/contacts").code == 0

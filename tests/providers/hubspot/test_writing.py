@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import OUTCOME_UNKNOWN, CircuitOpenError, UnavailableError
-from lumio_cli.providers.base import Call, Column, Reply, dig
+from lumio_cli.core.errors import OUTCOME_UNKNOWN, CircuitOpenError, UnavailableError
+from lumio_cli.providers.contract.provider import Call, Column, Reply, dig
+from lumio_cli.providers.contract.values import meaning
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.hubspot import HubSpot
-from lumio_cli.providers.values import meaning
-from lumio_cli.providers.writing import Change, Receipt
-from lumio_cli.transport.observe import Tally
+from lumio_cli.transport.request_log import Tally
 from support.lab import Lab
 
 from .conftest import Write, ids
@@ -304,7 +304,7 @@ VALUES = [
 def test_a_value_is_read_back_as_it_was_meant(
     lab: Lab, write: Write, name: str, kind: Any, value: Any, action: Any
 ) -> None:
-    from lumio_cli.providers.values import as_text
+    from lumio_cli.providers.contract.values import as_text
 
     lab.sandbox.hubspot.add_property("contacts", "called_at", "datetime", "date")
     provider = HubSpot({})

@@ -8,13 +8,13 @@ from typing import Any
 import orjson
 import pytest
 
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Outcome, Place, Reply
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.paging import NoPlaceError
+from lumio_cli.providers.contract.provider import Outcome, Place, Reply
 from lumio_cli.providers.linkedin import LinkedIn
 from lumio_cli.providers.linkedin.pages import Pages
 from lumio_cli.providers.linkedin.restli import escape, little_text, organization_of
-from lumio_cli.providers.paging import NoPlaceError
 from lumio_cli.sandbox.linkedin.provider import ACTIVE
 
 DATE = datetime(2026, 11, 18, 22, 0, tzinfo=UTC)

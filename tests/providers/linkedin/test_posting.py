@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from lumio_cli.errors import (
+from lumio_cli.config.global_options import Globals
+from lumio_cli.core.errors import (
     OUTCOME_UNKNOWN,
     CircuitOpenError,
     DeniedError,
@@ -16,12 +17,11 @@ from lumio_cli.errors import (
     UnavailableError,
     UsageError,
 )
-from lumio_cli.options import Globals
-from lumio_cli.providers.base import Call, Reply, Send
+from lumio_cli.providers.contract.messages import Message, Past
+from lumio_cli.providers.contract.provider import Call, Reply, Send
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.linkedin import LinkedIn
 from lumio_cli.providers.linkedin.restli import end_of, little_text
-from lumio_cli.providers.messages import Message, Past
-from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox.linkedin.data import FIRST_ORGANIZATION
 from providers.linkedin.conftest import MakePages, Pages

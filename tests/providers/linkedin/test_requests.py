@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Call, Reply
+from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.messages import Message
+from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.linkedin import LinkedIn
-from lumio_cli.providers.messages import Message
-from lumio_cli.providers.writing import Change
-from lumio_cli.transport.stack import Sender
+from lumio_cli.transport.attempt import Sender
 from providers.linkedin.conftest import MakePages
 from support.linkedin_spec import directory, validate_request
 

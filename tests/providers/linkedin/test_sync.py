@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import LumioError
+from lumio_cli.core.errors import LumioError
 from lumio_cli.providers.linkedin.resources import content_pages
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.linkedin.data import AD_ACCOUNT, FIRST_ORGANIZATION, text_answer
-from lumio_cli.sync.pull import Pull
+from lumio_cli.sync.pull.resource_pull import Pull
 from providers.linkedin.conftest import MakePages, Pages
 
 PAGE = f"urn:li:organization:{FIRST_ORGANIZATION}"

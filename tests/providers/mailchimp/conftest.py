@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.base import Call, Reply, Send
+from lumio_cli.providers.contract.messages import Message
+from lumio_cli.providers.contract.provider import Call, Reply, Send
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.mailchimp import Mailchimp
-from lumio_cli.providers.messages import Message
-from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.sandbox.mailchimp import Mailchimp as Account
-from lumio_cli.transport.stack import Sender
+from lumio_cli.transport.attempt import Sender
 from providers.mailchimp_subjects import MEMBERS, account
 from support.conformance import Rig, rig
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import CredentialError
-from lumio_cli.providers.auth import Credential, exchange_call
-from lumio_cli.providers.base import Call, Outcome, Reply
+from lumio_cli.core.errors import CredentialError
+from lumio_cli.providers.contract.auth import Credential, exchange_call
+from lumio_cli.providers.contract.provider import Call, Outcome, Reply
 from lumio_cli.providers.mailchimp import Mailchimp
 
 from .conftest import Desk

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import BadReplyError, PagingError
-from lumio_cli.providers.base import Call, Reply, Walk, Window
+from lumio_cli.core.errors import BadReplyError, PagingError
+from lumio_cli.providers.contract.paging import NoPlaceError
+from lumio_cli.providers.contract.provider import Call, Reply, Walk, Window
 from lumio_cli.providers.mailchimp import Mailchimp
 from lumio_cli.providers.mailchimp.listing import Changed, Pages
-from lumio_cli.providers.paging import NoPlaceError
 from lumio_cli.sandbox.http import Request, Response
 
 from .conftest import Desk
@@ -224,7 +224,7 @@ def test_pages_of_fewer_rows_than_were_asked_for_lose_nothing(
 def test_an_empty_page_is_asked_for_again(
     make_desk: Make, resource: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lumio_cli.sync.walk.PAUSE", 0.0)
+    monkeypatch.setattr("lumio_cli.sync.pull.slice_pull.PAUSE", 0.0)
     desk = make_desk(40)
     desk.lab.lumio("sync", "mailchimp/audiences")
     desk.lab.sandbox.faults.set([f"hollow:times=1:path={LISTINGS[resource]}"])
@@ -237,7 +237,7 @@ def test_an_empty_page_is_asked_for_again(
 def test_a_listing_that_never_has_what_it_promises_deletes_nothing_and_says_so(
     make_desk: Make, resource: str, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lumio_cli.sync.walk.PAUSE", 0.0)
+    monkeypatch.setattr("lumio_cli.sync.pull.slice_pull.PAUSE", 0.0)
     desk = make_desk(40)
     assert desk.lab.lumio("sync", "mailchimp").code == 0
     before = kept(desk, resource)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Call
-from lumio_cli.providers.messages import Message
-from lumio_cli.providers.writing import Change
+from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.messages import Message
+from lumio_cli.providers.contract.provider import Call
+from lumio_cli.providers.contract.writing import Change
 from support.mailchimp_spec import directory, validate_request
 
 from .conftest import Desk

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import RejectedError, UnavailableError, UsageError
+from lumio_cli.core.errors import RejectedError, UnavailableError, UsageError
+from lumio_cli.providers.contract.messages import Finds, Message, Sends
 from lumio_cli.providers.mailchimp import Mailchimp
-from lumio_cli.providers.messages import Finds, Message, Sends
 
 from .conftest import Desk, losing
 

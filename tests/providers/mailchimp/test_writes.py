@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import BadReplyError, UnavailableError
-from lumio_cli.providers.base import Call, Reply
+from lumio_cli.core.errors import BadReplyError, UnavailableError
+from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.mailchimp import batches
 from lumio_cli.providers.mailchimp.operations import subscriber_hash
-from lumio_cli.providers.writing import Change
 from lumio_cli.sandbox.mailchimp.data import address
 
 from .conftest import Desk, losing

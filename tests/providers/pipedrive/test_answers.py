@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import CredentialError
-from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Allowance, Call, Outcome, Reply
+from lumio_cli.core.errors import CredentialError
+from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.provider import Allowance, Call, Outcome, Reply
 from lumio_cli.providers.pipedrive import CLOSED, SHUT_OUT, Pipedrive
 
 NOW = datetime(2026, 11, 23, 21, 30, tzinfo=UTC)

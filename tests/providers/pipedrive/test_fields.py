@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.base import Call, Column, Reply, Walk
+from lumio_cli.providers.contract.provider import Call, Column, Reply, Walk
 from lumio_cli.providers.pipedrive import Pipedrive
 from lumio_cli.providers.pipedrive.fields import snake
 

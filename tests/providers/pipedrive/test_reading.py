@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import Call, Reply
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.provider import Call, Reply
 from lumio_cli.providers.pipedrive.resources import archived_pages
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.pipedrive import Pipedrive

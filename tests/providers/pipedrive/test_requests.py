@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lumio_cli.providers.base import Call, Reply
+from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.pipedrive import Pipedrive
 from lumio_cli.providers.pipedrive.resources import MAIN, PIPELINES, STAGES, USERS
-from lumio_cli.providers.writing import Change
-from lumio_cli.transport.stack import Sender
+from lumio_cli.transport.attempt import Sender
 from providers.pipedrive_subjects import SUBJECTS, account
 from support.conformance import Rig, rig
 from support.pipedrive_spec import cost, directory, operation, scopes, validate_request
@@ -152,7 +152,7 @@ def test_the_scopes_that_are_named_open_what_is_asked_for() -> None:
 def test_the_login_is_where_it_is_described(lab: Rig, calls: list[Call]) -> None:
     from datetime import UTC, datetime
 
-    from lumio_cli.providers.auth import exchange_call
+    from lumio_cli.providers.contract.auth import exchange_call
     from providers.pipedrive_subjects import grant
 
     oauth = Pipedrive.oauth

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from lumio_cli.providers.auth import Credential, exchange_call
+from lumio_cli.providers.contract.auth import Credential, exchange_call
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 from lumio_cli.sandbox.pipedrive import Pipedrive
 from providers.pipedrive_subjects import SUBJECTS, account

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import CircuitOpenError, DeniedError, LumioError, UnavailableError
-from lumio_cli.providers.base import Call, Column, Reply, dig
+from lumio_cli.core.errors import CircuitOpenError, DeniedError, LumioError, UnavailableError
+from lumio_cli.providers.contract.provider import Call, Column, Reply, dig
+from lumio_cli.providers.contract.values import as_text, meaning
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.pipedrive import Pipedrive as Provider
 from lumio_cli.providers.pipedrive.fields import Definition, properties
-from lumio_cli.providers.values import as_text, meaning
-from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.sandbox.pipedrive import Pipedrive
-from lumio_cli.transport.observe import Tally
+from lumio_cli.transport.request_log import Tally
 from providers.pipedrive_subjects import SUBJECTS, account
 from support.conformance import Rig, rig
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import OUTCOME_UNKNOWN, CircuitOpenError, UnavailableError
-from lumio_cli.options import Globals
-from lumio_cli.providers.base import Call, Reply
+from lumio_cli.config.global_options import Globals
+from lumio_cli.core.errors import OUTCOME_UNKNOWN, CircuitOpenError, UnavailableError
+from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.values import as_text, meaning
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.salesforce import BULK_WRITE_FROM, Salesforce
 from lumio_cli.providers.salesforce.resources import RESOURCES
-from lumio_cli.providers.values import as_text, meaning
-from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.runtime import Runtime
 
 from .conftest import SalesforceLab, sender

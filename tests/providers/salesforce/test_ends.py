@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import Call, Place, Reply
-from lumio_cli.providers.paging import NoPlaceError
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.paging import NoPlaceError
+from lumio_cli.providers.contract.provider import Call, Place, Reply
 from lumio_cli.providers.salesforce.bulk import JOBS
 from lumio_cli.providers.salesforce.fields import described, listed
 from lumio_cli.providers.salesforce.soql import CHANGES, EVERYTHING
@@ -151,7 +151,7 @@ def test_a_result_that_lacks_a_record_deletes_nothing(lab: SalesforceLab) -> Non
 def test_a_page_that_is_not_done_and_names_no_place_ends_no_walk(
     make_lab: Callable[..., SalesforceLab], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lumio_cli.sync.walk.PAUSE", 0.0)
+    monkeypatch.setattr("lumio_cli.sync.pull.slice_pull.PAUSE", 0.0)
     lab = make_lab(20)
     lab.lumio("sync", "salesforce/leads")
     cursor = lab.sql("SELECT cursor FROM lumio_resources WHERE resource = 'leads'")

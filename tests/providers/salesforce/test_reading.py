@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import ConfigError, DeniedError
-from lumio_cli.providers.base import Call, Reply, Walk, Window
+from lumio_cli.core.errors import ConfigError, DeniedError
+from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.provider import Call, Reply, Walk, Window
 from lumio_cli.providers.salesforce import Salesforce
 from lumio_cli.providers.salesforce.resources import snake
 from lumio_cli.providers.salesforce.soql import EVERYTHING
 from lumio_cli.sandbox.salesforce.catalog import TYPES
-from lumio_cli.stop import Stop
 
 from .conftest import SalesforceLab, sender
 

@@ -7,10 +7,10 @@ from typing import Any, Literal, cast
 
 import pytest
 
-from lumio_cli.providers.base import Call
+from lumio_cli.providers.contract.provider import Call
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.salesforce import Salesforce
-from lumio_cli.providers.writing import Change
-from lumio_cli.transport.stack import Sender
+from lumio_cli.transport.attempt import Sender
 from support.salesforce_spec import directory, validate_request
 
 from .conftest import SalesforceLab, sender

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.base import Reply, Walk
+from lumio_cli.providers.contract.provider import Reply, Walk
 from lumio_cli.providers.salesforce import Salesforce
 from lumio_cli.providers.salesforce.soql import stamp_of
 

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import pytest
 
-from lumio_cli.errors import UnavailableError
-from lumio_cli.providers.base import Call, Reply
+from lumio_cli.core.errors import UnavailableError
+from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.salesforce import Salesforce
 from lumio_cli.providers.salesforce.resources import column_name
-from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.sandbox.salesforce.records import ASSIGNEE
 
 from .conftest import SalesforceLab, sender
@@ -193,7 +193,7 @@ def test_jobs_are_asked_about_with_pauses(lab: SalesforceLab, monkeypatch: Any) 
 def test_changes_wait_while_salesforce_sets_itself_up(
     lab: SalesforceLab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lumio_cli.clock.SystemClock.sleep", lambda *_: None)
+    monkeypatch.setattr("lumio_cli.core.clock.SystemClock.sleep", lambda *_: None)
     lab.lumio("sync", "salesforce/leads")
     ids = lab.org.tables["Lead"].ids()[:12]
     for record_id in ids:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import ConfigError, CredentialError
-from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Call, Outcome, Reply
+from lumio_cli.core.errors import ConfigError, CredentialError
+from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.provider import Call, Outcome, Reply
 from lumio_cli.providers.shopify import Shopify, graph
 from lumio_cli.providers.shopify.facts import PLANS
 from providers.shopify.conftest import MakeLab
@@ -243,7 +243,7 @@ def test_a_login_in_the_browser_gives_a_token_that_expires_and_can_be_renewed(la
 
     import httpx
 
-    from lumio_cli.providers.auth import exchange_call
+    from lumio_cli.providers.contract.auth import exchange_call
     from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 
     oauth, base = Shopify.oauth, lab.sandbox.base_url("shopify")

@@ -11,14 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
-from lumio_cli.errors import (
+from lumio_cli.core.errors import (
     BadReplyError,
     DeniedError,
     LumioError,
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Reply, Walk
+from lumio_cli.providers.contract.provider import Reply, Walk
 from lumio_cli.providers.shopify import Shopify, bulk
 from lumio_cli.sandbox import Sandbox
 from providers.shopify_subjects import shop

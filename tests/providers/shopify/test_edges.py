@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers import values
-from lumio_cli.providers.base import Call, Outcome, Reply, Walk, Window
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract import values
+from lumio_cli.providers.contract.provider import Call, Outcome, Reply, Walk, Window
 from lumio_cli.providers.shopify import Shopify, bulk
 from lumio_cli.providers.shopify.children import filled
 from lumio_cli.providers.shopify.resources import Keyset

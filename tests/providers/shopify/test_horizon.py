@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lumio_cli.clock import format_timestamp
+from lumio_cli.core.clock import format_timestamp
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 from lumio_cli.sandbox.shopify.roots import ALL_ORDERS
 from providers.shopify_subjects import shop

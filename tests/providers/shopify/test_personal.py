@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import Call, Outcome, Reply
+from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.provider import Call, Outcome, Reply
 from lumio_cli.providers.shopify import Shopify, graph, personal
 from lumio_cli.providers.shopify.documents import WRITTEN
 from lumio_cli.providers.shopify.resources import BULK, LISTINGS

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from lumio_cli.core.stop import Stop
 from lumio_cli.providers.shopify import bulk
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.shopify.data import metafields
-from lumio_cli.stop import Stop
 from providers.shopify_subjects import dump, shop
 from support.conformance import Rig
 

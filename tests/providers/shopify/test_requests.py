@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from graphql import parse
 
-from lumio_cli.providers.base import Call, Reply, Walk
+from lumio_cli.providers.contract.provider import Call, Reply, Walk
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.shopify import Shopify, graph
 from lumio_cli.providers.shopify.resources import ALL, BULK, NESTED
-from lumio_cli.providers.writing import Change
 from lumio_cli.sandbox.shopify import engine
-from lumio_cli.transport.stack import Sender
+from lumio_cli.transport.attempt import Sender
 from providers.shopify_subjects import shop
 from support.conformance import Rig
 from support.shopify_spec import complaints, path

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import CircuitOpenError, UnavailableError
-from lumio_cli.providers.base import Call, Reply
+from lumio_cli.core.errors import CircuitOpenError, UnavailableError
+from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.shopify import Shopify
-from lumio_cli.providers.writing import Change, Receipt
 from lumio_cli.runtime import Runtime
 from providers.shopify_subjects import shop
 from support.conformance import Rig

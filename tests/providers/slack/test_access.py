@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from lumio_cli.errors import BadReplyError, CredentialError
-from lumio_cli.providers.auth import Credential
+from lumio_cli.core.errors import BadReplyError, CredentialError
+from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.providers.slack import Slack
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
-from lumio_cli.services.oauth import OAuthFlow
+from lumio_cli.services.connections.oauth import OAuthFlow
 from providers.slack.conftest import MakeSlack, SlackLab, reply
 
 SLACK = Slack({})

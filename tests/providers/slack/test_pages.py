@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import BadReplyError, PagingError
-from lumio_cli.providers.base import Place, Walk
-from lumio_cli.providers.paging import NoPlaceError, Paging
+from lumio_cli.core.errors import BadReplyError, PagingError
+from lumio_cli.providers.contract.paging import NoPlaceError, Paging
+from lumio_cli.providers.contract.provider import Place, Walk
 from lumio_cli.providers.slack import Slack
 from lumio_cli.providers.slack.walks import Cursors, History, Visible
-from lumio_cli.sync import walk
+from lumio_cli.sync.pull import slice_pull
 from providers.slack.conftest import Answers, SlackLab, reply
 
 STYLES: list[tuple[Paging, Place]] = [
@@ -86,7 +86,7 @@ def test_a_time_that_is_none_does_not_hide_a_thread() -> None:
 def test_a_history_that_loses_its_place_keeps_all_there_is(
     lab: SlackLab, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(walk, "PAUSE", 0.0)
+    monkeypatch.setattr(slice_pull, "PAUSE", 0.0)
     lab.sync("messages")
     before = lab.sql("SELECT count(*) FROM slack_messages")
     lab.sandbox.faults.set([f"nowhere:path={path}"])

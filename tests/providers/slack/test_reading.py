@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import GoneError
-from lumio_cli.providers.base import Call, Reply, Walk, Window
+from lumio_cli.config.validation import convert
+from lumio_cli.core.errors import GoneError
+from lumio_cli.providers.contract.provider import Call, Reply, Walk, Window
 from lumio_cli.providers.slack import Slack
 from lumio_cli.providers.slack.walks import ts_of
 from lumio_cli.sandbox.slack.data import channel_id
-from lumio_cli.settings_check import convert
 from providers.slack.conftest import GENERAL, Answers, MakeSlack, SlackLab, reply
 
 LEADS = channel_id(2)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.auth import Credential, exchange_call
-from lumio_cli.providers.base import Call
+from lumio_cli.providers.contract.auth import Credential, exchange_call
+from lumio_cli.providers.contract.provider import Call
 from lumio_cli.providers.slack import Slack
-from lumio_cli.transport.stack import Sender
+from lumio_cli.transport.attempt import Sender
 from providers.slack.conftest import GENERAL, SlackLab
 from providers.slack.test_sending import SECTION, file, message
 from support.slack_spec import directory, validate_request

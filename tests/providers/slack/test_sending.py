@@ -8,8 +8,8 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
-from lumio_cli.errors import DeniedError, LumioError, UsageError
-from lumio_cli.providers.messages import Message, Past
+from lumio_cli.core.errors import DeniedError, LumioError, UsageError
+from lumio_cli.providers.contract.messages import Message, Past
 from lumio_cli.providers.slack import Slack
 from lumio_cli.sandbox.slack.blockkit import faults
 from providers.slack.conftest import GENERAL, Answers, MakeSlack, SlackLab

@@ -10,15 +10,15 @@ from typing import Any, cast
 
 import pytest
 
-from lumio_cli.options import Globals
-from lumio_cli.providers.base import Call, Send
-from lumio_cli.providers.messages import Message
+from lumio_cli.config.global_options import Globals
+from lumio_cli.providers.contract.messages import Message
+from lumio_cli.providers.contract.provider import Call, Send
 from lumio_cli.providers.whatsapp import WhatsApp
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.whatsapp import WhatsApp as Account
 from lumio_cli.sandbox.whatsapp.account import PHONE_ID, WABA_ID
-from lumio_cli.transport.stack import Sender
+from lumio_cli.transport.attempt import Sender
 from support.lab import Lab
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

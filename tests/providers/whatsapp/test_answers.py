@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.base import Call, Outcome, Reply
+from lumio_cli.providers.contract.provider import Call, Outcome, Reply
 from lumio_cli.providers.whatsapp import WhatsApp
 from lumio_cli.providers.whatsapp.inbound import messages, statuses
 

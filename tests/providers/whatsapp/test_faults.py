@@ -7,13 +7,13 @@ from typing import Any
 import orjson
 import pytest
 
-from lumio_cli.providers.base import Reply
-from lumio_cli.providers.paging import NoPlaceError
+from lumio_cli.providers.contract.paging import NoPlaceError
+from lumio_cli.providers.contract.provider import Reply
 from lumio_cli.providers.whatsapp.days import TemplateDays
 from lumio_cli.providers.whatsapp.listing import Cursors
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.whatsapp.errors import unknown_object
-from lumio_cli.sync import walk
+from lumio_cli.sync.pull import slice_pull
 from providers.whatsapp.conftest import WhatsAppLab
 
 
@@ -115,7 +115,7 @@ def test_a_next_page_without_a_cursor_is_no_end() -> None:
 def test_a_listing_that_loses_its_place_is_asked_for_again(
     lab: WhatsAppLab, end: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(walk, "PAUSE", 0.0)
+    monkeypatch.setattr(slice_pull, "PAUSE", 0.0)
     name = {"message_templates": "templates"}.get(end, end)
     lab.lumio("sync", "whatsapp/templates")
     lab.lumio("sync", f"whatsapp/{name}")

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from lumio_cli.errors import CredentialError
-from lumio_cli.providers.auth import Credential
+from lumio_cli.core.errors import CredentialError
+from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.sandbox.whatsapp.account import OTHER_WABA_ID, PHONE_ID, WABA_ID
 from support.whatsapp_spec import UNDESCRIBED, validate_request
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.errors import RejectedError, UsageError
-from lumio_cli.providers.messages import Named
+from lumio_cli.core.errors import RejectedError, UsageError
+from lumio_cli.providers.contract.messages import Named
 from lumio_cli.providers.whatsapp import WhatsApp
 
 from .conftest import TO, Memory, WhatsAppLab, message

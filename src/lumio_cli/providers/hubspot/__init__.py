@@ -31,9 +31,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.auth import Credential, OAuth
-from lumio_cli.providers.base import (
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.auth import Credential, OAuth
+from lumio_cli.providers.contract.paging import with_params
+from lumio_cli.providers.contract.provider import (
     Allowance,
     Call,
     Column,
@@ -53,6 +54,8 @@ from lumio_cli.providers.base import (
     dig,
     found_alone,
 )
+from lumio_cli.providers.contract.values import as_text
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.hubspot import account, verdicts
 from lumio_cli.providers.hubspot.endpoints import CHECKED, Api, endpoint
 from lumio_cli.providers.hubspot.properties import (
@@ -73,9 +76,6 @@ from lumio_cli.providers.hubspot.resources import (
 )
 from lumio_cli.providers.hubspot.survivors import MERGED, survivors
 from lumio_cli.providers.hubspot.writes import write_all
-from lumio_cli.providers.paging import with_params
-from lumio_cli.providers.values import as_text
-from lumio_cli.providers.writing import Change, Receipt
 
 SEARCH_BODY = 2_600
 """Characters of properties that fit into a search body of 3,000, with its filters."""

@@ -9,9 +9,9 @@ Whether that one knows service keys is written nowhere.
 
 from __future__ import annotations
 
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.auth import Credential, told_besides
-from lumio_cli.providers.base import Call, Identity, Send, dig
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.auth import Credential, told_besides
+from lumio_cli.providers.contract.provider import Call, Identity, Send, dig
 
 PRIVATE_APP = "/oauth/v2/private-apps/get/access-token-info"
 

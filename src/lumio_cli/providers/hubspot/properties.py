@@ -13,9 +13,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from lumio_cli.clock import format_time, parse_time
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import Call, Column, Property, Send, dig
+from lumio_cli.core.clock import format_time, parse_time
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.provider import Call, Column, Property, Send, dig
 
 METADATA_SECONDS = 1800.0
 """How long owners, pipelines and properties may be served from the cache."""

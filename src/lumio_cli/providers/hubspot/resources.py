@@ -6,9 +6,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from lumio_cli.providers.base import Call, Column, Cursor, Kind, Record, Reply, Resource, dig
-from lumio_cli.providers.paging import Above, NoPlaceError, Paging, Parents, Single, Token
-from lumio_cli.providers.writing import Writes
+from lumio_cli.providers.contract.paging import (
+    Above,
+    NoPlaceError,
+    Paging,
+    Parents,
+    Single,
+    Token,
+)
+from lumio_cli.providers.contract.provider import (
+    Call,
+    Column,
+    Cursor,
+    Kind,
+    Record,
+    Reply,
+    Resource,
+    dig,
+)
+from lumio_cli.providers.contract.writing import Writes
 
 BATCH = 100
 WRITES = Writes(create=BATCH, update=BATCH, upsert=BATCH, archive=BATCH, at_once=BATCH)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lumio_cli.errors import GoneError
-from lumio_cli.providers.base import Call, Send, dig
+from lumio_cli.core.errors import GoneError
+from lumio_cli.providers.contract.provider import Call, Send, dig
 from lumio_cli.providers.hubspot.resources import BATCH
 
 MERGED = "hs_merged_object_ids"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lumio_cli.providers.base import Allowance, Outcome, Reply, Verdict, dig
+from lumio_cli.providers.contract.provider import Allowance, Outcome, Reply, Verdict, dig
 
 REFUSED = (400, 409)
 """Statuses of a batch write that was refused whole: what its answer says of each item, no error

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lumio_cli.errors import (
+from lumio_cli.core.errors import (
     OUTCOME_UNKNOWN,
     CircuitOpenError,
     DeniedError,
@@ -23,12 +23,12 @@ from lumio_cli.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Call, Send
+from lumio_cli.providers.contract.provider import Call, Send
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.hubspot.properties import Target, written
 from lumio_cli.providers.hubspot.resources import BATCH
 from lumio_cli.providers.hubspot.survivors import survivors
 from lumio_cli.providers.hubspot.verdicts import REFUSED
-from lumio_cli.providers.writing import Change, Receipt
 
 KINDS = {
     "OBJECT_NOT_FOUND": "gone",

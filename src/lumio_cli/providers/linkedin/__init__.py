@@ -37,9 +37,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lumio_cli.errors import RejectedError
-from lumio_cli.providers.auth import Credential, OAuth, read_tokens, token_call, told_besides
-from lumio_cli.providers.base import (
+from lumio_cli.core.errors import RejectedError
+from lumio_cli.providers.contract.auth import (
+    Credential,
+    OAuth,
+    read_tokens,
+    token_call,
+    told_besides,
+)
+from lumio_cli.providers.contract.messages import Message, Past
+from lumio_cli.providers.contract.paging import Each, Paging
+from lumio_cli.providers.contract.provider import (
     Call,
     Column,
     Field,
@@ -56,6 +64,7 @@ from lumio_cli.providers.base import (
     Walk,
     dig,
 )
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.linkedin import posting, verdicts
 from lumio_cli.providers.linkedin.details import with_count, with_page
 from lumio_cli.providers.linkedin.pages import SINCE
@@ -80,9 +89,6 @@ from lumio_cli.providers.linkedin.resources import (
     organization,
 )
 from lumio_cli.providers.linkedin.restli import MARK, call, escape, urn
-from lumio_cli.providers.messages import Message, Past
-from lumio_cli.providers.paging import Each, Paging
-from lumio_cli.providers.writing import Change, Receipt
 
 ORGANIC = ("COMPANY", "EVENT", "ORGANIZATION_PRODUCT")
 """The kinds of leads that a page owns; SPONSORED ones belong to an ad account."""

@@ -3,8 +3,8 @@ known already: where it is refused, the record comes without."""
 
 from __future__ import annotations
 
-from lumio_cli.errors import DeniedError, RejectedError
-from lumio_cli.providers.base import Record, Send, dig
+from lumio_cli.core.errors import DeniedError, RejectedError
+from lumio_cli.providers.contract.provider import Record, Send, dig
 from lumio_cli.providers.linkedin.restli import call, escape
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from lumio_cli.errors import (
+from lumio_cli.core.errors import (
     OUTCOME_UNKNOWN,
     BadReplyError,
     CircuitOpenError,
@@ -22,7 +22,9 @@ from lumio_cli.errors import (
     UnavailableError,
     UsageError,
 )
-from lumio_cli.providers.base import Call, Field, Json, Record, Send, dig
+from lumio_cli.providers.contract.messages import Message, MessageKind
+from lumio_cli.providers.contract.provider import Call, Field, Json, Record, Send, dig
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.linkedin.resources import WRITTEN
 from lumio_cli.providers.linkedin.restli import (
     call,
@@ -31,8 +33,6 @@ from lumio_cli.providers.linkedin.restli import (
     little_text,
     organization_of,
 )
-from lumio_cli.providers.messages import Message, MessageKind
-from lumio_cli.providers.writing import Change, Receipt
 
 LONGEST = 3_000
 """Characters of a post's text."""

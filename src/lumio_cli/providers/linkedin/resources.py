@@ -7,11 +7,20 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from lumio_cli.providers.base import Call, Column, Cursor, Horizon, Kind, Record, Resource, dig
+from lumio_cli.providers.contract.paging import Each, key_of
+from lumio_cli.providers.contract.provider import (
+    Call,
+    Column,
+    Cursor,
+    Horizon,
+    Kind,
+    Record,
+    Resource,
+    dig,
+)
+from lumio_cli.providers.contract.writing import Writes
 from lumio_cli.providers.linkedin.pages import Pages, Statistics
 from lumio_cli.providers.linkedin.restli import MARK, escape, urn
-from lumio_cli.providers.paging import Each, key_of
-from lumio_cli.providers.writing import Writes
 
 PAGES = "rw_organization_admin"
 READ = "r_organization_social"

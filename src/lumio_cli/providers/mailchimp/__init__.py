@@ -27,9 +27,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lumio_cli.errors import BadReplyError, CredentialError
-from lumio_cli.providers.auth import Credential, OAuth
-from lumio_cli.providers.base import (
+from lumio_cli.core.errors import BadReplyError, CredentialError
+from lumio_cli.providers.contract.auth import Credential, OAuth
+from lumio_cli.providers.contract.messages import Message, Past
+from lumio_cli.providers.contract.paging import with_params
+from lumio_cli.providers.contract.provider import (
     Call,
     Field,
     Identity,
@@ -46,6 +48,7 @@ from lumio_cli.providers.base import (
     Walk,
     dig,
 )
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.mailchimp import batches, sends
 from lumio_cli.providers.mailchimp.fields import all_fields, described, list_ids
 from lumio_cli.providers.mailchimp.listing import BEFORE, MARGIN, SINCE, moved, stamp
@@ -62,9 +65,6 @@ from lumio_cli.providers.mailchimp.resources import (
     put_list,
 )
 from lumio_cli.providers.mailchimp.writes import Writer
-from lumio_cli.providers.messages import Message, Past
-from lumio_cli.providers.paging import with_params
-from lumio_cli.providers.writing import Change, Receipt
 
 LOGIN = "https://login.mailchimp.com"
 METADATA = "/oauth2/metadata"

@@ -14,23 +14,23 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any, cast
 
-from lumio_cli.errors import (
+from lumio_cli.core.errors import (
     OUTCOME_UNKNOWN,
     BadReplyError,
     LumioError,
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Call, Reply, Send, dig
+from lumio_cli.providers.contract.paging import JobState
+from lumio_cli.providers.contract.provider import Call, Reply, Send, dig
+from lumio_cli.providers.contract.values import read_json
+from lumio_cli.providers.contract.writing import Receipt
 from lumio_cli.providers.mailchimp.operations import (
     Operation,
     of_error,
     of_status,
     unsettled,
 )
-from lumio_cli.providers.paging import JobState
-from lumio_cli.providers.values import read_json
-from lumio_cli.providers.writing import Receipt
 
 MOST = 1000
 """Operations a batch. Mailchimp names no limit; each waits for the slowest."""

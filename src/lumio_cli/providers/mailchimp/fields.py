@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lumio_cli.errors import BadReplyError, GoneError
-from lumio_cli.providers.base import Call, Column, Property, Reply, Send, dig
+from lumio_cli.core.errors import BadReplyError, GoneError
+from lumio_cli.providers.contract.provider import Call, Column, Property, Reply, Send, dig
+from lumio_cli.providers.contract.values import as_id
 from lumio_cli.providers.mailchimp.listing import MOST
 from lumio_cli.providers.mailchimp.resources import MEMBERS
-from lumio_cli.providers.values import as_id
 
 METADATA_SECONDS = 1800.0
 """How long merge fields may be served from the cache when members are written."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from lumio_cli.errors import (
+from lumio_cli.core.errors import (
     OUTCOME_UNKNOWN,
     DeniedError,
     GoneError,
@@ -17,10 +17,10 @@ from lumio_cli.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Call
+from lumio_cli.providers.contract.provider import Call
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.mailchimp.fields import WrongValueError
 from lumio_cli.providers.mailchimp.resources import member
-from lumio_cli.providers.writing import Change, Receipt
 
 EXISTS = "Member Exists"
 ROUTE = "/3.0/lists/{list_id}/members/{member}"

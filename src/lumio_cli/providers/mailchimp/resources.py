@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from lumio_cli.providers.base import Call, Column, Cursor, Record, Resource, dig
+from lumio_cli.providers.contract.paging import Each
+from lumio_cli.providers.contract.provider import Call, Column, Cursor, Record, Resource, dig
+from lumio_cli.providers.contract.writing import Writes
 from lumio_cli.providers.mailchimp.listing import Changed, Pages
-from lumio_cli.providers.paging import Each
-from lumio_cli.providers.writing import Writes
 
 LIST = "{list_id}"
 BATCH = 500

@@ -13,17 +13,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from lumio_cli.errors import (
+from lumio_cli.core.errors import (
     OUTCOME_UNKNOWN,
     LumioError,
     RejectedError,
     UnavailableError,
     UsageError,
 )
-from lumio_cli.providers.base import Call, Field, Send
+from lumio_cli.providers.contract.messages import Message, MessageKind, Past
+from lumio_cli.providers.contract.provider import Call, Field, Send
+from lumio_cli.providers.contract.writing import Receipt
 from lumio_cli.providers.mailchimp.resources import title_of
-from lumio_cli.providers.messages import Message, MessageKind, Past
-from lumio_cli.providers.writing import Receipt
 
 ROUTE = "/3.0/campaigns/{campaign_id}"
 GOING = ("sending", "sent")

@@ -12,8 +12,15 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lumio_cli.errors import DeniedError, GoneError, LumioError, RejectedError, UnavailableError
-from lumio_cli.providers.base import Call, Send
+from lumio_cli.core.errors import (
+    DeniedError,
+    GoneError,
+    LumioError,
+    RejectedError,
+    UnavailableError,
+)
+from lumio_cli.providers.contract.provider import Call, Send
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.mailchimp import batches
 from lumio_cli.providers.mailchimp.fields import (
     METADATA_SECONDS,
@@ -35,7 +42,6 @@ from lumio_cli.providers.mailchimp.operations import (
     unsettled,
 )
 from lumio_cli.providers.mailchimp.resources import BATCH
-from lumio_cli.providers.writing import Change, Receipt
 
 
 class Writer:

@@ -42,9 +42,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from lumio_cli.errors import BadReplyError, CredentialError
-from lumio_cli.providers.auth import Credential, OAuth, read_tokens
-from lumio_cli.providers.base import (
+from lumio_cli.core.errors import BadReplyError, CredentialError
+from lumio_cli.providers.contract.auth import Credential, OAuth, read_tokens
+from lumio_cli.providers.contract.paging import with_params
+from lumio_cli.providers.contract.provider import (
     Allowance,
     Call,
     Column,
@@ -64,7 +65,7 @@ from lumio_cli.providers.base import (
     dig,
     found_alone,
 )
-from lumio_cli.providers.paging import with_params
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.pipedrive.fields import (
     SECONDS,
     label_options,
@@ -89,7 +90,6 @@ from lumio_cli.providers.pipedrive.resources import (
     list_cost,
 )
 from lumio_cli.providers.pipedrive.writes import known_fields, write_all
-from lumio_cli.providers.writing import Change, Receipt
 
 PLANS = {"lite": (20, 1), "growth": (40, 2), "premium": (100, 5), "ultimate": (120, 7)}
 """Requests in two seconds with a user's token, and the factor of the daily budget, by plan."""

@@ -15,11 +15,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from lumio_cli.clock import parse_time
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import Call, Column, Property, Record, Resource, Send, dig
+from lumio_cli.core.clock import parse_time
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.provider import (
+    Call,
+    Column,
+    Property,
+    Record,
+    Resource,
+    Send,
+    dig,
+)
+from lumio_cli.providers.contract.values import shown
 from lumio_cli.providers.pipedrive.resources import COSTS, FIELDS, NEXT, PAGE
-from lumio_cli.providers.values import shown
 
 SECONDS = 1800.0
 """How long field definitions and users may be served from the cache."""

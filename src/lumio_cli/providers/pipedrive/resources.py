@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import (
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.paging import Paging, Single, Token
+from lumio_cli.providers.contract.provider import (
     Call,
     Column,
     Cursor,
@@ -18,8 +19,7 @@ from lumio_cli.providers.base import (
     Send,
     dig,
 )
-from lumio_cli.providers.paging import Paging, Single, Token
-from lumio_cli.providers.writing import Writes
+from lumio_cli.providers.contract.writing import Writes
 
 NEXT = "additional_data.next_cursor"
 PAGE = 500

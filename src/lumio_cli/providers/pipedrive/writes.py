@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lumio_cli.errors import (
+from lumio_cli.core.errors import (
     OUTCOME_UNKNOWN,
     DeniedError,
     GoneError,
@@ -23,10 +23,10 @@ from lumio_cli.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Call, Property, Resource, Send, dig
+from lumio_cli.providers.contract.provider import Call, Property, Resource, Send, dig
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.pipedrive.fields import ROOT, Definition, label_options, moment_of
 from lumio_cli.providers.pipedrive.resources import ACTIVITIES, COSTS, PRODUCTS
-from lumio_cli.providers.writing import Change, Receipt
 
 _OBJECTS = ("monetary", "daterange", "time", "timerange", "address")
 _WHOLE = "Pipedrive's answer does not say what was made"

@@ -44,9 +44,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from lumio_cli.errors import BadReplyError, DeniedError, GoneError, RejectedError
-from lumio_cli.providers.auth import Credential, told_besides
-from lumio_cli.providers.base import (
+from lumio_cli.core.errors import BadReplyError, DeniedError, GoneError, RejectedError
+from lumio_cli.providers.contract.auth import Credential, told_besides
+from lumio_cli.providers.contract.paging import Paging, Single
+from lumio_cli.providers.contract.provider import (
     Allowance,
     Call,
     Column,
@@ -65,7 +66,7 @@ from lumio_cli.providers.base import (
     Walk,
     dig,
 )
-from lumio_cli.providers.paging import Paging, Single
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.salesforce import access, verdicts
 from lumio_cli.providers.salesforce.bulk import JOBS, job_call, read_rows, retyped
 from lumio_cli.providers.salesforce.fields import described, listed, moment_of, targets
@@ -87,7 +88,6 @@ from lumio_cli.providers.salesforce.soql import (
     unwrap,
 )
 from lumio_cli.providers.salesforce.writes import RULES, Rules, write_all
-from lumio_cli.providers.writing import Change, Receipt
 
 METADATA_SECONDS = 1800.0
 """How long a description of a type may be served from the cache."""

@@ -16,11 +16,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import Call, Place, Record, Reply
-from lumio_cli.providers.paging import Jobs, JobState, NoPlaceError
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.paging import Jobs, JobState, NoPlaceError
+from lumio_cli.providers.contract.provider import Call, Place, Record, Reply
+from lumio_cli.providers.contract.values import MAX_VALUES
 from lumio_cli.providers.salesforce.soql import EVERYTHING
-from lumio_cli.providers.values import MAX_VALUES
 
 LEAST_WAIT, LONGEST_WAIT = 1.0, 30.0
 """Seconds between two questions about a job: a quarter of its age, within these."""

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from lumio_cli.clock import format_time, parse_time
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import Column, Property, Reply
+from lumio_cli.core.clock import format_time, parse_time
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.provider import Column, Property, Reply
 from lumio_cli.providers.salesforce.resources import KINDS, column_name
 
 UNREAD = frozenset({"address", "location", "base64", "complexvalue"})

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from lumio_cli.errors import (
+from lumio_cli.core.errors import (
     CircuitOpenError,
     DeniedError,
     LumioError,
@@ -17,7 +17,8 @@ from lumio_cli.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Call, Reply, Send
+from lumio_cli.providers.contract.provider import Call, Reply, Send
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.salesforce.bulk import LEAST_WAIT, LONGEST_WAIT
 from lumio_cli.providers.salesforce.fields import Targets
 from lumio_cli.providers.salesforce.resources import JOB
@@ -30,7 +31,6 @@ from lumio_cli.providers.salesforce.writes import (
     unsettled,
     write_pairs,
 )
-from lumio_cli.providers.writing import Change, Receipt
 
 NOTHING = "#N/A"
 """Clears a field. An empty cell leaves it as it is."""

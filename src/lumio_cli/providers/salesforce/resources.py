@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from lumio_cli.errors import ConfigError
-from lumio_cli.providers.base import Column, Cursor, Horizon, Resource
+from lumio_cli.core.errors import ConfigError
+from lumio_cli.providers.contract.provider import Column, Cursor, Horizon, Resource
+from lumio_cli.providers.contract.writing import Writes
 from lumio_cli.providers.salesforce.soql import CHANGES, EVERYTHING
-from lumio_cli.providers.writing import Writes
 
 PAGE = 500
 """Records a query asks for: a quarter of what it may answer, as they are wide."""

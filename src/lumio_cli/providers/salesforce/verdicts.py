@@ -6,8 +6,8 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import Allowance, Call, Outcome, Reply, Verdict, dig
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.provider import Allowance, Call, Outcome, Reply, Verdict, dig
 from lumio_cli.providers.salesforce.access import TOKEN_PATH, advice
 
 ROLLING = 3600.0

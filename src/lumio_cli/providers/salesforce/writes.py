@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, Literal
 from urllib.parse import quote
 
-from lumio_cli.errors import (
+from lumio_cli.core.errors import (
     OUTCOME_UNKNOWN,
     CircuitOpenError,
     DeniedError,
@@ -17,10 +17,10 @@ from lumio_cli.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Call, Reply, Send
+from lumio_cli.providers.contract.provider import Call, Reply, Send
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.salesforce.fields import Targets, typed, value_of
 from lumio_cli.providers.salesforce.resources import COLLECTION
-from lumio_cli.providers.writing import Change, Receipt
 
 KINDS = {
     "gone": ("ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY", "NOT_FOUND"),

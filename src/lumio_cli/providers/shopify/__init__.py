@@ -34,9 +34,10 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
-from lumio_cli.errors import BadReplyError, CredentialError
-from lumio_cli.providers.auth import Credential, refresh_call, token_call
-from lumio_cli.providers.base import (
+from lumio_cli.core.errors import BadReplyError, CredentialError
+from lumio_cli.providers.contract.auth import Credential, refresh_call, token_call
+from lumio_cli.providers.contract.paging import Paging
+from lumio_cli.providers.contract.provider import (
     Allowance,
     Call,
     Column,
@@ -54,7 +55,7 @@ from lumio_cli.providers.base import (
     Walk,
     dig,
 )
-from lumio_cli.providers.paging import Paging
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.shopify import bulk, graph, personal
 from lumio_cli.providers.shopify import documents as ask
 from lumio_cli.providers.shopify.children import filled
@@ -86,7 +87,6 @@ from lumio_cli.providers.shopify.resources import (
 )
 from lumio_cli.providers.shopify.rows import nodes_of, owned, shipped, stock
 from lumio_cli.providers.shopify.writes import write_all
-from lumio_cli.providers.writing import Change, Receipt
 
 ALL_PERSONAL = frozenset(personal.FIELDS)
 LOOK = 10

@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lumio_cli.errors import BadReplyError, DeniedError, RejectedError
-from lumio_cli.providers.base import Call, Place, Record, Reply, dig
-from lumio_cli.providers.paging import Jobs, JobState
+from lumio_cli.core.errors import BadReplyError, DeniedError, RejectedError
+from lumio_cli.providers.contract.paging import Jobs, JobState
+from lumio_cli.providers.contract.provider import Call, Place, Record, Reply, dig
+from lumio_cli.providers.contract.values import read_json, refuse_crowds
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.documents import LOOK
-from lumio_cli.providers.values import read_json, refuse_crowds
 
 CHUNK = 512 * 1024
 """Bytes of a first try at a chunk."""

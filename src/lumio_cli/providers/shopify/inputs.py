@@ -10,8 +10,8 @@ import json
 import re
 from typing import Any
 
-from lumio_cli.providers.base import Column, Resource
-from lumio_cli.providers.writing import Change
+from lumio_cli.providers.contract.provider import Column, Resource
+from lumio_cli.providers.contract.writing import Change
 
 _NEVER_NULL = frozenset({"title", "handle", "vendor", "product_type", "description_html", "locale"})
 """Columns whose fields are texts, and never null."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lumio_cli.errors import RejectedError
-from lumio_cli.providers.base import Outcome, Reply, Verdict, dig
+from lumio_cli.core.errors import RejectedError
+from lumio_cli.providers.contract.provider import Outcome, Reply, Verdict, dig
 from lumio_cli.providers.shopify.personal import SCOPE
 
 SECURITY = 430

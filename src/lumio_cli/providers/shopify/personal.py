@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from lumio_cli.providers.base import Call, Record, Reply, Resource, dig
+from lumio_cli.providers.contract.provider import Call, Record, Reply, Resource, dig
 
 OBJECTS = ("customer", "shippingAddress", "billingAddress", "defaultAddress")
 """Fields that hold a Customer or a MailingAddress, which may be refused whole."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import (
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.paging import Each, NoPlaceError, Paging, Parents, Token
+from lumio_cli.providers.contract.provider import (
     Call,
     Column,
     Cursor,
@@ -19,12 +20,11 @@ from lumio_cli.providers.base import (
     Resource,
     dig,
 )
-from lumio_cli.providers.paging import Each, NoPlaceError, Paging, Parents, Token
+from lumio_cli.providers.contract.writing import Writes
 from lumio_cli.providers.shopify import documents as ask
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.facts import ALL_ORDERS
 from lumio_cli.providers.shopify.rows import goes_on
-from lumio_cli.providers.writing import Writes
 
 LOOKBACK = 300.0
 """Seconds that windows reach back: searches are answered from an index that lags behind."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lumio_cli.errors import (
+from lumio_cli.core.errors import (
     OUTCOME_UNKNOWN,
     CircuitOpenError,
     DeniedError,
@@ -16,14 +16,14 @@ from lumio_cli.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.base import Call, Resource, Send, dig
+from lumio_cli.providers.contract.provider import Call, Resource, Send, dig
+from lumio_cli.providers.contract.writing import Change, Receipt
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.documents import WRITTEN
 from lumio_cli.providers.shopify.inputs import input_of, quantity
 from lumio_cli.providers.shopify.judging import about_the_shop
 from lumio_cli.providers.shopify.personal import as_shown, check
 from lumio_cli.providers.shopify.resources import INVENTORY_LEVELS
-from lumio_cli.providers.writing import Change, Receipt
 
 BATCH = 250
 """Quantities a call: Shopify takes no longer array."""

@@ -32,9 +32,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from lumio_cli.errors import BadReplyError, CredentialError
-from lumio_cli.providers.auth import Credential, OAuth
-from lumio_cli.providers.base import (
+from lumio_cli.core.errors import BadReplyError, CredentialError
+from lumio_cli.providers.contract.auth import Credential, OAuth
+from lumio_cli.providers.contract.messages import Message, Past
+from lumio_cli.providers.contract.paging import Paging
+from lumio_cli.providers.contract.provider import (
     Call,
     Field,
     Identity,
@@ -49,8 +51,7 @@ from lumio_cli.providers.base import (
     dig,
     found_alone,
 )
-from lumio_cli.providers.messages import Message, Past
-from lumio_cli.providers.paging import Paging
+from lumio_cli.providers.contract.writing import Receipt
 from lumio_cli.providers.slack.limits import APP_KINDS, quotas_of
 from lumio_cli.providers.slack.resources import (
     CHANNELS,
@@ -76,7 +77,6 @@ from lumio_cli.providers.slack.walks import (
 )
 from lumio_cli.providers.slack.words import explain
 from lumio_cli.providers.slack.words import judge as judge_words
-from lumio_cli.providers.writing import Receipt
 
 CHANNEL_ID = re.compile(r"[CDG][A-Z0-9]{8,}")
 HOUR = 3600.0

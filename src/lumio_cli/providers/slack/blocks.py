@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lumio_cli.errors import UsageError
+from lumio_cli.core.errors import UsageError
 
 BLOCKS_MAX = 50
 ID_MAX = 255

@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lumio_cli.errors import BadReplyError, DeniedError, RejectedError, UsageError
-from lumio_cli.providers.base import Call, Field, Send, dig
-from lumio_cli.providers.messages import Message, MessageKind, Past
-from lumio_cli.providers.paging import NoPlaceError, with_params
+from lumio_cli.core.errors import BadReplyError, DeniedError, RejectedError, UsageError
+from lumio_cli.providers.contract.messages import Message, MessageKind, Past
+from lumio_cli.providers.contract.paging import NoPlaceError, with_params
+from lumio_cli.providers.contract.provider import Call, Field, Send, dig
+from lumio_cli.providers.contract.writing import Receipt
 from lumio_cli.providers.slack import blocks
 from lumio_cli.providers.slack.walks import (
     find_call,
@@ -24,7 +25,6 @@ from lumio_cli.providers.slack.walks import (
     token_of,
     types_of,
 )
-from lumio_cli.providers.writing import Receipt
 
 TEXT_MAX = 40_000
 """Characters of a text; Slack cuts longer ones off."""

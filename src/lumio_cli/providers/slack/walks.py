@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from lumio_cli.errors import BadReplyError, DeniedError, GoneError, PagingError
-from lumio_cli.providers.base import Call, Place, Record, Reply, Send, Walk, dig
-from lumio_cli.providers.paging import NoPlaceError, Token, with_params
+from lumio_cli.core.errors import BadReplyError, DeniedError, GoneError, PagingError
+from lumio_cli.providers.contract.paging import NoPlaceError, Token, with_params
+from lumio_cli.providers.contract.provider import Call, Place, Record, Reply, Send, Walk, dig
 
 FAMILIES = {
     "public_channel": "channels:read",

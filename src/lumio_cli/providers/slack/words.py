@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import Outcome, Reply, Verdict, dig
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.provider import Outcome, Reply, Verdict, dig
 
 _OUTCOMES: Mapping[Outcome, tuple[str, ...]] = {
     Outcome.RETRY: (

@@ -28,14 +28,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-from lumio_cli.errors import (
-    OUTCOME_UNKNOWN,
-    BadReplyError,
-    LumioError,
-    RejectedError,
-)
-from lumio_cli.providers.auth import Credential
-from lumio_cli.providers.base import (
+from lumio_cli.core.errors import OUTCOME_UNKNOWN, BadReplyError, LumioError, RejectedError
+from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.messages import Message, Past, Reach
+from lumio_cli.providers.contract.paging import Paging, with_params
+from lumio_cli.providers.contract.provider import (
     Allowance,
     Call,
     Field,
@@ -51,8 +48,7 @@ from lumio_cli.providers.base import (
     Walk,
     dig,
 )
-from lumio_cli.providers.messages import Message, Past, Reach
-from lumio_cli.providers.paging import Paging, with_params
+from lumio_cli.providers.contract.writing import Receipt
 from lumio_cli.providers.whatsapp import compose, errors, files, probing, profiles, templates
 from lumio_cli.providers.whatsapp.days import POINTS, Days, TemplateDays
 from lumio_cli.providers.whatsapp.kinds import KINDS
@@ -80,7 +76,6 @@ from lumio_cli.providers.whatsapp.resources import (
     point,
     points_of,
 )
-from lumio_cli.providers.writing import Receipt
 
 STATES = {
     "held_for_quality_assessment": (

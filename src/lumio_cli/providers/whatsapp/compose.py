@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lumio_cli.errors import UsageError
-from lumio_cli.providers.messages import Message, Named
+from lumio_cli.core.errors import UsageError
+from lumio_cli.providers.contract.messages import Message, Named
 from lumio_cli.providers.whatsapp import files
 from lumio_cli.providers.whatsapp.kinds import BY_NAME, CAPTIONED, MEDIA
 from lumio_cli.providers.whatsapp.templates import in_order, listed

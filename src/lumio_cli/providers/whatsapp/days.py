@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from lumio_cli.errors import BadReplyError
-from lumio_cli.providers.base import Call, Place, Record, Reply
-from lumio_cli.providers.paging import Each, Paging, Single
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.paging import Each, Paging, Single
+from lumio_cli.providers.contract.provider import Call, Place, Record, Reply
 from lumio_cli.providers.whatsapp.listing import after
 
 DAY = 86_400

@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lumio_cli.providers.base import Allowance, Outcome, Reply, Verdict, dig
+from lumio_cli.providers.contract.provider import Allowance, Outcome, Reply, Verdict, dig
 
 MANAGEMENT_COUNT = 5000
 """Calls an hour for each app and account with an active number."""

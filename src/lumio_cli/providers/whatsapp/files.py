@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
-from lumio_cli.errors import UsageError
-from lumio_cli.providers.base import Call
+from lumio_cli.core.errors import UsageError
+from lumio_cli.providers.contract.provider import Call
 
 MB = 1_048_576
 TYPES: dict[str, tuple[tuple[str, ...], int]] = {

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from lumio_cli.errors import (
+from lumio_cli.core.errors import (
     BadReplyError,
     CredentialError,
     DeniedError,
@@ -20,8 +20,8 @@ from lumio_cli.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.auth import Credential, told_besides
-from lumio_cli.providers.base import Call, Identity, Send, dig
+from lumio_cli.providers.contract.auth import Credential, told_besides
+from lumio_cli.providers.contract.provider import Call, Identity, Send, dig
 
 NEVER = 253_402_300_800
 """The year 10000, in seconds since 1970: no date has room for what lies behind it."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from lumio_cli.errors import UsageError
+from lumio_cli.core.errors import UsageError
 
 _NOISE = re.compile(r"[\s().\-\u00a0\u2010-\u2015\u202a-\u202e\u2066-\u2069/]+")
 _NUMBER = re.compile(r"[1-9]\d{6,14}")

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from lumio_cli.errors import RejectedError, UsageError
-from lumio_cli.providers.messages import Message, Named, Past, Reach
+from lumio_cli.core.errors import RejectedError, UsageError
+from lumio_cli.providers.contract.messages import Message, Named, Past, Reach
 from lumio_cli.providers.whatsapp.resources import PHONE_NUMBERS, TEMPLATES
 
 HEADER_MOST, BODY_MOST, ALONE_MOST = 60, 1024, 32_768

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lumio_cli.clock import format_timestamp
-from lumio_cli.errors import UsageError
-from lumio_cli.hub import browse, outbox, runs
-from lumio_cli.services.records.place import Place, find
+from lumio_cli.core.clock import format_timestamp
+from lumio_cli.core.errors import UsageError
+from lumio_cli.hub.sqlite import outbox, runs, view_queries
+from lumio_cli.services.records.resource_view import Place, find
 from lumio_cli.services.records.values import given
-from lumio_cli.sync.forms import as_kept
-from lumio_cli.sync.merge import same
+from lumio_cli.sync.merging.forms import as_kept
+from lumio_cli.sync.merging.merge import same
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from lumio_cli.hub.outbox import Edit
+    from lumio_cli.hub.sqlite.outbox import Edit
     from lumio_cli.runtime import Runtime
 
 Document = dict[str, Any]
@@ -35,13 +35,13 @@ def set_values(runtime: Runtime, target: str, record: str, words: Sequence[str])
     place = find(runtime, target)
     values = _values(place, words)
     with runtime.hub.transaction() as db:
-        before = browse.shown(db, place.view, values, [record]).get(record)
+        before = view_queries.shown(db, place.view, values, [record]).get(record)
         if before is None:
             raise place.missing(db, record)
         values = as_kept(db, (place.provider, place.resource), place.columns, record, values)
         new = {n: v for n, v in values.items() if not same(place.columns[n], before[n], v)}
         if new:
-            browse.update(db, place.view, record, new)
+            view_queries.update(db, place.view, record, new)
     fields = [{"name": name, "before": before[name], "after": new[name]} for name in new]
     return {"id": record, "action": "update" if new else "unchanged", "fields": fields}
 
@@ -57,7 +57,7 @@ def create(runtime: Runtime, target: str, words: Sequence[str]) -> Document:
         raise UsageError("a new record needs a value", hint="name=value")
     with runtime.hub.transaction() as db:
         before = outbox.local_ids(db, place.provider)
-        browse.insert(db, place.view, values)
+        view_queries.insert(db, place.view, values)
         (record,) = outbox.local_ids(db, place.provider) - before
     fields = [{"name": name, "before": None, "after": value} for name, value in values.items()]
     return {"id": record, "action": "create", "fields": fields}
@@ -80,7 +80,7 @@ def delete(runtime: Runtime, target: str, records: Sequence[str], *, yes: bool) 
     with runtime.hub.transaction() as db:
         _require(place, db, ids)
         for record in ids:
-            browse.delete(db, place.view, record)
+            view_queries.delete(db, place.view, record)
     return ids
 
 
@@ -178,7 +178,7 @@ def _values(place: Place, words: Sequence[str]) -> dict[str, Any]:
 
 
 def _require(place: Place, db: sqlite3.Connection, ids: Sequence[str]) -> None:
-    there = browse.shown(db, place.view, (), ids)
+    there = view_queries.shown(db, place.view, (), ids)
     for record in ids:
         if record not in there:
             raise place.missing(db, record)

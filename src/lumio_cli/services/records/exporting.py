@@ -12,12 +12,12 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from lumio_cli.errors import UsageError
-from lumio_cli.hub import browse
-from lumio_cli.paths import expand, written_whole
-from lumio_cli.redact import escape_control
-from lumio_cli.services.records.place import find
-from lumio_cli.services.records.source import Format
+from lumio_cli.core.errors import UsageError
+from lumio_cli.core.paths import expand, written_whole
+from lumio_cli.core.redact import escape_control
+from lumio_cli.hub.sqlite import view_queries
+from lumio_cli.services.records.import_file import Format
+from lumio_cli.services.records.resource_view import find
 from lumio_cli.services.records.spreadsheet import is_formula, marked
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def export(
     names = ["_payload"] if payload else place.chosen(columns) or ["id", *place.fields]
     count, formulas = 0, 0
     with place.reading(runtime) as db:
-        rows = browse.select(db, place.view, names, where=where)
+        rows = view_queries.select(db, place.view, names, where=where)
         if payload:
             # The provider has nothing of what is yet to be created.
             rows = (row for row in rows if row[0] is not None)

@@ -14,25 +14,25 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple
 
-from lumio_cli.errors import UsageError
-from lumio_cli.hub import browse
-from lumio_cli.paths import expand
-from lumio_cli.progress import NoProgress, Progress
-from lumio_cli.providers.base import suggest
-from lumio_cli.providers.values import meaning
-from lumio_cli.services.records.place import Place, find
-from lumio_cli.services.records.source import Format, Input
+from lumio_cli.core.errors import UsageError
+from lumio_cli.core.paths import expand
+from lumio_cli.core.progress import NoProgress, Progress
+from lumio_cli.hub.sqlite import view_queries
+from lumio_cli.providers.contract.provider import suggest
+from lumio_cli.providers.contract.values import meaning
+from lumio_cli.services.records.import_file import Format, Input
+from lumio_cli.services.records.resource_view import Place, find
 from lumio_cli.services.records.values import given, is_nothing
-from lumio_cli.services.source import STDIN
-from lumio_cli.sync.forms import as_kept
-from lumio_cli.sync.merge import same
+from lumio_cli.services.tabular.row_reader import STDIN
+from lumio_cli.sync.merging.forms import as_kept
+from lumio_cli.sync.merging.merge import same
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from lumio_cli.hub.columns import ViewColumn
+    from lumio_cli.hub.sqlite.columns import ViewColumn
     from lumio_cli.runtime import Runtime
-    from lumio_cli.services.source import Row
+    from lumio_cli.services.tabular.row_reader import Row
 
 BATCH = 1000
 """Rows of one transaction."""
@@ -179,7 +179,7 @@ class _Importer:
         names |= dict.fromkeys(name for w in wanted for name in w.values)
         told = []
         with self._open() as db:
-            current = browse.shown(db, self.place.view, names, ids)
+            current = view_queries.shown(db, self.place.view, names, ids)
             for want in wanted:
                 outcome, reason = self._apply(db, want, current)
                 told.append(
@@ -245,7 +245,7 @@ class _Importer:
         """Ids by what the key means to the provider; `MANY` where they are many."""
         found: dict[Any, str] = {}
         with self.place.reading(self.runtime) as db:
-            for record, value in browse.select(db, self.place.view, ["id", self.key.name]):
+            for record, value in view_queries.select(db, self.place.view, ["id", self.key.name]):
                 key = self._meaning(value)
                 if key is not None:
                     found[key] = MANY if key in found else record
@@ -302,7 +302,7 @@ class _Importer:
         if not place.abilities.update:
             return "rejected", f"records of {place.view} cannot be changed here"
         if not self.request.dry_run:
-            browse.update(db, place.view, record, new)
+            view_queries.update(db, place.view, record, new)
         now.update(new)
         return "updated", None
 
@@ -322,7 +322,7 @@ class _Importer:
             before = self.made[want.key]
             return "rejected", f"line {before} makes a record with the same {self.key.name}"
         if not self.request.dry_run:
-            browse.insert(db, self.place.view, values)
+            view_queries.insert(db, self.place.view, values)
         if not self.by_id:
             self.made[want.key] = want.line
         return "created", None

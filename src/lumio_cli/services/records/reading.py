@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lumio_cli.hub import browse, changes, outbox
-from lumio_cli.hub import records as raw
-from lumio_cli.hub.columns import values_of
-from lumio_cli.services.records.place import find
+from lumio_cli.hub.sqlite import outbox, record_history, view_queries
+from lumio_cli.hub.sqlite import records as raw
+from lumio_cli.hub.sqlite.columns import values_of
+from lumio_cli.services.records.resource_view import find
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from lumio_cli.hub.outbox import Edit
+    from lumio_cli.hub.sqlite.outbox import Edit
     from lumio_cli.runtime import Runtime
 
 EDIT = "_edit"
@@ -60,7 +60,7 @@ def list_records(
     names = place.chosen(columns) or [n for n in place.columns if n != "_payload"]
     names = list(dict.fromkeys(["id", *names]))
     with place.reading(runtime) as db:
-        rows = browse.select(
+        rows = view_queries.select(
             db,
             place.view,
             names,
@@ -71,8 +71,8 @@ def list_records(
         )
         found = [dict(zip(names, row, strict=True)) for row in rows]
         shown = found[:limit]
-        stances = browse.stances(db, place.provider, place.resource, [r["id"] for r in shown])
-        deleted = browse.count_deletions(db, place.provider, place.resource)
+        stances = view_queries.stances(db, place.provider, place.resource, [r["id"] for r in shown])
+        deleted = view_queries.count_deletions(db, place.provider, place.resource)
     for record in shown:
         record[EDIT] = stances.get(record["id"])
     return Listing(names, shown, len(found) > limit, deleted)
@@ -136,7 +136,7 @@ def history(runtime: Runtime, target: str, record: str, limit: int) -> dict[str,
     names = place.provider, place.resource
     with place.reading(runtime) as db:
         edit = outbox.find(db, *names, record)
-        past = changes.of_record(db, *names, record, limit + 1)
+        past = record_history.of_record(db, *names, record, limit + 1)
         if edit is None and not past and not _is_known(db, names, record):
             raise place.missing(db, record)
     room = limit - (edit is not None)

@@ -8,12 +8,12 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from lumio_cli.hub.outbox import is_local
-from lumio_cli.providers.values import as_text, meaning, shown
-from lumio_cli.services.strictjson import decode, is_broken
+from lumio_cli.hub.sqlite.outbox import is_local
+from lumio_cli.providers.contract.values import as_text, meaning, shown
+from lumio_cli.services.tabular.exact_json import decode, is_broken
 
 if TYPE_CHECKING:
-    from lumio_cli.hub.columns import ViewColumn
+    from lumio_cli.hub.sqlite.columns import ViewColumn
 
 _LONGEST = 40
 """Characters of a value that a message repeats."""

@@ -1,0 +1,1 @@
+"""The settings: how they are declared, read from a file, and checked."""

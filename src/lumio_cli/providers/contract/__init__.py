@@ -1,0 +1,1 @@
+"""What a provider's module speaks in: the words between it and the engine."""

@@ -1,0 +1,1 @@
+"""Credentials and accounts: connecting, signing in, and sessions that are opened with them."""

@@ -1,0 +1,1 @@
+"""Checks of an installation, its support bundle, and the log of requests."""

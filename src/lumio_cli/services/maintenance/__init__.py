@@ -1,0 +1,1 @@
+"""Care of what lumio keeps: hub, caches, quotas, vault and configuration."""

@@ -1,0 +1,1 @@
+"""Sending messages: from options and rows to what became of each."""

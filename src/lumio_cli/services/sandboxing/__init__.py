@@ -1,0 +1,1 @@
+"""The look-alikes as a child process, and in the foreground."""

@@ -1,0 +1,1 @@
+"""Syncing, and all that is decided before and after: plans, undo, conflicts, failures, status."""

@@ -1,0 +1,1 @@
+"""Merging: what was edited here with what was changed there."""

@@ -1,0 +1,1 @@
+"""Pulling: from a provider's pages into the hub."""

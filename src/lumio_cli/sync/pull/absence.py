@@ -1,0 +1,275 @@
+"""What a full walk has not met: deleted at the provider, hidden by it, or lost on the way."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
+from math import ceil
+
+from lumio_cli.core.clock import format_timestamp
+from lumio_cli.core.errors import DeniedError, LumioError, RejectedError, StoppedError
+from lumio_cli.hub.sqlite import records, runs, state
+from lumio_cli.hub.sqlite.columns import ViewColumn
+from lumio_cli.hub.sqlite.horizon import Reach
+from lumio_cli.hub.sqlite.state import Account, ResourceState
+from lumio_cli.providers.contract.provider import Kind, Resource, Send, Walk
+from lumio_cli.sync.hub_sink import Store
+from lumio_cli.sync.mishaps import understood
+from lumio_cli.sync.model import Job, ResourceResult
+from lumio_cli.sync.pull.slice_pull import Engine, Walker
+
+SHORT_BY = 0.01
+"""The part of a count that may be missing: records come and go during a walk, and an index that
+counts them lags behind."""
+SUSPECTS = 20
+"""Records that are asked for by id before they are taken for deleted."""
+AT_LEAST = 2
+"""Records that may be missing of the shortest listing."""
+
+
+class Absence:
+    """Judges the absence of records, for one resource of a run. `warn` tells the operator."""
+
+    def __init__(
+        self, engine: Engine, job: Job, result: ResourceResult, warn: Callable[[str], None]
+    ) -> None:
+        self._engine = engine
+        self._job = job
+        self._result = result
+        self._warn = warn
+        self._counted: int | None = None
+        """How many records there are, by a count that can be believed."""
+        self._is_counted = False
+        """Whether there was any such count."""
+
+    @property
+    def _is_ignored(self) -> bool:
+        """Whether the operator knows that the listing is whole, whatever counts more."""
+        return self._job.target in self._engine.options.ignore_counts
+
+    # -- a listing that ended too early
+
+    def is_short(
+        self, walkers: Sequence[Walker], count: int | None, recount: Callable[[], int | None]
+    ) -> bool:
+        """Return whether the walk met clearly fewer records than the provider counts.
+
+        It counts once before, and where that is more than was met once again: records may have
+        been deleted meanwhile. The result then says so; nothing is proven by such a walk.
+        """
+        found = self._shortfall(walkers, count, recount)
+        if found is None:
+            return False
+        met, counted = found
+        self._tell(met, f"{self._job.provider} counts {counted:,}")
+        return True
+
+    def _tell(self, met: int, why: str) -> None:
+        """Say that a walk met no more than `met` records, and by what that is known to be few."""
+        self._result.status = "partial"
+        self._result.error = LumioError(
+            f"{self._job.target}: the listing ended after {met:,} records, though {why}: nothing "
+            "was deleted, and the cursor stays",
+            code="incomplete_listing",
+            exit_code=3,
+            hint="run it again; if the listing is whole and the count is not, name the resource in "
+            f"providers.{self._job.provider}.ignore_counts",
+        )
+
+    def _shortfall(
+        self, walkers: Sequence[Walker], count: int | None, recount: Callable[[], int | None]
+    ) -> tuple[int, int] | None:
+        """How many records the walk met, of how many, where that is clearly fewer."""
+        reach = self._reach()
+        if self._job.resource.rough_count or self._is_ignored or not walkers:
+            return None
+        if reach and not reach.lifted:
+            # A count may well have what the listing hides.
+            return None
+        stated = [w.stated for w in walkers if w.stated is not None]
+        if len(stated) == len(walkers):
+            met, counted = sum(w.point.rows for w in walkers), sum(stated)
+        else:
+            met = self._met(walkers)
+            counted = count if count is not None else met
+            if met < counted:
+                counted = min(counted, again) if (again := recount()) is not None else met
+            if count is not None:
+                self._counted = counted
+        self._is_counted = count is not None or len(stated) == len(walkers)
+        return (met, counted) if _misses(met, counted) else None
+
+    def _met(self, walkers: Sequence[Walker]) -> int:
+        """Records that the walk has met, each once, the bad ones among them."""
+        if "sweep" not in self._job.resource.deletes:
+            return sum(w.point.rows for w in walkers)
+        since = min(w.point.since_seq for w in walkers)
+        begun = min(w.point.started_at for w in walkers)
+        met = self._engine.call(lambda db, store: store.met(db, *self._job.name, since))
+        # In the runs before this one, too, where they began the walk.
+        failed = self._engine.call(lambda db, _: runs.failed_since(db, *self._job.name, begun))
+        return met + max(failed, self._result.failed)
+
+    # -- what belongs to what is gone
+
+    def orphan(self, kind: Kind, walkers: Sequence[Walker]) -> None:
+        """Delete what belongs to records that are known to be gone: that takes no proof by a full
+        walk, and is no absence that a sweep would have to believe."""
+        resource, provider = self._job.resource, self._job.link.provider
+        if not (resource.group and resource.parents):
+            return
+        begun = min((w.point.since_seq for w in walkers), default=0)
+        # What a driven walk for changes begins after, the one before has seen to.
+        since = 0 if kind == "full" or resource.cursor is not None else begun
+
+        def delete(db: sqlite3.Connection, store: Store, walk: Walk) -> int:
+            gone = store.gone(db, self._job.provider, str(walk.options["parent"]), since)
+            if not gone or not records.has_table(db, *self._job.name):
+                return 0
+            groups = [provider.group_of(walk, key) for key in gone]
+            table = records.raw_table(*self._job.name)
+            # What has just been listed is alive, whatever became of the one it belongs to.
+            full = kind == "full"
+            where = store.missing(db, *self._job.name, begun) if full else records.LIVE
+            ids = records.ids_of_parents(db, table, groups, where)
+            return store.delete(db, *self._job.name, ids) if ids else 0
+
+        for walk in [walker.walk for walker in walkers]:
+            self._result.deleted += self._engine.call(lambda db, store: delete(db, store, walk))  # noqa: B023
+
+    # -- what is absent from a complete listing
+
+    def sweep(self, walkers: Sequence[Walker], send: Send, unread: str = "") -> bool:
+        """Delete what a complete walk has not met, unless that is hidden, or cannot be believed.
+
+        Returns whether the walk was whole, as far as can be told. Where nothing has counted what it
+        met, some of what it has not met is asked for by id; what is found there was left out.
+        `unread` is a resource that this one hangs on, and that was not read whole in this run.
+        """
+        if not walkers:
+            return True
+        empty = all(w.point.rows == 0 for w in walkers)
+        since = min(w.point.since_seq for w in walkers)
+        # A walk that was interrupted goes on, but not with the counts of the run that began it.
+        begun = min(w.point.started_at for w in walkers)
+        failed = self._engine.call(lambda db, _: runs.failed_since(db, *self._job.name, begun))
+        if self._result.failed or failed:
+            self._warn("some records failed, so that nothing was deleted for being absent")
+            return True
+        if unread:
+            self._warn(f"{unread} was not read whole, so that nothing was deleted for being absent")
+            return True
+        # An empty listing is never believed; what it may lack is only what is hidden.
+        limit, reach = 0.0 if empty else self._engine.options.max_delete, self._reach()
+        # By the later of two clocks: what may be hidden is kept.
+        ahead = max(0.0, *(w.skew or 0.0 for w in walkers))
+        now = format_timestamp(self._engine.clock.time() + ahead)
+        counted = self._counted
+        if not empty and not self._is_counted and not self._is_ignored:
+            some = self._engine.call(
+                lambda db, store: store.suspects(db, *self._job.name, since, reach, now, SUSPECTS)
+            )
+            found = self._alive(some, send) if some else ()
+            if found is None:
+                return True
+            if found:
+                met, has = self._met(walkers), self._job.provider
+                why = f"{has} still has {len(found):,} of {len(some):,} others that were asked for"
+                self._tell(met, why)
+                return False
+        swept = self._engine.call(
+            lambda db, store: store.sweep(db, *self._job.name, since, limit, reach, now, counted)
+        )
+        if swept.claimed:
+            self._warn(
+                f"{swept.claimed:,} records are absent from the listing, though "
+                f"{self._job.provider} still counts some of them: none was deleted"
+            )
+        if empty:
+            if swept.refused:
+                self._warn(
+                    f"the listing was empty, though the hub holds {swept.refused:,} records: "
+                    "nothing was deleted"
+                )
+            return True
+        self._result.deleted += swept.deleted
+        if swept.refused:
+            needed = ceil(100 * swept.refused / max(1, swept.listed + swept.refused))
+            self._warn(
+                f"{swept.refused:,} records are gone from {self._job.provider}, more than "
+                f"--max-delete {limit:g} % allows ({swept.allowed:,}): none was deleted"
+            )
+            self._result.error = LumioError(
+                self._result.warnings[-1],
+                code="too_many_deletions",
+                exit_code=3,
+                hint=f"if that is right: lumio sync {self._job.target} --mode full "
+                f"--max-delete {needed}",
+            )
+            self._result.status = "partial"
+        return True
+
+    def _alive(self, ids: Sequence[str], send: Send) -> Collection[str] | None:
+        """Those of the records that the provider still has; None: it could not be asked now. What
+        it refuses to say, nobody can ask."""
+        try:
+            with understood(self._job.target):
+                return self._job.link.provider.alive(self._job.resource, ids, send)
+        except StoppedError:
+            raise
+        except (DeniedError, RejectedError):
+            return ()
+        except LumioError as error:
+            self._warn(
+                "whether records are gone could not be asked, so that nothing was deleted for being"
+                f" absent: {error.message}"
+            )
+            return None
+
+    # -- what is hidden
+
+    def mend(self) -> None:
+        """Bring back, once, what an older lumio has taken for deleted since it was hidden."""
+        if self._job.resource.horizon is None or self._job.resource.deletes != ("sweep",):
+            return
+        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
+        reach = None if known.astray_before is None else self._reach()
+        if reach is None or reach.lifted:
+            return
+        back = self._engine.call(lambda db, store: store.mend(db, *self._job.name, reach))
+        if back:
+            self._warn(
+                f"{back:,} records are back that were taken for deleted, though "
+                f"{self._job.provider} only hides them: {self._job.resource.horizon.why}"
+            )
+
+    def _reach(self) -> Reach | None:
+        account = self._engine.call(lambda db, _: state.read_account(db, self._job.provider))
+        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
+        return reach_of(self._job.resource, account, known)
+
+
+def reach_of(resource: Resource, account: Account | None, known: ResourceState) -> Reach | None:
+    """Return how far back the listing of `resource` reaches; None: to the beginning."""
+    horizon = resource.horizon
+    if horizon is None or (horizon.within and not known.hides):
+        return None
+    return Reach(
+        ViewColumn("", horizon.path, horizon.kind),
+        horizon.days,
+        horizon.parent,
+        resource.group,
+        sole=bool(horizon.parent) and set(resource.parents) <= {horizon.parent},
+        lifted=bool(set(horizon.unless).intersection(_scopes(account))),
+        within=horizon.within,
+        root=ViewColumn("", horizon.root, horizon.kind) if horizon.root else None,
+    )
+
+
+def _scopes(account: Account | None) -> tuple[str, ...]:
+    """What the credential may do, as far as it is known."""
+    return () if account is None or account.scopes is None else account.scopes
+
+
+def _misses(met: int, counted: int) -> bool:
+    return counted - met > max(AT_LEAST, counted * SHORT_BY)

@@ -1,0 +1,506 @@
+"""Pulling one resource: which walks, in which order, and what they prove."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TypeVar
+
+from lumio_cli.core.clock import format_timestamp, parse_time
+from lumio_cli.core.errors import (
+    BadReplyError,
+    DeniedError,
+    GoneError,
+    LumioError,
+    RejectedError,
+    StoppedError,
+)
+from lumio_cli.core.progress import NoProgress
+from lumio_cli.core.units import format_duration
+from lumio_cli.hub.sqlite import state, views
+from lumio_cli.hub.sqlite.misfits import Recount
+from lumio_cli.hub.sqlite.records import raw_table
+from lumio_cli.hub.sqlite.state import Checkpoint, ResourceState
+from lumio_cli.providers.contract.provider import Call, Kind, Reply, Resource, Walk, Window
+from lumio_cli.sync.description import Schema
+from lumio_cli.sync.fields import abilities_of
+from lumio_cli.sync.hub_sink import Store
+from lumio_cli.sync.mishaps import understood, unexpected
+from lumio_cli.sync.model import Job, Link, ResourceResult
+from lumio_cli.sync.pull.absence import Absence
+from lumio_cli.sync.pull.bounds import Bounds, Slices
+from lumio_cli.sync.pull.cursors import (
+    AHEAD,
+    NO_PARTS,
+    later,
+    not_after,
+    order,
+    parts_of,
+    time_of,
+)
+from lumio_cli.sync.pull.slice_pull import Engine, Walker
+from lumio_cli.transport.quota.kinds import is_known_zone
+
+T = TypeVar("T")
+
+
+class Pull:
+    """Pulls one resource. `result` is filled as it goes, and says what went wrong with it."""
+
+    def __init__(self, engine: Engine, job: Job, result: ResourceResult) -> None:
+        if result.hidden and not job.push:
+            # It is read for another's sake only: nobody asked to be told, and nobody says it ended.
+            engine = replace(engine, progress=NoProgress())
+        self.engine = engine
+        self.job = job
+        self.result = result
+        self.provider = job.link.provider
+        self.resource: Resource = job.resource
+        result.optional = job.resource.metadata
+        self.tally = job.link.new_tally(self._waiting)
+        self.done = False
+        self.seen_until: float | None = None
+        """Seconds since 1970, by the provider's clock: whatever was created before is in the hub
+        now; None: nobody knows."""
+        self.ahead = 0.0
+        """Seconds that the provider's clock is ahead of ours."""
+        self.unread = ""
+        """A resource that this one hangs on, and that was not read whole in this run."""
+        self.given_up = 0
+        """Edits that have given way to the provider's values."""
+        self._lock = threading.Lock()
+        self._state = ResourceState()
+
+    def relink(self, link: Link) -> None:
+        """Go another way to the same provider."""
+        self.job = replace(self.job, link=link)
+        self.provider = link.provider
+        self.tally = link.new_tally(self._waiting)
+
+    def run(self, failed: ResourceResult | None = None) -> None:
+        """Pull, and say in `result` how it went. Raises only what no run can go on after.
+
+        `failed` is one of several resources that drive this one, where that could not be read:
+        what belongs to its new records is missing, and nothing is proven to be gone.
+        """
+        result = self.result
+        if failed is not None and failed.error is not None:
+            result.status = "partial"
+            result.error = LumioError(
+                f"{self.job.target}: what belongs to new {failed.resource} is missing, since those "
+                f"could not be read: {failed.error.message}",
+                code=failed.error.code,
+                exit_code=3,
+                hint=failed.error.hint,
+            )
+        self._call(lambda db, store: store.start_resource(db, result))
+        try:
+            self._pull()
+            self._tell_of_writes()
+            if result.failed and result.status == "succeeded":
+                result.status = "partial"
+        except LumioError as error:
+            self._end(error)
+        except Exception as error:  # noqa: BLE001 it costs this resource, and no other
+            self._end(unexpected(self.job.target, error))
+        finally:
+            for remark in self.provider.remarks(self.resource):
+                self._warn(remark)
+            self._tell_of_writes()
+            result.requests, result.retries = self.tally.requests, self.tally.retries
+            result.waited_s = self.tally.waited
+        if not result.hidden:
+            self.engine.progress.finish(self.job.target, result.as_json())
+        self._call(lambda db, store: store.finish_resource(db, result))
+        self.done = True
+
+    def _tell_of_writes(self) -> None:
+        """What has come says of earlier writes how they were taken. A look leaves it to the push
+        that it is for."""
+        if self.result.hidden and self.job.push:
+            return
+        told = self._call(lambda _, store: store.told_of(*self._name))
+        self.result.failed += told.untaken
+        for warning in told.reformed.warnings():
+            self._warn(warning)
+
+    def fail(self, error: LumioError) -> None:
+        """Do not pull at all: what this resource hangs on has failed with `error`."""
+        result = self.result
+        self._end(error)
+        self._call(lambda db, store: store.start_resource(db, result))
+        self._call(lambda db, store: store.finish_resource(db, result))
+        self.done = True
+
+    def _end(self, error: LumioError) -> None:
+        """Say in the result that `error` has ended the work."""
+        result = self.result
+        partly = error.code == "interrupted" or result.read > 0
+        result.status = "partial" if partly else "failed"
+        if isinstance(error, DeniedError):
+            result.status = "skipped"
+        result.error, result.cut_off = error, True
+
+    # -- the order of things
+
+    def _pull(self) -> None:
+        known = self._read(state.read_fields)
+        self._schema = Schema(
+            self.engine, self.job, self.result, known, send=self._send_fresh, warn=self._warn
+        )
+        if not self._call(lambda db, _: views.has_columns(db, *self._name)):
+            self._warn(f"{views.NO_COLUMNS}: it is made anew")
+        columns = self._schema.columns
+        able = abilities_of(self.provider, self.resource)
+        self._state = self._call(lambda db, store: store.prepare(db, *self._name, columns, able))
+        if (good := self._bounds.good_cursor(self._state.cursor)) != self._state.cursor:
+            bad, self._state = str(self._state.cursor), replace(self._state, cursor=good)
+            back = f"it goes back to {good}" if good is not None else "everything is read anew"
+            self._warn(f"the cursor {bad[:40]!r} lies in the future or cannot be read: {back}")
+        try:
+            parts_of(self._state.slices)
+        except ValueError:
+            self._warn(NO_PARTS)
+        self.result.cursor = self._state.cursor
+        if not self.resource.paging:
+            # It comes by webhook: there is nothing to ask for, but its view is there to be read.
+            return
+        before = self._call(lambda db, store: store.sequence(db))
+        self._read_all()
+        self._absence.mend()
+        self._count_misfits()
+        if any(able):
+            self._reconcile(before)
+
+    def _count_misfits(self) -> None:
+        """Count what does not fit its column, where a change of columns has made that unknown."""
+        if self._call(lambda db, _: state.read_state(db, *self._name)).counted:
+            return
+        recount = Recount(*self._name, raw_table(*self._name))
+        while self._call(lambda db, store: store.go_on(db, recount)):
+            self.engine.stop.check()
+
+    def _reconcile(self, before: int) -> None:
+        """Edits of records that this pull has changed: what is left of them, and which conflict."""
+        policy = self.engine.options.policy_of(self.job.target)
+        after: str | None = ""
+        while after is not None:
+            here = after
+            done = self._call(
+                lambda db, store: store.reconcile(db, *self._name, policy, here, before)  # noqa: B023
+            )
+            after = done.after
+            self.given_up += done.given_up
+
+    def _read_all(self) -> None:
+        unfinished = self._unfinished("full")
+        if self.job.push and self.resource.cursor is None:
+            # What is sent is compared with what is there now. The first pages of a walk that was
+            # interrupted are older, and there is no other way to hear what has changed since.
+            unfinished = []
+        if self.result.mode == "full" or unfinished or self.result.cursor is None:
+            self.result.mode = "full"
+            self._schema.describe()
+            complete = self._full(unfinished)
+            if complete and unfinished and self.resource.cursor is not None:
+                # The walk began in an earlier run: what changed since its beginning comes now.
+                self._changes()
+        elif self._changes():
+            self._changes()
+
+    def _full(self, unfinished: list[Checkpoint]) -> bool:
+        """Whether the walk may move the cursor: a listing that ended too early may not."""
+        count = self._expected()
+        self.engine.progress.start(self.job.target, count, detail="full")
+        walkers = self._walk("full", unfinished, total=count)
+        absence = self._absence
+        if any(w.stale for w in walkers):
+            self.result.warnings.append("served from the cache, since the provider is down")
+        elif self.result.error is None and absence.is_short(walkers, count, self._expected):
+            if "tombstones" in self.resource.deletes and self._state.records:
+                self._tombstones()
+            return self._leave()
+        else:
+            self._settle_merges(walkers, min((w.point.since_seq for w in walkers), default=0))
+            if "tombstones" in self.resource.deletes and self._state.records:
+                self._tombstones()
+            absence.orphan("full", walkers)
+            # A part that was refused does not prove that its records are gone.
+            sweeps = "sweep" in self.resource.deletes and self.result.error is None
+            if sweeps and not absence.sweep(walkers, self._send, self.unread):
+                return self._leave()
+        self._finish("full", walkers)
+        return True
+
+    def _leave(self) -> bool:
+        """End a full walk that was short: the cursor stays, and the next run begins anew."""
+        self._call(lambda db, store: store.drop_walk(db, *self._name, "full"))
+        return False
+
+    def _expected(self) -> int | None:
+        """How many records there are, by the provider's count. What is only asked in order to help
+        must not hurt: whatever becomes of the question, the walk goes on."""
+        try:
+            with understood(self.job.target):
+                return self.provider.count(self.resource, self._send)
+        except StoppedError:
+            raise
+        except LumioError:
+            return None
+
+    def _changes(self) -> bool:
+        """Whether the walk had been interrupted: its window ended when it began, and what has
+        changed since is yet to come."""
+        self.engine.progress.start(self.job.target, None, detail="changes")
+        describe = self._schema.refresh if self.resource.cursor else None
+        unfinished = self._unfinished("changes")
+        walkers = self._walk("changes", unfinished, on_first_rows=describe)
+        self._settle_merges(walkers, None)
+        self._absence.orphan("changes", walkers)
+        self._finish("changes", walkers)
+        if "tombstones" in self.resource.deletes and self._tombstones_due():
+            self._tombstones()
+        return bool(unfinished)
+
+    def _tombstones(self) -> None:
+        walkers = self._walk("tombstones", self._unfinished("tombstones"))
+        now = format_timestamp(self.engine.clock.time())
+        pages = sum(w.point.pages for w in walkers)
+        self._call(
+            lambda db, store: store.finish_walk(
+                db, *self._name, "tombstones", tombstones_at=now, tombstone_pages=pages
+            )
+        )
+
+    def _tombstones_due(self) -> bool:
+        """A list of one page is asked for every time, a long one once in a while."""
+        known = self._state
+        if known.tombstones_at is None or (known.tombstone_pages or 0) <= 1:
+            return True
+        now = self.engine.clock.time()
+        if not_after(known.tombstones_at, now + AHEAD) != known.tombstones_at:
+            return True  # It cannot be read, or was noted by a clock that was wrong.
+        age = now - parse_time(known.tombstones_at).timestamp()
+        return age >= float(self.provider.options.get("deletes_every", DELETES_EVERY))
+
+    def _settle_merges(self, walkers: Sequence[Walker], since: int | None) -> None:
+        """What others have swallowed is gone, unless this walk has listed it. A part of the walk
+        that was refused may have listed it: then nobody can say yet."""
+        if self.result.error is None and not any(w.stale for w in walkers):
+            self.result.deleted += self._call(
+                lambda db, store: store.settle_merges(db, *self._name, since)
+            )
+
+    # -- walks
+
+    def _walk(
+        self,
+        kind: Kind,
+        unfinished: Sequence[Checkpoint],
+        *,
+        total: int | None = None,
+        on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
+    ) -> list[Walker]:
+        """Walk all slices to their ends. One whose place the provider refuses, since it is too
+        old, begins anew: it would be refused in every run to come. So does one whose export
+        has failed or is kept no longer, and one that asked for fields that are there no longer.
+        """
+        walkers: list[Walker] = []
+        begun = [point.pages for point in unfinished]
+        try:
+            walkers = self._walkers_for(kind, unfinished, total=total, on_first_rows=on_first_rows)
+            begun = [w.point.pages for w in walkers]
+            return self._ended(self._run(walkers))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            # A place that somebody else has written would be met in every run to come.
+            if not unfinished or [w.point.pages for w in walkers] not in ([], begun):
+                raise
+            self._warn("begun anew, since the place where it had stopped cannot be read")
+        except (RejectedError, DeniedError, BadReplyError) as error:
+            if [w.point.pages for w in walkers] != begun:
+                raise
+            # Only an export can have gone bad by itself; any other listing is asked for again.
+            export = unfinished and any(w.exported for w in walkers)
+            if not export and not isinstance(error, RejectedError):
+                raise
+            if unfinished:
+                self._warn(
+                    f"begun anew, since it could not go on where it had stopped: {error.message}"
+                )
+            elif on_first_rows is None or on_first_rows() is None:
+                raise
+        walkers = self._walkers_for(kind, (), total=total, on_first_rows=on_first_rows)
+        return self._ended(self._run(walkers))
+
+    def _ended(self, walkers: list[Walker]) -> list[Walker]:
+        """Note whether any page came from the cache: then this is no answer of the provider's."""
+        self.result.cached = self.result.cached or any(w.cached for w in walkers)
+        return walkers
+
+    def _walkers_for(
+        self,
+        kind: Kind,
+        unfinished: Sequence[Checkpoint],
+        *,
+        total: int | None = None,
+        on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
+    ) -> list[Walker]:
+        """A walker a slice: at its checkpoint, or at the beginning."""
+        names = self._schema.names
+        points = unfinished or self._bounds.begin(kind, self._slices(kind, total), self._known)
+        return [
+            Walker(
+                self.engine,
+                self.job,
+                self.result,
+                self.tally,
+                Walk(
+                    self.resource,
+                    kind,
+                    slice=point.slice,
+                    options=point.options,
+                    window=Window(time_of(point.floor), time_of(point.ceiling)),
+                    properties=names,
+                ),
+                point,
+                lock=self._lock,
+                total=total,
+                on_first_rows=on_first_rows,
+            )
+            for point in points
+        ]
+
+    def _run(self, walkers: list[Walker]) -> list[Walker]:
+        """Walk the slices side by side; those that came to their ends. The first error counts,
+        after all have ended: it is raised, unless the provider only refuses some of the slices.
+        """
+        todo = [w for w in walkers if not w.point.done]
+        if len(walkers) <= 1 or not todo:
+            for walker in todo:
+                walker.run()
+            self._note_refusals(walkers)
+            return walkers
+        with ThreadPoolExecutor(
+            min(len(todo), self.engine.options.slices), thread_name_prefix=self.job.target
+        ) as pool:
+            futures = [pool.submit(walker.run) for walker in todo]
+        errors = [e for f in futures if (e := f.exception()) is not None]
+        ended = [w for w in walkers if w.point.done]
+        # A part that had nothing to ask for proves nothing about the others.
+        answered = any(w.point.pages for w in ended)
+        for error in errors:
+            if not answered or not isinstance(error, RejectedError | GoneError | DeniedError):
+                raise error
+        if errors:
+            first = errors[0]
+            assert isinstance(first, LumioError)  # noqa: S101 the kinds above
+            self.result.status, self.result.error = "partial", first
+        self._note_refusals(ended)
+        return ended
+
+    def _note_refusals(self, walkers: Sequence[Walker]) -> None:
+        """A parent whose listing is gone holds up no other, but something is missing."""
+        refused = [w.refused for w in walkers if w.refused]
+        if refused and self.result.error is None:
+            self.result.status, self.result.error = "partial", GoneError(refused[0])
+
+    @property
+    def _known(self) -> ResourceState:
+        """What the hub knows of the resource, as this run has moved it."""
+        return replace(self._state, cursor=self.result.cursor)
+
+    def _slices(self, kind: Kind, expected: int | None) -> Slices:
+        return self.provider.slices(self.resource, kind, expected)
+
+    def _unfinished(self, kind: Kind) -> list[Checkpoint]:
+        return self._bounds.unfinished(kind, self._slices(kind, None))
+
+    def _finish(self, kind: Kind, walkers: Sequence[Walker]) -> None:
+        """The walk is complete: the cursor moves to its ceiling, and never back."""
+        cursor = self.result.cursor
+        self._tell_of_clocks(walkers)
+        if not any(w.stale for w in walkers):
+            self._note_seen(kind, walkers)
+        ceilings = [w.point.ceiling for w in walkers if w.point.ceiling]
+        # A part that has no parents yet asked nothing, and has no window that could end.
+        asked = [w for w in walkers if w.point.pages or w.point.ceiling]
+        if ceilings and len(ceilings) == len(asked):
+            cursor = later(cursor, min(ceilings, key=order))
+        self.result.cursor = cursor
+        values: dict[str, str] = {}
+        if kind == "full" and self.result.error is None and not self.result.cached:
+            values["full_at"] = format_timestamp(self.engine.clock.time())
+        if self.resource.cursor is not None:
+            values["slices"] = json.dumps({w.point.slice: w.parent for w in walkers})
+            # A walk for changes may follow in the same run.
+            self._state = replace(self._state, slices=values["slices"])
+        self._call(
+            lambda db, store: store.finish_walk(db, *self._name, kind, cursor=cursor, **values)
+        )
+
+    def _tell_of_clocks(self, walkers: Sequence[Walker]) -> None:
+        skew = max((w.skew for w in walkers if w.skew is not None), key=abs, default=0.0)
+        if abs(skew) > AHEAD and self.engine.tells_first(f"{self.job.provider}'s clock"):
+            which = "ahead of" if skew > 0 else "behind"
+            self._warn(
+                f"{self.job.provider}'s clock is {format_duration(abs(skew))} {which} this "
+                "machine's: the earlier of the two counts"
+            )
+        zones = {q.zone for q in self.provider.quotas if q.kind == "daily"}
+        for zone in sorted(zone for zone in zones if not is_known_zone(zone)):
+            if self.engine.tells_first(f"{self.job.provider}'s zone {zone}"):
+                self._warn(
+                    f"this machine does not know the time zone {zone!r} of the account: its daily "
+                    "quotas count from midnight in UTC (the package tzdata has it)"
+                )
+
+    def _note_seen(self, kind: Kind, walkers: Sequence[Walker]) -> None:
+        self.ahead = max((w.ahead for w in walkers if w.ahead is not None), default=self.ahead)
+        if kind == "full":
+            begun = [parse_time(w.point.started_at).timestamp() + self.ahead for w in walkers]
+        else:
+            ends = [time_of(w.point.ceiling) for w in walkers]
+            begun = [end.timestamp() for end in ends if end is not None]
+        if begun and len(begun) == len(walkers):
+            self.seen_until = max(self.seen_until or 0.0, min(begun))
+
+    # -- small things
+
+    @property
+    def _absence(self) -> Absence:
+        return Absence(self.engine, self.job, self.result, self._warn)
+
+    @property
+    def _bounds(self) -> Bounds:
+        return Bounds(self.engine, self.job)
+
+    @property
+    def _name(self) -> tuple[str, str]:
+        return self.job.name
+
+    def _call(self, work: Callable[[sqlite3.Connection, Store], T]) -> T:
+        return self.engine.call(work)
+
+    def _read(self, work: Callable[[sqlite3.Connection, str, str], T]) -> T:
+        return self.engine.writer.call(lambda db: work(db, *self._name))
+
+    def _send(self, call: Call) -> Reply:
+        return self.job.link.session.send(call, tally=self.tally)
+
+    def _send_fresh(self, call: Call) -> Reply:
+        return self.job.link.session.send(call, tally=self.tally, fresh=True)
+
+    def _waiting(self, seconds: float, reason: str) -> None:
+        self.engine.progress.waiting(self.job.target, reason, seconds)
+
+    def _warn(self, message: str) -> None:
+        self.result.warnings.append(message)
+        self.engine.progress.warn(message, self.job.target)
+
+
+DELETES_EVERY = 3600.0
+"""Seconds between two walks through a list of deleted records that is longer than a page."""

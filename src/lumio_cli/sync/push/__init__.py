@@ -1,0 +1,1 @@
+"""Pushing: from the hub's edits to a provider, and what its receipts say."""

@@ -1,0 +1,1 @@
+"""Quotas: what a provider allows, and who may ask when."""

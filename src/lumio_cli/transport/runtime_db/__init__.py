@@ -1,0 +1,1 @@
+"""What the lumio processes of this machine tell each other."""
