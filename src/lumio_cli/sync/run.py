@@ -19,12 +19,12 @@ from lumio_cli.core.progress import Progress
 from lumio_cli.core.stop import Stop
 from lumio_cli.hub.sqlite import outbox, record_history, runs
 from lumio_cli.hub.sqlite.database import Hub
+from lumio_cli.sync.context import Engine
 from lumio_cli.sync.dry_run_sink import PreviewStore
 from lumio_cli.sync.hub_sink import Store
 from lumio_cli.sync.mishaps import understood, unexpected
 from lumio_cli.sync.model import Job, Mode, Options, ResourceResult, RunResult, hangs_on
 from lumio_cli.sync.pull.resource_pull import Pull
-from lumio_cli.sync.pull.slice_pull import Engine
 from lumio_cli.sync.push.resource_push import Push, push_all
 from lumio_cli.sync.writer import Writer
 

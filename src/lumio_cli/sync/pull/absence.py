@@ -13,10 +13,11 @@ from lumio_cli.hub.sqlite.columns import ViewColumn
 from lumio_cli.hub.sqlite.horizon import Reach
 from lumio_cli.hub.sqlite.state import Account, ResourceState
 from lumio_cli.providers.contract.provider import Kind, Resource, Send, Walk
+from lumio_cli.sync.context import Engine
 from lumio_cli.sync.hub_sink import Store
 from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Job, ResourceResult
-from lumio_cli.sync.pull.slice_pull import Engine, Walker
+from lumio_cli.sync.pull.slice_pull import Walker
 
 SHORT_BY = 0.01
 """The part of a count that may be missing: records come and go during a walk, and an index that

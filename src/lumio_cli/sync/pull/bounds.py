@@ -11,9 +11,9 @@ from lumio_cli.core.clock import format_time, format_timestamp, parse_time, utc
 from lumio_cli.hub.sqlite import runs, state
 from lumio_cli.hub.sqlite.state import Checkpoint, ResourceState
 from lumio_cli.providers.contract.provider import Kind
+from lumio_cli.sync.context import Engine
 from lumio_cli.sync.model import Job, is_driven
 from lumio_cli.sync.pull.cursors import AHEAD, SEQ, good_one, not_after, parts_of
-from lumio_cli.sync.pull.slice_pull import Engine
 
 EPOCH = utc(0.0)
 Slices = Mapping[str, Mapping[str, Any]]

@@ -26,6 +26,7 @@ from lumio_cli.hub.sqlite.misfits import Recount
 from lumio_cli.hub.sqlite.records import raw_table
 from lumio_cli.hub.sqlite.state import Checkpoint, ResourceState
 from lumio_cli.providers.contract.provider import Call, Kind, Reply, Resource, Walk, Window
+from lumio_cli.sync.context import Engine
 from lumio_cli.sync.description import Schema
 from lumio_cli.sync.fields import abilities_of
 from lumio_cli.sync.hub_sink import Store
@@ -42,7 +43,7 @@ from lumio_cli.sync.pull.cursors import (
     parts_of,
     time_of,
 )
-from lumio_cli.sync.pull.slice_pull import Engine, Walker
+from lumio_cli.sync.pull.slice_pull import Walker
 from lumio_cli.transport.quota.kinds import is_known_zone
 
 T = TypeVar("T")

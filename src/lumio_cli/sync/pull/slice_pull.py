@@ -8,13 +8,10 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from dataclasses import replace
 
-from lumio_cli.core.clock import Clock, format_time
+from lumio_cli.core.clock import format_time
 from lumio_cli.core.errors import GoneError, PagingError
-from lumio_cli.core.progress import Progress
-from lumio_cli.core.stop import Stop
 from lumio_cli.hub.sqlite import records
 from lumio_cli.hub.sqlite.state import Checkpoint
 from lumio_cli.providers.contract.paging import (
@@ -27,19 +24,15 @@ from lumio_cli.providers.contract.paging import (
     without_edge,
 )
 from lumio_cli.providers.contract.provider import Call, Place, Provider, Record, Reply, Walk, dig
-from lumio_cli.sync.hub_sink import Store, Stored
+from lumio_cli.sync.context import Engine
+from lumio_cli.sync.hub_sink import Stored
 from lumio_cli.sync.mishaps import understood
-from lumio_cli.sync.model import Counter, Job, Options, ResourceResult
+from lumio_cli.sync.model import Counter, Job, ResourceResult
 from lumio_cli.sync.pages import Page, prepare
 from lumio_cli.sync.pull.cursors import not_after
 from lumio_cli.sync.untold import told_before
-from lumio_cli.sync.writer import Writer
-
-T = TypeVar("T")
 
 DEFAULT_PAGE = 100
-TURNS = 2
-"""Pages that are taken apart at the same moment."""
 ASKED = 3
 """How often a page is asked for that says that more follow, and not where."""
 PAUSE = 1.0
@@ -48,34 +41,6 @@ HOLLOW = 1000
 """Empty pages in a row after which a listing that promises more is given up."""
 PROMISED = frozenset({"token", "url", "again"})
 """What is in a place that the page before has named."""
-
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """What every pull of a run shares. `turns` lets few pages be read at the same time: an answer
-    takes several times its size while it is, and more threads would not read faster.
-    """
-
-    store: Store
-    writer: Writer
-    progress: Progress
-    clock: Clock
-    stop: Stop
-    options: Options
-    turns: threading.BoundedSemaphore = field(
-        default_factory=lambda: threading.BoundedSemaphore(TURNS)
-    )
-    told: set[str] = field(default_factory=set)
-
-    def call(self, work: Callable[[sqlite3.Connection, Store], T]) -> T:
-        """Run a piece of work on the hub, in the writer's thread and a transaction of its own."""
-        return self.writer.call(lambda db: work(db, self.store))
-
-    def tells_first(self, what: str) -> bool:
-        """Whether this run has not yet told `what` to the operator; from now on it has."""
-        known = what in self.told
-        self.told.add(what)
-        return not known
 
 
 class Walker:

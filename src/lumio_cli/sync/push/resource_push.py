@@ -20,6 +20,7 @@ from lumio_cli.hub.sqlite import outbox
 from lumio_cli.hub.sqlite.outbox import Action, Edit
 from lumio_cli.providers.contract.provider import Call, Reply
 from lumio_cli.providers.contract.writing import Receipt, Writing
+from lumio_cli.sync.context import Engine
 from lumio_cli.sync.dry_run_sink import PreviewStore
 from lumio_cli.sync.merging import reconcile
 from lumio_cli.sync.merging.forms import Reformed
@@ -27,7 +28,6 @@ from lumio_cli.sync.merging.merge import about
 from lumio_cli.sync.mishaps import understood, unexpected
 from lumio_cli.sync.model import Job, Link, ResourceResult
 from lumio_cli.sync.pull.resource_pull import Pull
-from lumio_cli.sync.pull.slice_pull import Engine
 from lumio_cli.sync.push.queue import WRITE, Outgoing
 from lumio_cli.sync.push.receipts import Settled, Settling
 from lumio_cli.sync.push.told import Told, unanswered
