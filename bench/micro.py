@@ -16,7 +16,8 @@ from bench.measure import percentile
 from lumio_cli.core.clock import SystemClock
 from lumio_cli.core.redact import Redactor
 from lumio_cli.core.stop import Stop
-from lumio_cli.providers.contract.provider import Call, Quota, Reply
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.quota import Quota
 from lumio_cli.providers.registry import load_provider
 from lumio_cli.transport.cache import MEMORY_ENTRIES, Cache
 from lumio_cli.transport.quota.limiter import Limiter, Priority

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lumio_cli.providers.contract.provider import Quota
+from lumio_cli.providers.contract.quota import Quota
 from lumio_cli.providers.registry import OURS, provider_class
 from lumio_cli.services.catalog import quota_text
 from support.cli import lumio

@@ -21,7 +21,7 @@ from lumio_cli.core.units import (
     parse_share,
     parse_size,
 )
-from lumio_cli.providers.contract.provider import Field
+from lumio_cli.providers.contract.fields import Field
 from lumio_cli.services.maintenance.config import example
 from support.cli import lumio
 

@@ -249,7 +249,7 @@ def _explain(runtime: Runtime, error: Exception) -> LumioError:
 
 def _usage(error: typer.TyperException) -> UsageError:
     """What typer found wrong with the command line, on one line, with the nearest option."""
-    from lumio_cli.providers.contract.provider import suggest
+    from lumio_cli.providers.contract.fields import suggest
 
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "lumio"

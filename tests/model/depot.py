@@ -15,21 +15,14 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from lumio_cli.core.clock import format_time, utc
+from lumio_cli.providers.contract.call import Call, Record, Reply, Send
+from lumio_cli.providers.contract.fields import Field
 from lumio_cli.providers.contract.paging import Token, with_params
-from lumio_cli.providers.contract.provider import (
-    Call,
-    Column,
-    Cursor,
-    Field,
-    Provider,
-    Record,
-    Reply,
-    Resource,
-    Send,
-    Walk,
-)
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Column, Cursor, Resource, Walk, Writes
 from lumio_cli.providers.contract.values import as_text
-from lumio_cli.providers.contract.writing import Change, Receipt, Writes
+from lumio_cli.providers.contract.writing import Change
 from support.clock import FakeClock
 
 PAGE = Token("next", "page", "size")

@@ -18,7 +18,7 @@ from lumio_cli.core.errors import OUTCOME_UNKNOWN, UnavailableError
 from lumio_cli.core.progress import NoProgress
 from lumio_cli.core.stop import Stop
 from lumio_cli.hub.sqlite.database import Hub
-from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.sync.merging.merge import Policy
 from lumio_cli.sync.model import Direction, Job, Link, Mode, Options, RunResult
 from lumio_cli.sync.run import run

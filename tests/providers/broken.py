@@ -11,19 +11,11 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from lumio_cli.providers.contract.provider import (
-    Call,
-    Column,
-    Field,
-    Identity,
-    Outcome,
-    Quota,
-    Record,
-    Reply,
-    Verdict,
-    Walk,
-    dig,
-)
+from lumio_cli.providers.contract.call import Call, Record, Reply, dig
+from lumio_cli.providers.contract.fields import Field, Identity
+from lumio_cli.providers.contract.quota import Quota
+from lumio_cli.providers.contract.resource import Column, Walk
+from lumio_cli.providers.contract.verdict import Outcome, Verdict
 from providers.broken_holds import HOLDS
 from providers.broken_knowledge import KNOWLEDGE
 from providers.broken_merges import MERGES

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-from lumio_cli.providers.contract.provider import Reply
+from lumio_cli.providers.contract.call import Reply
 from providers.mistakes import Broken
 from support.conformance import Subject
 

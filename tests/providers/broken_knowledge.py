@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 from unittest.mock import patch
 
-from lumio_cli.providers.contract.provider import Call, Reply, Walk
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.resource import Walk
 from lumio_cli.sync.dry_run_sink import PreviewStore
 from lumio_cli.sync.hub_sink import Store
 from lumio_cli.sync.pull.absence import Absence

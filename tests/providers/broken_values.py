@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from lumio_cli.providers.contract.provider import Column, Provider, Record, Reply, Walk
+from lumio_cli.providers.contract.call import Record, Reply
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.resource import Column, Walk
 from providers.mistakes import Broken, method, resource
 from support.cases_values import SPOILT
 

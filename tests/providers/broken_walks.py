@@ -10,8 +10,9 @@ from unittest.mock import patch
 import orjson
 
 from lumio_cli.core.errors import LumioError
+from lumio_cli.providers.contract.call import Call
 from lumio_cli.providers.contract.paging import Token
-from lumio_cli.providers.contract.provider import Call, Outcome
+from lumio_cli.providers.contract.verdict import Outcome
 from lumio_cli.providers.hubspot.account import PRIVATE_APP
 from lumio_cli.sync.pull.bounds import Bounds
 from lumio_cli.sync.pull.resource_pull import Pull

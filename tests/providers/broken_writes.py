@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lumio_cli.providers.contract.provider import Resource, Send
+from lumio_cli.providers.contract.call import Send
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Resource
 from lumio_cli.providers.contract.values import put
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.writing import Change
 from providers.mistakes import Broken, method
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from lumio_cli.providers.contract.auth import Credential
-from lumio_cli.providers.contract.provider import Record
+from lumio_cli.providers.contract.call import Record
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.linkedin import LinkedIn

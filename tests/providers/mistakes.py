@@ -8,19 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
+from lumio_cli.providers.contract.call import Call, Place, Record, Reply
 from lumio_cli.providers.contract.paging import Paging
-from lumio_cli.providers.contract.provider import (
-    Call,
-    Kind,
-    Outcome,
-    Place,
-    Record,
-    Reply,
-    Resource,
-    Verdict,
-    Walk,
-)
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Kind, Resource, Walk
+from lumio_cli.providers.contract.verdict import Outcome, Verdict
+from lumio_cli.providers.contract.writing import Change
 from support.conformance import Subject, altered
 
 Spoil = Callable[[Subject], AbstractContextManager[Any]]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from lumio_cli.providers.contract.auth import Credential
-from lumio_cli.providers.contract.provider import dig
+from lumio_cli.providers.contract.call import dig
 from lumio_cli.providers.shopify.resources import BULK, LISTINGS, NESTED
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request

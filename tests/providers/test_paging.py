@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.call import Call, Place, Reply
 from lumio_cli.providers.contract.paging import (
     Above,
     Link,
@@ -18,7 +19,6 @@ from lumio_cli.providers.contract.paging import (
     with_params,
     without_edge,
 )
-from lumio_cli.providers.contract.provider import Call, Place, Reply
 
 CALL = Call("GET", "/rows", params={"q": "all"})
 

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from lumio_cli.core.errors import DeniedError, LumioError, RejectedError
-from lumio_cli.providers.contract.provider import Resource, Send
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.call import Send
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Resource
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.hubspot import HubSpot
 from lumio_cli.sandbox.http import Request, Response
 from support.lab import Lab, Outcome

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from lumio_cli.providers.contract.provider import Send
+from lumio_cli.providers.contract.call import Send
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request, Response
 from support.conformance import Rig, Subject

@@ -22,9 +22,10 @@ from linkedin_api.clients.auth.client import AuthClient
 from linkedin_api.clients.restli.client import RestliClient
 from requests.adapters import HTTPAdapter
 
+from lumio_cli.providers.contract.call import Send
 from lumio_cli.providers.contract.messages import Message
-from lumio_cli.providers.contract.provider import Send
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.linkedin import LinkedIn

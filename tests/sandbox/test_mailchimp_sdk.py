@@ -19,9 +19,10 @@ from typing import Any
 import pytest
 import requests
 
+from lumio_cli.providers.contract.call import Call, Reply, Send
 from lumio_cli.providers.contract.messages import Message
-from lumio_cli.providers.contract.provider import Call, Reply, Send
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request
 from providers.mailchimp_subjects import MEMBERS

@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 import pytest
 
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request
 from providers.pipedrive_subjects import SUBJECTS, account

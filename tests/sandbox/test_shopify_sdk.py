@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from graphql import FieldNode, OperationDefinitionNode, parse, value_from_ast_untyped
 
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.shopify.provider import SCOPES

@@ -13,15 +13,10 @@ from lumio_cli.core.paths import find_paths
 from lumio_cli.core.redact import Redactor
 from lumio_cli.credentials import CredentialSettings, CredentialStore
 from lumio_cli.providers.contract.auth import Credential
-from lumio_cli.providers.contract.provider import (
-    Call,
-    Field,
-    Identity,
-    Provider,
-    Reply,
-    Resource,
-    Send,
-)
+from lumio_cli.providers.contract.call import Call, Reply, Send
+from lumio_cli.providers.contract.fields import Field, Identity
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.resource import Resource
 from lumio_cli.services.connections.connect import (
     connect,
     disconnect,

@@ -11,7 +11,8 @@ import pytest
 
 from lumio_cli.core.clock import utc
 from lumio_cli.providers.contract.auth import Credential
-from lumio_cli.providers.contract.provider import Allowance, Call
+from lumio_cli.providers.contract.call import Call
+from lumio_cli.providers.contract.quota import Allowance
 from lumio_cli.runtime import Runtime
 from lumio_cli.services.diagnostics import account_checks
 from lumio_cli.services.diagnostics.context import Scene

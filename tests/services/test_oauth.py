@@ -24,7 +24,7 @@ from lumio_cli.core.errors import (
 )
 from lumio_cli.core.stop import Stop
 from lumio_cli.providers.contract.auth import OAuth
-from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.services.connections.oauth import (
     OAuthFlow,
     code_challenge,

@@ -11,8 +11,8 @@ import pytest
 
 from lumio_cli.core.clock import utc
 from lumio_cli.core.errors import UsageError
+from lumio_cli.providers.contract.fields import Field
 from lumio_cli.providers.contract.messages import Message, MessageKind
-from lumio_cli.providers.contract.provider import Field
 from lumio_cli.services.messaging.compose import Composer, Given, summary
 from lumio_cli.services.messaging.option_values import values_of
 from lumio_cli.services.tabular.row_reader import Row, Source

@@ -13,8 +13,8 @@ import pytest
 from lumio_cli.core.errors import OUTCOME_UNKNOWN, LumioError, QuotaError, StoppedError
 from lumio_cli.hub.sqlite import sends
 from lumio_cli.hub.sqlite.database import Hub
-from lumio_cli.providers.contract.provider import Call, Reply
-from lumio_cli.providers.contract.writing import Receipt
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.services.messaging.delivery_marks import FREE, LEAVING, LEFT, TAKEN, Marks
 from lumio_cli.services.messaging.recovery import recover
 from lumio_cli.services.messaging.workers import Crew, Task

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from lumio_cli.core.errors import LumioError
 from lumio_cli.hub.sqlite import misfits
-from lumio_cli.providers.contract.provider import Provider, Quota
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.quota import Quota
 from lumio_cli.transport.wire import Wire
 from support.conformance import Subject, case
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lumio_cli.core.clock import parse_time
-from lumio_cli.providers.contract.provider import Quota
+from lumio_cli.providers.contract.quota import Quota
 from lumio_cli.sandbox import Sandbox
 from support.conformance import Rig, Subject, case, rig
 

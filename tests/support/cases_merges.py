@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any, get_args
 from unittest.mock import patch
 
-from lumio_cli.providers.contract.provider import Provider, Resource, Send, Walk, dig
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.call import Send, dig
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Resource, Walk
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.sync.merging.merge import Policy
 from support.conformance import Rig, Subject, case, rig
 from support.two_way import Desk

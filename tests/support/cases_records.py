@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from lumio_cli.providers.contract.provider import dig
+from lumio_cli.providers.contract.call import dig
 from lumio_cli.sandbox.http import Request, Response
 from support.conformance import Rig, Subject, case, rig
 

@@ -11,8 +11,9 @@ from typing import Any, get_args
 from unittest.mock import patch
 
 from lumio_cli.core.stop import Stop
+from lumio_cli.providers.contract.call import dig
 from lumio_cli.providers.contract.paging import Each, Parents, brings_rows, without_edge
-from lumio_cli.providers.contract.provider import Kind, Walk, dig
+from lumio_cli.providers.contract.resource import Kind, Walk
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sync.pull.slice_pull import Walker
 from support.conformance import Subject, altered, case, rig

@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from lumio_cli.hub.sqlite.columns import quote
-from lumio_cli.providers.contract.provider import Column, dig
+from lumio_cli.providers.contract.call import dig
+from lumio_cli.providers.contract.resource import Column
 from lumio_cli.providers.contract.values import put
 from lumio_cli.sandbox.http import Request, Response
 from support.conformance import MOMENTS, NUMBERS, Rig, Subject, case, rig

@@ -11,7 +11,8 @@ from unittest.mock import patch
 
 from lumio_cli.core.clock import format_timestamp, parse_time
 from lumio_cli.core.errors import DeniedError
-from lumio_cli.providers.contract.provider import Provider, Walk
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.resource import Walk
 from lumio_cli.sandbox.faults import RAW
 from support.cases_credentials import logged_in
 from support.conformance import Rig, Subject, case, rig

@@ -19,7 +19,8 @@ from unittest.mock import patch
 
 from lumio_cli.config.global_options import Globals
 from lumio_cli.core.stop import Stop
-from lumio_cli.providers.contract.provider import Kind, Record, dig
+from lumio_cli.providers.contract.call import Record, dig
+from lumio_cli.providers.contract.resource import Kind
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request, Response

@@ -24,9 +24,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from lumio_cli.core.errors import RejectedError, UsageError
 from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.call import Call, Send
+from lumio_cli.providers.contract.fields import Field, Identity
 from lumio_cli.providers.contract.messages import Message, MessageKind, Past
-from lumio_cli.providers.contract.provider import Call, Field, Identity, Provider, Quota, Send
-from lumio_cli.providers.contract.writing import Receipt
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.quota import Quota
+from lumio_cli.providers.contract.receipt import Receipt
 from support.cli import Done, lumio
 
 TOKEN = "courier-sandbox-0123456789abcdef"

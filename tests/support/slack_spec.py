@@ -27,7 +27,7 @@ import pytest
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
-from lumio_cli.providers.contract.provider import Call
+from lumio_cli.providers.contract.call import Call
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _URN = "urn:slack"

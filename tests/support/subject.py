@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from lumio_cli.providers.contract.auth import Credential
-from lumio_cli.providers.contract.provider import Column, Kind, Provider, Record, Resource
+from lumio_cli.providers.contract.call import Record
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.resource import Column, Kind, Resource
 from lumio_cli.providers.registry import provider_class
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request

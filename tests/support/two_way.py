@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lumio_cli.providers.contract.provider import dig
+from lumio_cli.providers.contract.call import dig
 from lumio_cli.providers.contract.values import meaning
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
-from lumio_cli.providers.contract.provider import Horizon, Resource
+from lumio_cli.providers.contract.resource import Horizon, Resource
 from lumio_cli.providers.hubspot import HubSpot
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.transport.retry import Retry

@@ -14,8 +14,10 @@ from lumio_cli.core.errors import BadReplyError
 from lumio_cli.hub.sqlite import runs
 from lumio_cli.hub.sqlite.database import Hub
 from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.paging import Above
-from lumio_cli.providers.contract.provider import Call, Quota, Reply, Walk
+from lumio_cli.providers.contract.quota import Quota
+from lumio_cli.providers.contract.resource import Walk
 from lumio_cli.providers.hubspot import HubSpot
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sync.run_locks import bury_dead_runs, target_lock

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.contract.provider import Call
+from lumio_cli.providers.contract.call import Call
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.hubspot import HubSpot
 from lumio_cli.transport.attempt import Sender
@@ -84,7 +84,7 @@ def test_writing_makes_only_requests_that_the_descriptions_allow(action: Any) ->
 
     def send(call: Call) -> Any:
         calls.append(call)
-        from lumio_cli.providers.contract.provider import Reply
+        from lumio_cli.providers.contract.call import Reply
 
         if call.method == "GET":
             names = b'{"name":"email","type":"string"},{"name":"city","type":"string"}'

@@ -8,7 +8,8 @@ from functools import partial
 import pytest
 
 from lumio_cli.config.global_options import Globals
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.runtime import Runtime
 from lumio_cli.transport.request_log import Tally
 from support.lab import Lab

@@ -15,15 +15,10 @@ from lumio_cli.core.errors import CircuitOpenError, CredentialError
 from lumio_cli.core.redact import Redactor
 from lumio_cli.core.stop import Stop
 from lumio_cli.providers.contract.auth import Credential, OAuth
-from lumio_cli.providers.contract.provider import (
-    Allowance,
-    Call,
-    Outcome,
-    Provider,
-    Quota,
-    Reply,
-    Verdict,
-)
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.quota import Allowance, Quota
+from lumio_cli.providers.contract.verdict import Outcome, Verdict
 from lumio_cli.transport.attempt import Sender
 from lumio_cli.transport.auth import Authenticator
 from lumio_cli.transport.cache import Cache

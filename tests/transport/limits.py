@@ -7,7 +7,8 @@ from pathlib import Path
 
 from lumio_cli.core.errors import QuotaError
 from lumio_cli.core.stop import Stop
-from lumio_cli.providers.contract.provider import Call, Quota
+from lumio_cli.providers.contract.call import Call
+from lumio_cli.providers.contract.quota import Quota
 from lumio_cli.transport.quota.limiter import Lease, Level, Limiter, Priority
 from lumio_cli.transport.runtime_db.store import RuntimeStore
 from support.clock import FakeClock

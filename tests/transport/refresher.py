@@ -12,7 +12,7 @@ from lumio_cli.core.clock import SystemClock, utc
 from lumio_cli.core.redact import Redactor
 from lumio_cli.core.stop import Stop
 from lumio_cli.providers.contract.auth import Credential
-from lumio_cli.providers.contract.provider import Call
+from lumio_cli.providers.contract.call import Call
 from lumio_cli.transport.runtime_db.store import RuntimeStore
 from lumio_cli.transport.session import TransportOptions, open_session
 

@@ -20,7 +20,7 @@ from lumio_cli.core.locks import FileLock
 from lumio_cli.core.redact import Redactor
 from lumio_cli.core.stop import Stop
 from lumio_cli.providers.contract.auth import Credential
-from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.transport.auth import Authenticator
 from lumio_cli.transport.wire_errors import WireError
 from support.clock import START, FakeClock

@@ -22,7 +22,7 @@ from lumio_cli.core.errors import (
 )
 from lumio_cli.core.redact import Redactor
 from lumio_cli.core.stop import Stop
-from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.transport.cache import Cache
 from support.clock import FakeClock
 

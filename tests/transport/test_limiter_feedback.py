@@ -11,7 +11,7 @@ import pytest
 from lumio_cli.core.clock import utc
 from lumio_cli.core.errors import QuotaError
 from lumio_cli.core.stop import Stop
-from lumio_cli.providers.contract.provider import Allowance, Quota
+from lumio_cli.providers.contract.quota import Allowance, Quota
 from lumio_cli.transport.quota.limiter import Priority
 from transport.limits import CALL, SEARCH, Bench, burst_of, go, level, waits
 

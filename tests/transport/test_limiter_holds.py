@@ -11,7 +11,8 @@ import pytest
 
 from lumio_cli.core.clock import utc
 from lumio_cli.core.errors import QuotaError
-from lumio_cli.providers.contract.provider import Allowance, Outcome, Quota, Verdict
+from lumio_cli.providers.contract.quota import Allowance, Quota
+from lumio_cli.providers.contract.verdict import Outcome, Verdict
 from lumio_cli.transport.quota.bounds import OUTAGE, longest_hold, longest_spent
 from lumio_cli.transport.quota.kinds import midnight_after
 from lumio_cli.transport.quota.limiter import Priority

@@ -13,7 +13,8 @@ from typing import Any
 
 from lumio_cli.core.clock import SystemClock
 from lumio_cli.core.stop import Stop
-from lumio_cli.providers.contract.provider import Call, Quota
+from lumio_cli.providers.contract.call import Call
+from lumio_cli.providers.contract.quota import Quota
 from lumio_cli.transport.quota.limiter import Limiter, Priority
 from lumio_cli.transport.runtime_db.store import RuntimeStore
 from transport.limits import level

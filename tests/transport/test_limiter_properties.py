@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lumio_cli.core.stop import Stop
-from lumio_cli.providers.contract.provider import Call, Quota
+from lumio_cli.providers.contract.call import Call
+from lumio_cli.providers.contract.quota import Quota
 from lumio_cli.transport.quota.kinds import rule_for
 from lumio_cli.transport.quota.limiter import Priority
 from lumio_cli.transport.quota.state import State, ready, settle, unpack

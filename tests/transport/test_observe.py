@@ -9,7 +9,8 @@ import pytest
 
 from lumio_cli.core.errors import HubError
 from lumio_cli.core.redact import Redactor
-from lumio_cli.providers.contract.provider import Allowance, Call, Reply
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.quota import Allowance
 from lumio_cli.transport.request_log import Observer, Tally
 from support.clock import FakeClock
 

@@ -9,7 +9,8 @@ import pytest
 
 from lumio_cli.core.clock import utc
 from lumio_cli.core.errors import CircuitOpenError, ConfigError
-from lumio_cli.providers.contract.provider import Call, Quota
+from lumio_cli.providers.contract.call import Call
+from lumio_cli.providers.contract.quota import Quota
 from lumio_cli.transport.overview import CIRCUIT, Overview, Standing
 from lumio_cli.transport.owner import breaker_of, limiter_of, whose
 from lumio_cli.transport.runtime_db.store import RuntimeStore

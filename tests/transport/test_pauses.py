@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lumio_cli.providers.contract.provider import Reply
+from lumio_cli.providers.contract.call import Reply
 from lumio_cli.transport.quota.retry_after import come_back, plausible, retry_after
 from support.clock import START, FakeClock
 

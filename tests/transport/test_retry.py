@@ -17,7 +17,7 @@ from lumio_cli.core.errors import (
     UnavailableError,
 )
 from lumio_cli.core.stop import Stop
-from lumio_cli.providers.contract.provider import Reply
+from lumio_cli.providers.contract.call import Reply
 from lumio_cli.transport.request_log import Tally
 from lumio_cli.transport.retry import Again, Retry, RetryPolicy, default_hold
 from support.clock import START, FakeClock

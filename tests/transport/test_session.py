@@ -34,7 +34,8 @@ from lumio_cli.core.paths import find_paths
 from lumio_cli.core.redact import Redactor
 from lumio_cli.core.stop import Stop
 from lumio_cli.providers.contract.auth import Credential
-from lumio_cli.providers.contract.provider import Allowance, Call, Quota
+from lumio_cli.providers.contract.call import Call
+from lumio_cli.providers.contract.quota import Allowance, Quota
 from lumio_cli.transport.request_log import Tally
 from lumio_cli.transport.runtime_db.store import RuntimeStore
 from lumio_cli.transport.session import TransportOptions, open_session

@@ -15,7 +15,7 @@ from pytest_httpx import HTTPXMock, IteratorStream
 
 from lumio_cli import __version__
 from lumio_cli.core.errors import BadReplyError, ConfigError, LumioError, UnavailableError
-from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.transport.request_log import Tally
 from lumio_cli.transport.wire import Exchange, Wire
 from lumio_cli.transport.wire_errors import WireError, classify

@@ -53,7 +53,7 @@ class Group(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that is meant, or UsageError with the nearest one."""
-        from lumio_cli.providers.contract.provider import suggest
+        from lumio_cli.providers.contract.fields import suggest
 
         word = args[0]
         if self.get_command(ctx, word) is None and not word.startswith("-"):

@@ -146,7 +146,7 @@ def _apply(options: Globals, option: GlobalOption, value: str | None) -> Globals
     if not value:
         raise UsageError(f"{option.flag} needs a value", hint=f"{option.flag} {option.metavar}")
     if option.choices and value not in option.choices:
-        from lumio_cli.providers.contract.provider import suggest
+        from lumio_cli.providers.contract.fields import suggest
 
         nearest = suggest(value.lower(), option.choices, "choices")
         raise UsageError(

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from lumio_cli.config.yaml_file import Key
 from lumio_cli.core.redact import MASK, Redactor, is_secret_name
-from lumio_cli.providers.contract.provider import Field, suggest
+from lumio_cli.providers.contract.fields import Field, suggest
 
 RESERVED = (
     "HOME", "PROFILE", "CONFIG", "VAULT_KEY", "VAULT_KEY_FILE", "TRACEBACK",

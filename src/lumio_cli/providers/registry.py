@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lumio_cli.core.errors import UsageError
-from lumio_cli.providers.contract.provider import Provider, suggest
+from lumio_cli.providers.contract.fields import suggest
+from lumio_cli.providers.contract.provider import Provider
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lumio_cli.core.units import format_duration, grouped
-from lumio_cli.providers.contract.provider import Provider, Quota, Resource
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.quota import Quota
+from lumio_cli.providers.contract.resource import Resource
 from lumio_cli.providers.registry import provider_class, provider_names
 from lumio_cli.sync.fields import abilities_of
 

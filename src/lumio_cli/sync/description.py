@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from lumio_cli.core.errors import DeniedError, RejectedError
 from lumio_cli.hub.sqlite.columns import ViewColumn
 from lumio_cli.hub.sqlite.state import KnownField
-from lumio_cli.providers.contract.provider import Call, Property, Reply
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.resource import Property
 from lumio_cli.sync.context import Engine
 from lumio_cli.sync.fields import abilities_of, as_known, as_property, columns_of
 from lumio_cli.sync.mishaps import understood

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from lumio_cli.hub.sqlite.columns import READ_ONLY, Abilities, ViewColumn
 from lumio_cli.hub.sqlite.state import KnownField
-from lumio_cli.providers.contract.provider import Column, Property, Provider, Resource
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.resource import Column, Property, Resource
 from lumio_cli.providers.contract.writing import Writing
 
 

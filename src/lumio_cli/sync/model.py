@@ -11,7 +11,9 @@ from typing import Any, Literal, Protocol
 from lumio_cli.core.clock import format_time
 from lumio_cli.core.errors import LumioError
 from lumio_cli.hub.sqlite.runs import COUNTS
-from lumio_cli.providers.contract.provider import Call, Provider, Reply, Resource
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.resource import Resource
 from lumio_cli.sync.merging.merge import Policy
 
 Mode = Literal["incremental", "full"]

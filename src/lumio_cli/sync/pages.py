@@ -12,7 +12,8 @@ import orjson
 from lumio_cli.hub.sqlite.records import Row
 from lumio_cli.hub.sqlite.runs import DeadLetter
 from lumio_cli.hub.sqlite.state import Checkpoint
-from lumio_cli.providers.contract.provider import Record, Resource, dig
+from lumio_cli.providers.contract.call import Record, dig
+from lumio_cli.providers.contract.resource import Resource
 from lumio_cli.providers.contract.values import as_id, moment
 
 KEPT_PAYLOAD = 256 * 1024

@@ -10,7 +10,7 @@ import orjson
 
 from lumio_cli.hub.sqlite import records
 from lumio_cli.hub.sqlite.records import Row
-from lumio_cli.providers.contract.provider import Resource
+from lumio_cli.providers.contract.resource import Resource
 from lumio_cli.sync.pages import prepare
 
 

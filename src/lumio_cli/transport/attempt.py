@@ -9,7 +9,8 @@ from urllib.parse import urljoin
 import httpx
 
 from lumio_cli.core.clock import utc
-from lumio_cli.providers.contract.provider import Call, Outcome, Reply
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.verdict import Outcome
 from lumio_cli.transport.default_verdicts import outcome_of
 from lumio_cli.transport.quota.retry_after import CLOCKS_DIFFER
 from lumio_cli.transport.wire import EXCHANGE, Exchange, Wire
@@ -18,7 +19,8 @@ from lumio_cli.transport.wire_errors import WireError
 if TYPE_CHECKING:
     from lumio_cli.core.clock import Clock
     from lumio_cli.core.stop import Stop
-    from lumio_cli.providers.contract.provider import Allowance, Provider
+    from lumio_cli.providers.contract.provider import Provider
+    from lumio_cli.providers.contract.quota import Allowance
     from lumio_cli.transport.breaker import Breaker
     from lumio_cli.transport.quota.limiter import Limiter
     from lumio_cli.transport.quota.state import Priority

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from lumio_cli.core.errors import LumioError, QuotaError, UnavailableError
 from lumio_cli.core.locks import FileLock
 from lumio_cli.core.redact import is_secret_name
-from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.transport.disk_cache import DISK_SECONDS, DiskCache, pack, unpack
 
 if TYPE_CHECKING:

@@ -19,7 +19,8 @@ from lumio_cli.core.errors import (
     UnavailableError,
 )
 from lumio_cli.core.redact import Redactor, escape_control
-from lumio_cli.providers.contract.provider import Call, Outcome, Reply, Verdict
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.verdict import Outcome, Verdict
 from lumio_cli.transport.quota.retry_after import come_back, plausible, retry_after
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from lumio_cli.core.clock import format_time, parse_time
 from lumio_cli.core.paths import make_private_dir
 from lumio_cli.core.redact import is_secret_name
-from lumio_cli.providers.contract.provider import Reply
+from lumio_cli.providers.contract.call import Reply
 
 T = TypeVar("T")
 

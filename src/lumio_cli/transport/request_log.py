@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from lumio_cli.core.clock import Clock
     from lumio_cli.core.redact import Redactor
-    from lumio_cli.providers.contract.provider import Allowance, Call, Reply
+    from lumio_cli.providers.contract.call import Call, Reply
+    from lumio_cli.providers.contract.quota import Allowance
 
 Level = Literal["", "basic", "verbose"]
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lumio_cli.core.clock import Clock
     from lumio_cli.core.stop import Stop
-    from lumio_cli.providers.contract.provider import Reply
+    from lumio_cli.providers.contract.call import Reply
     from lumio_cli.transport.request_log import Tally
 
 

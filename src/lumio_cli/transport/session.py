@@ -19,7 +19,8 @@ from lumio_cli.core.errors import (
     QuotaError,
     UnavailableError,
 )
-from lumio_cli.providers.contract.provider import Call, Outcome, Reply, Verdict
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.verdict import Outcome, Verdict
 from lumio_cli.transport.attempt import Sender
 from lumio_cli.transport.auth import Authenticator
 from lumio_cli.transport.cache import Cache

@@ -27,7 +27,7 @@ from lumio_cli import __version__
 from lumio_cli.core.errors import ConfigError, LumioError
 from lumio_cli.core.stop import Stop
 from lumio_cli.core.units import format_size
-from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.transport.quota.retry_after import parse_http_date
 from lumio_cli.transport.sockets import Backend, Watch
 from lumio_cli.transport.wire_errors import WireError, classify, config_error

@@ -11,7 +11,7 @@ import pytest
 from lumio_cli.config.global_options import Globals
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.auth import Credential
-from lumio_cli.providers.contract.provider import Identity
+from lumio_cli.providers.contract.fields import Identity
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.hubspot.auth import CLIENT_ID, CLIENT_SECRET

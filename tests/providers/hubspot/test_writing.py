@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from lumio_cli.core.errors import OUTCOME_UNKNOWN, CircuitOpenError, UnavailableError
-from lumio_cli.providers.contract.provider import Call, Column, Reply, dig
+from lumio_cli.providers.contract.call import Call, Reply, dig
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Column
 from lumio_cli.providers.contract.values import meaning
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.hubspot import HubSpot
 from lumio_cli.transport.request_log import Tally
 from support.lab import Lab

@@ -10,8 +10,9 @@ import pytest
 
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.call import Place, Reply
 from lumio_cli.providers.contract.paging import NoPlaceError
-from lumio_cli.providers.contract.provider import Outcome, Place, Reply
+from lumio_cli.providers.contract.verdict import Outcome
 from lumio_cli.providers.linkedin import LinkedIn
 from lumio_cli.providers.linkedin.pages import Pages
 from lumio_cli.providers.linkedin.restli import escape, little_text, organization_of

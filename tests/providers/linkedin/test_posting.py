@@ -17,9 +17,10 @@ from lumio_cli.core.errors import (
     UnavailableError,
     UsageError,
 )
+from lumio_cli.providers.contract.call import Call, Reply, Send
 from lumio_cli.providers.contract.messages import Message, Past
-from lumio_cli.providers.contract.provider import Call, Reply, Send
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.linkedin import LinkedIn
 from lumio_cli.providers.linkedin.restli import end_of, little_text
 from lumio_cli.runtime import Runtime

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.messages import Message
-from lumio_cli.providers.contract.provider import Call, Reply
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.linkedin import LinkedIn
 from lumio_cli.transport.attempt import Sender

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from lumio_cli.providers.contract.call import Call, Reply, Send
 from lumio_cli.providers.contract.messages import Message
-from lumio_cli.providers.contract.provider import Call, Reply, Send
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.mailchimp import Mailchimp
 from lumio_cli.sandbox.mailchimp import Mailchimp as Account
 from lumio_cli.transport.attempt import Sender

@@ -11,7 +11,8 @@ import pytest
 
 from lumio_cli.core.errors import CredentialError
 from lumio_cli.providers.contract.auth import Credential, exchange_call
-from lumio_cli.providers.contract.provider import Call, Outcome, Reply
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.verdict import Outcome
 from lumio_cli.providers.mailchimp import Mailchimp
 
 from .conftest import Desk

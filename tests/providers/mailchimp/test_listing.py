@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from lumio_cli.core.errors import BadReplyError, PagingError
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.paging import NoPlaceError
-from lumio_cli.providers.contract.provider import Call, Reply, Walk, Window
+from lumio_cli.providers.contract.resource import Walk, Window
 from lumio_cli.providers.mailchimp import Mailchimp
 from lumio_cli.providers.mailchimp.listing import Changed, Pages
 from lumio_cli.sandbox.http import Request, Response

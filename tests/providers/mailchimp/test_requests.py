@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.call import Call
 from lumio_cli.providers.contract.messages import Message
-from lumio_cli.providers.contract.provider import Call
 from lumio_cli.providers.contract.writing import Change
 from support.mailchimp_spec import directory, validate_request
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from lumio_cli.core.errors import BadReplyError, UnavailableError
-from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.mailchimp import batches
 from lumio_cli.providers.mailchimp.operations import subscriber_hash

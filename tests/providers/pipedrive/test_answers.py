@@ -10,7 +10,9 @@ import pytest
 
 from lumio_cli.core.errors import CredentialError
 from lumio_cli.providers.contract.auth import Credential
-from lumio_cli.providers.contract.provider import Allowance, Call, Outcome, Reply
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.quota import Allowance
+from lumio_cli.providers.contract.verdict import Outcome
 from lumio_cli.providers.pipedrive import CLOSED, SHUT_OUT, Pipedrive
 
 NOW = datetime(2026, 11, 23, 21, 30, tzinfo=UTC)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.contract.provider import Call, Column, Reply, Walk
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.resource import Column, Walk
 from lumio_cli.providers.pipedrive import Pipedrive
 from lumio_cli.providers.pipedrive.fields import snake
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lumio_cli.core.errors import BadReplyError
-from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.pipedrive.resources import archived_pages
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.pipedrive import Pipedrive

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.pipedrive import Pipedrive
 from lumio_cli.providers.pipedrive.resources import MAIN, PIPELINES, STAGES, USERS

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from lumio_cli.core.errors import CircuitOpenError, DeniedError, LumioError, UnavailableError
-from lumio_cli.providers.contract.provider import Call, Column, Reply, dig
+from lumio_cli.providers.contract.call import Call, Reply, dig
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Column
 from lumio_cli.providers.contract.values import as_text, meaning
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.pipedrive import Pipedrive as Provider
 from lumio_cli.providers.pipedrive.fields import Definition, properties
 from lumio_cli.sandbox.pipedrive import Pipedrive

@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from lumio_cli.core.errors import DeniedError, GoneError, RejectedError, UnavailableError
-from lumio_cli.providers.contract.provider import Call, Outcome, Reply, Send
+from lumio_cli.providers.contract.call import Call, Reply, Send
+from lumio_cli.providers.contract.verdict import Outcome
 from lumio_cli.providers.salesforce import Salesforce, bulk, ingest
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.salesforce import Salesforce as Org

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from lumio_cli.core.errors import BadReplyError, CredentialError
 from lumio_cli.providers.contract.auth import Credential, exchange_call
-from lumio_cli.providers.contract.provider import Reply
+from lumio_cli.providers.contract.call import Reply
 from lumio_cli.providers.salesforce import Salesforce
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 from lumio_cli.sandbox.salesforce.access import USERNAME

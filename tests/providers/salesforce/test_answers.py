@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from lumio_cli.core.errors import BadReplyError
-from lumio_cli.providers.contract.provider import Call, Outcome, Reply
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.verdict import Outcome
 from lumio_cli.providers.salesforce import Salesforce, bulk
 from lumio_cli.providers.salesforce.bulk import job_state, read_rows, retyped
 

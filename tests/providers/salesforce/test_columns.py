@@ -12,9 +12,10 @@ import pytest
 
 from lumio_cli.config.global_options import Globals
 from lumio_cli.core.errors import OUTCOME_UNKNOWN, CircuitOpenError, UnavailableError
-from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.values import as_text, meaning
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.salesforce import BULK_WRITE_FROM, Salesforce
 from lumio_cli.providers.salesforce.resources import RESOURCES
 from lumio_cli.runtime import Runtime

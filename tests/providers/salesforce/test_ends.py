@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.call import Call, Place, Reply
 from lumio_cli.providers.contract.paging import NoPlaceError
-from lumio_cli.providers.contract.provider import Call, Place, Reply
 from lumio_cli.providers.salesforce.bulk import JOBS
 from lumio_cli.providers.salesforce.fields import described, listed
 from lumio_cli.providers.salesforce.soql import CHANGES, EVERYTHING

@@ -11,7 +11,8 @@ import pytest
 
 from lumio_cli.core.errors import ConfigError, DeniedError
 from lumio_cli.core.stop import Stop
-from lumio_cli.providers.contract.provider import Call, Reply, Walk, Window
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.resource import Walk, Window
 from lumio_cli.providers.salesforce import Salesforce
 from lumio_cli.providers.salesforce.resources import snake
 from lumio_cli.providers.salesforce.soql import EVERYTHING

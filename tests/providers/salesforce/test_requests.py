@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 
 import pytest
 
-from lumio_cli.providers.contract.provider import Call
+from lumio_cli.providers.contract.call import Call
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.salesforce import Salesforce
 from lumio_cli.transport.attempt import Sender

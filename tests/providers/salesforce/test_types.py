@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.contract.provider import Reply, Walk
+from lumio_cli.providers.contract.call import Reply
+from lumio_cli.providers.contract.resource import Walk
 from lumio_cli.providers.salesforce import Salesforce
 from lumio_cli.providers.salesforce.soql import stamp_of
 

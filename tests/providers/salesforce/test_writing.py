@@ -8,8 +8,9 @@ from typing import Any, Literal
 import pytest
 
 from lumio_cli.core.errors import UnavailableError
-from lumio_cli.providers.contract.provider import Call, Reply
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.salesforce import Salesforce
 from lumio_cli.providers.salesforce.resources import column_name
 from lumio_cli.sandbox.salesforce.records import ASSIGNEE

@@ -10,7 +10,8 @@ import pytest
 
 from lumio_cli.core.errors import ConfigError, CredentialError
 from lumio_cli.providers.contract.auth import Credential
-from lumio_cli.providers.contract.provider import Call, Outcome, Reply
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.verdict import Outcome
 from lumio_cli.providers.shopify import Shopify, graph
 from lumio_cli.providers.shopify.facts import PLANS
 from providers.shopify.conftest import MakeLab

@@ -18,7 +18,8 @@ from lumio_cli.core.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.contract.provider import Reply, Walk
+from lumio_cli.providers.contract.call import Reply
+from lumio_cli.providers.contract.resource import Walk
 from lumio_cli.providers.shopify import Shopify, bulk
 from lumio_cli.sandbox import Sandbox
 from providers.shopify_subjects import shop

@@ -10,7 +10,9 @@ import pytest
 
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract import values
-from lumio_cli.providers.contract.provider import Call, Outcome, Reply, Walk, Window
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.resource import Walk, Window
+from lumio_cli.providers.contract.verdict import Outcome
 from lumio_cli.providers.shopify import Shopify, bulk
 from lumio_cli.providers.shopify.children import filled
 from lumio_cli.providers.shopify.resources import Keyset

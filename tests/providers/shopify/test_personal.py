@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 
 from lumio_cli.providers.contract.auth import Credential
-from lumio_cli.providers.contract.provider import Call, Outcome, Reply
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.verdict import Outcome
 from lumio_cli.providers.shopify import Shopify, graph, personal
 from lumio_cli.providers.shopify.documents import WRITTEN
 from lumio_cli.providers.shopify.resources import BULK, LISTINGS

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from graphql import parse
 
-from lumio_cli.providers.contract.provider import Call, Reply, Walk
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.resource import Walk
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.shopify import Shopify, graph
 from lumio_cli.providers.shopify.resources import ALL, BULK, NESTED

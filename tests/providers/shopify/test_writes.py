@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from lumio_cli.core.errors import CircuitOpenError, UnavailableError
-from lumio_cli.providers.contract.provider import Call, Reply
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.shopify import Shopify
 from lumio_cli.runtime import Runtime
 from providers.shopify_subjects import shop

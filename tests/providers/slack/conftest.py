@@ -13,9 +13,9 @@ from typing import Any, cast
 import pytest
 
 from lumio_cli.config.global_options import Globals
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.messages import Message
-from lumio_cli.providers.contract.provider import Call, Reply
-from lumio_cli.providers.contract.writing import Receipt
+from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.slack import Slack
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox import Sandbox

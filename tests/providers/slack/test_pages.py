@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from lumio_cli.core.errors import BadReplyError, PagingError
+from lumio_cli.providers.contract.call import Place
 from lumio_cli.providers.contract.paging import NoPlaceError, Paging
-from lumio_cli.providers.contract.provider import Place, Walk
+from lumio_cli.providers.contract.resource import Walk
 from lumio_cli.providers.slack import Slack
 from lumio_cli.providers.slack.walks import Cursors, History, Visible
 from lumio_cli.sync.pull import slice_pull

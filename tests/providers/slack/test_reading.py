@@ -9,7 +9,8 @@ import pytest
 
 from lumio_cli.config.validation import convert
 from lumio_cli.core.errors import GoneError
-from lumio_cli.providers.contract.provider import Call, Reply, Walk, Window
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.resource import Walk, Window
 from lumio_cli.providers.slack import Slack
 from lumio_cli.providers.slack.walks import ts_of
 from lumio_cli.sandbox.slack.data import channel_id

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lumio_cli.providers.contract.auth import Credential, exchange_call
-from lumio_cli.providers.contract.provider import Call
+from lumio_cli.providers.contract.call import Call
 from lumio_cli.providers.slack import Slack
 from lumio_cli.transport.attempt import Sender
 from providers.slack.conftest import GENERAL, SlackLab

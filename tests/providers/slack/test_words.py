@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.contract.provider import Outcome
+from lumio_cli.providers.contract.verdict import Outcome
 from lumio_cli.providers.slack import Slack
 from providers.slack.conftest import reply
 

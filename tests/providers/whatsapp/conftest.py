@@ -11,8 +11,8 @@ from typing import Any, cast
 import pytest
 
 from lumio_cli.config.global_options import Globals
+from lumio_cli.providers.contract.call import Call, Send
 from lumio_cli.providers.contract.messages import Message
-from lumio_cli.providers.contract.provider import Call, Send
 from lumio_cli.providers.whatsapp import WhatsApp
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox import Sandbox

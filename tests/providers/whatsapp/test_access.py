@@ -10,7 +10,7 @@ import pytest
 
 from lumio_cli.core.errors import CredentialError, DeniedError, RejectedError
 from lumio_cli.providers.contract.auth import Credential
-from lumio_cli.providers.contract.provider import Call, Reply
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.whatsapp import WhatsApp
 from lumio_cli.sandbox.whatsapp.account import APP_SECRET, PHONE_ID, WABA_ID
 from providers.whatsapp.conftest import WhatsAppLab, message

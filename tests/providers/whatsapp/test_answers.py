@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.providers.contract.provider import Call, Outcome, Reply
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.verdict import Outcome
 from lumio_cli.providers.whatsapp import WhatsApp
 from lumio_cli.providers.whatsapp.inbound import messages, statuses
 

@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
+from lumio_cli.providers.contract.call import Reply
 from lumio_cli.providers.contract.paging import NoPlaceError
-from lumio_cli.providers.contract.provider import Reply
 from lumio_cli.providers.whatsapp.days import TemplateDays
 from lumio_cli.providers.whatsapp.listing import Cursors
 from lumio_cli.sandbox.http import Request, Response

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from lumio_cli.core.errors import CredentialError, DeniedError, RejectedError, UsageError
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.messages import Finds, Sends
-from lumio_cli.providers.contract.provider import Call, Reply
 from lumio_cli.providers.whatsapp import WhatsApp
 from lumio_cli.providers.whatsapp.recipients import normal, spellings
 from support.whatsapp_spec import validate_request

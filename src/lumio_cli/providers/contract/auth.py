@@ -11,7 +11,8 @@ from typing import Literal
 from urllib.parse import quote_plus
 
 from lumio_cli.core.errors import BadReplyError, CredentialError, LumioError, StoppedError
-from lumio_cli.providers.contract.provider import Call, Field, Json, Reply, Send
+from lumio_cli.providers.contract.call import Call, Json, Reply, Send
+from lumio_cli.providers.contract.fields import Field
 
 LONGEST_LIFE = 10 * 365 * 86_400.0
 """Seconds beyond which the life of a token is as good as endless."""

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from lumio_cli.providers.contract.provider import Field, Send
-    from lumio_cli.providers.contract.writing import Receipt
+    from lumio_cli.providers.contract.call import Send
+    from lumio_cli.providers.contract.fields import Field
+    from lumio_cli.providers.contract.receipt import Receipt
 
 
 @dataclass(frozen=True, slots=True)

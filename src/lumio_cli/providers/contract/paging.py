@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from lumio_cli.core.errors import BadReplyError
-from lumio_cli.providers.contract.provider import Call, Place, Record, Reply, dig
+from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
 
 
 class NoPlaceError(BadReplyError):

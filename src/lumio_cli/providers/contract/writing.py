@@ -1,31 +1,16 @@
-"""Writing: what a resource lets one change, one change to one record, and what became of it."""
+"""Writing: one change to one record, and what a module that takes changes offers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+
+from lumio_cli.providers.contract.receipt import Receipt
 
 if TYPE_CHECKING:
-    from lumio_cli.providers.contract.provider import Resource, Send
-
-
-@dataclass(frozen=True, slots=True)
-class Writes:
-    """How a resource is written. Sizes are records a call, 0 where the API does not do it at all.
-
-    at_once     changes that are handed over together: as many as may be in doubt after a crash
-    unique      columns in which the provider lets no two records have the same value: a create
-                that has one of them cannot make a second record when it is sent again
-    """
-
-    create: int = 0
-    update: int = 0
-    upsert: int = 0
-    archive: int = 0
-    upsert_key: str = ""
-    at_once: int = 100
-    unique: tuple[str, ...] = ()
+    from lumio_cli.providers.contract.call import Send
+    from lumio_cli.providers.contract.resource import Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +33,6 @@ class Change:
     key: str = ""
     values: Mapping[str, str | None] = field(default_factory=dict)
     base: Mapping[str, str | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of one `Change`.
-
-    status   done      `record` is what the answer tells of the record, in the form of a listing;
-                       it may be a part of it
-             failed    `kind` and `message` say why; repeating it as it is would fail again
-             retry     not applied, and may be sent again
-             unknown   nobody can say whether it was applied
-    kind     validation | permission | gone | conflict | transient | unsettled; of a message that
-             was taken (`done`), the provider's own word for how it stands, with `message` where
-             that is not all
-    id       of the record; another one than that of the change where this record was merged into
-             another, which was changed in its place, or (`gone`) which is all that is left of it
-    """
-
-    trace: str
-    status: Literal["done", "failed", "retry", "unknown"]
-    id: str = ""
-    record: dict[str, Any] | None = None
-    kind: str = ""
-    message: str = ""
 
 
 @runtime_checkable

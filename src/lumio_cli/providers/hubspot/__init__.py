@@ -33,29 +33,16 @@ from typing import Any
 
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.auth import Credential, OAuth
+from lumio_cli.providers.contract.call import Call, Json, Record, Reply, Send, dig
+from lumio_cli.providers.contract.fields import Field, Identity
 from lumio_cli.providers.contract.paging import with_params
-from lumio_cli.providers.contract.provider import (
-    Allowance,
-    Call,
-    Column,
-    Field,
-    Identity,
-    Json,
-    Kind,
-    Property,
-    Provider,
-    Quota,
-    Record,
-    Reply,
-    Resource,
-    Send,
-    Verdict,
-    Walk,
-    dig,
-    found_alone,
-)
+from lumio_cli.providers.contract.provider import Provider, found_alone
+from lumio_cli.providers.contract.quota import Allowance, Quota
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Column, Kind, Property, Resource, Walk
 from lumio_cli.providers.contract.values import as_text
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.verdict import Verdict
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.hubspot import account, verdicts
 from lumio_cli.providers.hubspot.endpoints import CHECKED, Api, endpoint
 from lumio_cli.providers.hubspot.properties import (

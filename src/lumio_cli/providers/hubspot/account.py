@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.auth import Credential, told_besides
-from lumio_cli.providers.contract.provider import Call, Identity, Send, dig
+from lumio_cli.providers.contract.call import Call, Send, dig
+from lumio_cli.providers.contract.fields import Identity
 
 PRIVATE_APP = "/oauth/v2/private-apps/get/access-token-info"
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from lumio_cli.core.clock import format_time, parse_time
 from lumio_cli.core.errors import BadReplyError
-from lumio_cli.providers.contract.provider import Call, Column, Property, Send, dig
+from lumio_cli.providers.contract.call import Call, Send, dig
+from lumio_cli.providers.contract.resource import Column, Property
 
 METADATA_SECONDS = 1800.0
 """How long owners, pipelines and properties may be served from the cache."""

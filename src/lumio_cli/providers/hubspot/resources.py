@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from lumio_cli.providers.contract.call import Call, Record, Reply, dig
 from lumio_cli.providers.contract.paging import (
     Above,
     NoPlaceError,
@@ -14,17 +15,7 @@ from lumio_cli.providers.contract.paging import (
     Single,
     Token,
 )
-from lumio_cli.providers.contract.provider import (
-    Call,
-    Column,
-    Cursor,
-    Kind,
-    Record,
-    Reply,
-    Resource,
-    dig,
-)
-from lumio_cli.providers.contract.writing import Writes
+from lumio_cli.providers.contract.resource import Column, Cursor, Kind, Resource, Writes
 
 BATCH = 100
 WRITES = Writes(create=BATCH, update=BATCH, upsert=BATCH, archive=BATCH, at_once=BATCH)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lumio_cli.core.errors import GoneError
-from lumio_cli.providers.contract.provider import Call, Send, dig
+from lumio_cli.providers.contract.call import Call, Send, dig
 from lumio_cli.providers.hubspot.resources import BATCH
 
 MERGED = "hs_merged_object_ids"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from lumio_cli.providers.contract.provider import Allowance, Outcome, Reply, Verdict, dig
+from lumio_cli.providers.contract.call import Reply, dig
+from lumio_cli.providers.contract.quota import Allowance
+from lumio_cli.providers.contract.verdict import Outcome, Verdict
 
 REFUSED = (400, 409)
 """Statuses of a batch write that was refused whole: what its answer says of each item, no error

@@ -45,26 +45,16 @@ from lumio_cli.providers.contract.auth import (
     token_call,
     told_besides,
 )
+from lumio_cli.providers.contract.call import Call, Json, Record, Reply, Send, dig
+from lumio_cli.providers.contract.fields import Field, Identity
 from lumio_cli.providers.contract.messages import Message, Past
 from lumio_cli.providers.contract.paging import Each, Paging
-from lumio_cli.providers.contract.provider import (
-    Call,
-    Column,
-    Field,
-    Identity,
-    Json,
-    Kind,
-    Provider,
-    Quota,
-    Record,
-    Reply,
-    Resource,
-    Send,
-    Verdict,
-    Walk,
-    dig,
-)
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.quota import Quota
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Column, Kind, Resource, Walk
+from lumio_cli.providers.contract.verdict import Verdict
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.linkedin import posting, verdicts
 from lumio_cli.providers.linkedin.details import with_count, with_page
 from lumio_cli.providers.linkedin.pages import SINCE

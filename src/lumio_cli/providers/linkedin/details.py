@@ -4,7 +4,7 @@ known already: where it is refused, the record comes without."""
 from __future__ import annotations
 
 from lumio_cli.core.errors import DeniedError, RejectedError
-from lumio_cli.providers.contract.provider import Record, Send, dig
+from lumio_cli.providers.contract.call import Record, Send, dig
 from lumio_cli.providers.linkedin.restli import call, escape
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
 from lumio_cli.providers.contract.paging import BACK, NoPlaceError, key_of
-from lumio_cli.providers.contract.provider import Call, Place, Record, Reply, dig
 
 DAY_MS = 86_400_000
 YEAR_DAYS = 364

@@ -22,9 +22,11 @@ from lumio_cli.core.errors import (
     UnavailableError,
     UsageError,
 )
+from lumio_cli.providers.contract.call import Call, Json, Record, Send, dig
+from lumio_cli.providers.contract.fields import Field
 from lumio_cli.providers.contract.messages import Message, MessageKind
-from lumio_cli.providers.contract.provider import Call, Field, Json, Record, Send, dig
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.linkedin.resources import WRITTEN
 from lumio_cli.providers.linkedin.restli import (
     call,

@@ -7,18 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from lumio_cli.providers.contract.call import Call, Record, dig
 from lumio_cli.providers.contract.paging import Each, key_of
-from lumio_cli.providers.contract.provider import (
-    Call,
-    Column,
-    Cursor,
-    Horizon,
-    Kind,
-    Record,
-    Resource,
-    dig,
-)
-from lumio_cli.providers.contract.writing import Writes
+from lumio_cli.providers.contract.resource import Column, Cursor, Horizon, Kind, Resource, Writes
 from lumio_cli.providers.linkedin.pages import Pages, Statistics
 from lumio_cli.providers.linkedin.restli import MARK, escape, urn
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 from lumio_cli.core.errors import UsageError
-from lumio_cli.providers.contract.provider import Call, Json
+from lumio_cli.providers.contract.call import Call, Json
 
 MARK = "{owner}"
 """Stands in a path for the organization that a listing is about."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, timedelta
 
-from lumio_cli.providers.contract.provider import Outcome, Reply, Verdict
+from lumio_cli.providers.contract.call import Reply
+from lumio_cli.providers.contract.verdict import Outcome, Verdict
 from lumio_cli.providers.linkedin.resources import LEADS, PAGES, READ, WRITE
 
 _SCOPES = (

@@ -29,26 +29,16 @@ from typing import Any
 
 from lumio_cli.core.errors import BadReplyError, CredentialError
 from lumio_cli.providers.contract.auth import Credential, OAuth
+from lumio_cli.providers.contract.call import Call, Record, Reply, Send, dig
+from lumio_cli.providers.contract.fields import Field, Identity
 from lumio_cli.providers.contract.messages import Message, Past
 from lumio_cli.providers.contract.paging import with_params
-from lumio_cli.providers.contract.provider import (
-    Call,
-    Field,
-    Identity,
-    Kind,
-    Outcome,
-    Property,
-    Provider,
-    Quota,
-    Record,
-    Reply,
-    Resource,
-    Send,
-    Verdict,
-    Walk,
-    dig,
-)
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.quota import Quota
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Kind, Property, Resource, Walk
+from lumio_cli.providers.contract.verdict import Outcome, Verdict
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.mailchimp import batches, sends
 from lumio_cli.providers.mailchimp.fields import all_fields, described, list_ids
 from lumio_cli.providers.mailchimp.listing import BEFORE, MARGIN, SINCE, moved, stamp

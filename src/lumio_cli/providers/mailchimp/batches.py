@@ -21,10 +21,10 @@ from lumio_cli.core.errors import (
     RejectedError,
     UnavailableError,
 )
+from lumio_cli.providers.contract.call import Call, Reply, Send, dig
 from lumio_cli.providers.contract.paging import JobState
-from lumio_cli.providers.contract.provider import Call, Reply, Send, dig
+from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.values import read_json
-from lumio_cli.providers.contract.writing import Receipt
 from lumio_cli.providers.mailchimp.operations import (
     Operation,
     of_error,

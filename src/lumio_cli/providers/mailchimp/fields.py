@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lumio_cli.core.errors import BadReplyError, GoneError
-from lumio_cli.providers.contract.provider import Call, Column, Property, Reply, Send, dig
+from lumio_cli.providers.contract.call import Call, Reply, Send, dig
+from lumio_cli.providers.contract.resource import Column, Property
 from lumio_cli.providers.contract.values import as_id
 from lumio_cli.providers.mailchimp.listing import MOST
 from lumio_cli.providers.mailchimp.resources import MEMBERS

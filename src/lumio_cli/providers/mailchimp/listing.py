@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from lumio_cli.core.errors import BadReplyError, PagingError
+from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
 from lumio_cli.providers.contract.paging import NoPlaceError, key_of, with_params
-from lumio_cli.providers.contract.provider import Call, Place, Record, Reply, dig
 
 MOST = 1000
 """Rows a page has at most (reference of every collection, `count`)."""

@@ -17,8 +17,9 @@ from lumio_cli.core.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.contract.provider import Call
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.call import Call
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.mailchimp.fields import WrongValueError
 from lumio_cli.providers.mailchimp.resources import member
 

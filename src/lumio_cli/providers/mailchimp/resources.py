@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from lumio_cli.providers.contract.call import Call, Record, dig
 from lumio_cli.providers.contract.paging import Each
-from lumio_cli.providers.contract.provider import Call, Column, Cursor, Record, Resource, dig
-from lumio_cli.providers.contract.writing import Writes
+from lumio_cli.providers.contract.resource import Column, Cursor, Resource, Writes
 from lumio_cli.providers.mailchimp.listing import Changed, Pages
 
 LIST = "{list_id}"

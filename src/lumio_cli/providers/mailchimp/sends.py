@@ -20,9 +20,10 @@ from lumio_cli.core.errors import (
     UnavailableError,
     UsageError,
 )
+from lumio_cli.providers.contract.call import Call, Send
+from lumio_cli.providers.contract.fields import Field
 from lumio_cli.providers.contract.messages import Message, MessageKind, Past
-from lumio_cli.providers.contract.provider import Call, Field, Send
-from lumio_cli.providers.contract.writing import Receipt
+from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.mailchimp.resources import title_of
 
 ROUTE = "/3.0/campaigns/{campaign_id}"

@@ -19,8 +19,9 @@ from lumio_cli.core.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.contract.provider import Call, Send
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.call import Call, Send
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.mailchimp import batches
 from lumio_cli.providers.mailchimp.fields import (
     METADATA_SECONDS,

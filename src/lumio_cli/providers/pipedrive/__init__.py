@@ -44,28 +44,15 @@ from typing import Any
 
 from lumio_cli.core.errors import BadReplyError, CredentialError
 from lumio_cli.providers.contract.auth import Credential, OAuth, read_tokens
+from lumio_cli.providers.contract.call import Call, Json, Record, Reply, Send, dig
+from lumio_cli.providers.contract.fields import Field, Identity
 from lumio_cli.providers.contract.paging import with_params
-from lumio_cli.providers.contract.provider import (
-    Allowance,
-    Call,
-    Column,
-    Field,
-    Identity,
-    Json,
-    Outcome,
-    Property,
-    Provider,
-    Quota,
-    Record,
-    Reply,
-    Resource,
-    Send,
-    Verdict,
-    Walk,
-    dig,
-    found_alone,
-)
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.provider import Provider, found_alone
+from lumio_cli.providers.contract.quota import Allowance, Quota
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Column, Property, Resource, Walk
+from lumio_cli.providers.contract.verdict import Outcome, Verdict
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.pipedrive.fields import (
     SECONDS,
     label_options,

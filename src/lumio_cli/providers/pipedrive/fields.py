@@ -17,15 +17,8 @@ from typing import Any, Literal
 
 from lumio_cli.core.clock import parse_time
 from lumio_cli.core.errors import BadReplyError
-from lumio_cli.providers.contract.provider import (
-    Call,
-    Column,
-    Property,
-    Record,
-    Resource,
-    Send,
-    dig,
-)
+from lumio_cli.providers.contract.call import Call, Record, Send, dig
+from lumio_cli.providers.contract.resource import Column, Property, Resource
 from lumio_cli.providers.contract.values import shown
 from lumio_cli.providers.pipedrive.resources import COSTS, FIELDS, NEXT, PAGE
 

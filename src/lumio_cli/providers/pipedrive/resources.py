@@ -6,20 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.call import Call, Place, Record, Reply, Send, dig
 from lumio_cli.providers.contract.paging import Paging, Single, Token
-from lumio_cli.providers.contract.provider import (
-    Call,
-    Column,
-    Cursor,
-    Kind,
-    Place,
-    Record,
-    Reply,
-    Resource,
-    Send,
-    dig,
-)
-from lumio_cli.providers.contract.writing import Writes
+from lumio_cli.providers.contract.resource import Column, Cursor, Kind, Resource, Writes
 
 NEXT = "additional_data.next_cursor"
 PAGE = 500

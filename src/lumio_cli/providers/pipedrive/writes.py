@@ -23,8 +23,10 @@ from lumio_cli.core.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.contract.provider import Call, Property, Resource, Send, dig
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.call import Call, Send, dig
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Property, Resource
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.pipedrive.fields import ROOT, Definition, label_options, moment_of
 from lumio_cli.providers.pipedrive.resources import ACTIVITIES, COSTS, PRODUCTS
 

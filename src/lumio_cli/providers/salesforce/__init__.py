@@ -46,27 +46,15 @@ from typing import Any
 
 from lumio_cli.core.errors import BadReplyError, DeniedError, GoneError, RejectedError
 from lumio_cli.providers.contract.auth import Credential, told_besides
+from lumio_cli.providers.contract.call import Call, Json, Record, Reply, Send, dig
+from lumio_cli.providers.contract.fields import Field, Identity
 from lumio_cli.providers.contract.paging import Paging, Single
-from lumio_cli.providers.contract.provider import (
-    Allowance,
-    Call,
-    Column,
-    Field,
-    Identity,
-    Json,
-    Kind,
-    Property,
-    Provider,
-    Quota,
-    Record,
-    Reply,
-    Resource,
-    Send,
-    Verdict,
-    Walk,
-    dig,
-)
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.quota import Allowance, Quota
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Column, Kind, Property, Resource, Walk
+from lumio_cli.providers.contract.verdict import Verdict
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.salesforce import access, verdicts
 from lumio_cli.providers.salesforce.bulk import JOBS, job_call, read_rows, retyped
 from lumio_cli.providers.salesforce.fields import described, listed, moment_of, targets

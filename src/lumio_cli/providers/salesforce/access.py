@@ -11,7 +11,8 @@ from datetime import datetime
 
 from lumio_cli.core.errors import CredentialError
 from lumio_cli.providers.contract.auth import Credential, OAuth, Way, expand, read_tokens
-from lumio_cli.providers.contract.provider import Call, Field, Reply
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.fields import Field
 
 MY_DOMAIN = r"[A-Za-z0-9][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)*\.my\.salesforce\.com"
 LOGIN = rf"login\.salesforce\.com|test\.salesforce\.com|{MY_DOMAIN}"

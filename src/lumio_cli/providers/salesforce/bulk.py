@@ -17,8 +17,8 @@ from datetime import datetime
 from typing import Any
 
 from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.call import Call, Place, Record, Reply
 from lumio_cli.providers.contract.paging import Jobs, JobState, NoPlaceError
-from lumio_cli.providers.contract.provider import Call, Place, Record, Reply
 from lumio_cli.providers.contract.values import MAX_VALUES
 from lumio_cli.providers.salesforce.soql import EVERYTHING
 

@@ -15,7 +15,8 @@ from typing import Any
 
 from lumio_cli.core.clock import format_time, parse_time
 from lumio_cli.core.errors import BadReplyError
-from lumio_cli.providers.contract.provider import Column, Property, Reply
+from lumio_cli.providers.contract.call import Reply
+from lumio_cli.providers.contract.resource import Column, Property
 from lumio_cli.providers.salesforce.resources import KINDS, column_name
 
 UNREAD = frozenset({"address", "location", "base64", "complexvalue"})

@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 
 from lumio_cli.core.errors import ConfigError
-from lumio_cli.providers.contract.provider import Column, Cursor, Horizon, Resource
-from lumio_cli.providers.contract.writing import Writes
+from lumio_cli.providers.contract.resource import Column, Cursor, Horizon, Resource, Writes
 from lumio_cli.providers.salesforce.soql import CHANGES, EVERYTHING
 
 PAGE = 500

@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import quote
 
 from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.call import Call, Place, Record, Reply
 from lumio_cli.providers.contract.paging import NoPlaceError
-from lumio_cli.providers.contract.provider import Call, Place, Record, Reply
 
 LONGEST_URL = 11_000
 """Characters of a query in an address: address and headers share 16,384 bytes."""

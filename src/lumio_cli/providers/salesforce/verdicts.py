@@ -7,7 +7,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lumio_cli.core.errors import BadReplyError
-from lumio_cli.providers.contract.provider import Allowance, Call, Outcome, Reply, Verdict, dig
+from lumio_cli.providers.contract.call import Call, Reply, dig
+from lumio_cli.providers.contract.quota import Allowance
+from lumio_cli.providers.contract.verdict import Outcome, Verdict
 from lumio_cli.providers.salesforce.access import TOKEN_PATH, advice
 
 ROLLING = 3600.0

@@ -17,8 +17,9 @@ from lumio_cli.core.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.contract.provider import Call, Reply, Send
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.call import Call, Reply, Send
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.salesforce.fields import Targets, typed, value_of
 from lumio_cli.providers.salesforce.resources import COLLECTION
 

@@ -36,26 +36,15 @@ from typing import Any
 
 from lumio_cli.core.errors import BadReplyError, CredentialError
 from lumio_cli.providers.contract.auth import Credential, refresh_call, token_call
+from lumio_cli.providers.contract.call import Call, Record, Reply, Send, dig
+from lumio_cli.providers.contract.fields import Field, Identity
 from lumio_cli.providers.contract.paging import Paging
-from lumio_cli.providers.contract.provider import (
-    Allowance,
-    Call,
-    Column,
-    Field,
-    Identity,
-    Kind,
-    Outcome,
-    Provider,
-    Quota,
-    Record,
-    Reply,
-    Resource,
-    Send,
-    Verdict,
-    Walk,
-    dig,
-)
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.quota import Allowance, Quota
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Column, Kind, Resource, Walk
+from lumio_cli.providers.contract.verdict import Outcome, Verdict
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.shopify import bulk, graph, personal
 from lumio_cli.providers.shopify import documents as ask
 from lumio_cli.providers.shopify.children import filled

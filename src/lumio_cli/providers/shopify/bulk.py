@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lumio_cli.core.errors import BadReplyError, DeniedError, RejectedError
+from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
 from lumio_cli.providers.contract.paging import Jobs, JobState
-from lumio_cli.providers.contract.provider import Call, Place, Record, Reply, dig
 from lumio_cli.providers.contract.values import read_json, refuse_crowds
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.documents import LOOK

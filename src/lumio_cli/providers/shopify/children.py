@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lumio_cli.core.errors import BadReplyError
-from lumio_cli.providers.contract.provider import Record, Send, Walk, dig
+from lumio_cli.providers.contract.call import Record, Send, dig
+from lumio_cli.providers.contract.resource import Walk
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.resources import (
     METAFIELDS,

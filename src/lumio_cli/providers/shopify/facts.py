@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lumio_cli.providers.contract.auth import OAuth, Way
-from lumio_cli.providers.contract.provider import Field
+from lumio_cli.providers.contract.fields import Field
 
 VERSION = "2026-07"
 SHOP = Field(

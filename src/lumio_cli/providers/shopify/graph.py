@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from lumio_cli.providers.contract.provider import Call
+from lumio_cli.providers.contract.call import Call
 
 MUTATION = 10.0
 MOST = 1000

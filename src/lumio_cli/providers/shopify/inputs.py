@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from lumio_cli.providers.contract.provider import Column, Resource
+from lumio_cli.providers.contract.resource import Column, Resource
 from lumio_cli.providers.contract.writing import Change
 
 _NEVER_NULL = frozenset({"title", "handle", "vendor", "product_type", "description_html", "locale"})

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lumio_cli.core.errors import RejectedError
-from lumio_cli.providers.contract.provider import Outcome, Reply, Verdict, dig
+from lumio_cli.providers.contract.call import Reply, dig
+from lumio_cli.providers.contract.verdict import Outcome, Verdict
 from lumio_cli.providers.shopify.personal import SCOPE
 
 SECURITY = 430

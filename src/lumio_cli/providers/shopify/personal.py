@@ -17,7 +17,8 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from lumio_cli.providers.contract.provider import Call, Record, Reply, Resource, dig
+from lumio_cli.providers.contract.call import Call, Record, Reply, dig
+from lumio_cli.providers.contract.resource import Resource
 
 OBJECTS = ("customer", "shippingAddress", "billingAddress", "defaultAddress")
 """Fields that hold a Customer or a MailingAddress, which may be refused whole."""

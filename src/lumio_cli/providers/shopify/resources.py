@@ -7,20 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
 from lumio_cli.providers.contract.paging import Each, NoPlaceError, Paging, Parents, Token
-from lumio_cli.providers.contract.provider import (
-    Call,
-    Column,
-    Cursor,
-    Horizon,
-    Kind,
-    Place,
-    Record,
-    Reply,
-    Resource,
-    dig,
-)
-from lumio_cli.providers.contract.writing import Writes
+from lumio_cli.providers.contract.resource import Column, Cursor, Horizon, Kind, Resource, Writes
 from lumio_cli.providers.shopify import documents as ask
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.facts import ALL_ORDERS

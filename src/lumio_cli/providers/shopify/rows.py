@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.call import Reply, dig
 from lumio_cli.providers.contract.paging import NoPlaceError
-from lumio_cli.providers.contract.provider import Reply, dig
 
 
 def nodes_of(reply: Reply, root: str) -> list[Any]:

@@ -16,8 +16,10 @@ from lumio_cli.core.errors import (
     RejectedError,
     UnavailableError,
 )
-from lumio_cli.providers.contract.provider import Call, Resource, Send, dig
-from lumio_cli.providers.contract.writing import Change, Receipt
+from lumio_cli.providers.contract.call import Call, Send, dig
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Resource
+from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.documents import WRITTEN
 from lumio_cli.providers.shopify.inputs import input_of, quantity

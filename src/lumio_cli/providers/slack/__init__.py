@@ -34,24 +34,14 @@ from typing import Any
 
 from lumio_cli.core.errors import BadReplyError, CredentialError
 from lumio_cli.providers.contract.auth import Credential, OAuth
+from lumio_cli.providers.contract.call import Call, Record, Reply, Send, dig
+from lumio_cli.providers.contract.fields import Field, Identity
 from lumio_cli.providers.contract.messages import Message, Past
 from lumio_cli.providers.contract.paging import Paging
-from lumio_cli.providers.contract.provider import (
-    Call,
-    Field,
-    Identity,
-    Kind,
-    Provider,
-    Record,
-    Reply,
-    Resource,
-    Send,
-    Verdict,
-    Walk,
-    dig,
-    found_alone,
-)
-from lumio_cli.providers.contract.writing import Receipt
+from lumio_cli.providers.contract.provider import Provider, found_alone
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Kind, Resource, Walk
+from lumio_cli.providers.contract.verdict import Verdict
 from lumio_cli.providers.slack.limits import APP_KINDS, quotas_of
 from lumio_cli.providers.slack.resources import (
     CHANNELS,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lumio_cli.providers.contract.provider import Quota
+from lumio_cli.providers.contract.quota import Quota
 
 MINUTE = 60.0
 TIER2, TIER3, TIER4 = 20, 50, 100

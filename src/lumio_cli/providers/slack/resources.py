@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lumio_cli.providers.contract.paging import Single
-from lumio_cli.providers.contract.provider import Column, Cursor, Horizon, Resource
+from lumio_cli.providers.contract.resource import Column, Cursor, Horizon, Resource
 from lumio_cli.providers.slack.walks import Cursors, History, Visible
 
 PAGE = 200

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lumio_cli.core.errors import BadReplyError, DeniedError, RejectedError, UsageError
+from lumio_cli.providers.contract.call import Call, Send, dig
+from lumio_cli.providers.contract.fields import Field
 from lumio_cli.providers.contract.messages import Message, MessageKind, Past
 from lumio_cli.providers.contract.paging import NoPlaceError, with_params
-from lumio_cli.providers.contract.provider import Call, Field, Send, dig
-from lumio_cli.providers.contract.writing import Receipt
+from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.slack import blocks
 from lumio_cli.providers.slack.walks import (
     find_call,

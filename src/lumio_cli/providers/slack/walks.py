@@ -15,8 +15,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from lumio_cli.core.errors import BadReplyError, DeniedError, GoneError, PagingError
+from lumio_cli.providers.contract.call import Call, Place, Record, Reply, Send, dig
 from lumio_cli.providers.contract.paging import NoPlaceError, Token, with_params
-from lumio_cli.providers.contract.provider import Call, Place, Record, Reply, Send, Walk, dig
+from lumio_cli.providers.contract.resource import Walk
 
 FAMILIES = {
     "public_channel": "channels:read",

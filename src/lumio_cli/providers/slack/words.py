@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lumio_cli.core.errors import BadReplyError
-from lumio_cli.providers.contract.provider import Outcome, Reply, Verdict, dig
+from lumio_cli.providers.contract.call import Reply, dig
+from lumio_cli.providers.contract.verdict import Outcome, Verdict
 
 _OUTCOMES: Mapping[Outcome, tuple[str, ...]] = {
     Outcome.RETRY: (

@@ -30,25 +30,15 @@ from typing import Any, ClassVar
 
 from lumio_cli.core.errors import OUTCOME_UNKNOWN, BadReplyError, LumioError, RejectedError
 from lumio_cli.providers.contract.auth import Credential
+from lumio_cli.providers.contract.call import Call, Record, Reply, Send, dig
+from lumio_cli.providers.contract.fields import Field, Identity
 from lumio_cli.providers.contract.messages import Message, Past, Reach
 from lumio_cli.providers.contract.paging import Paging, with_params
-from lumio_cli.providers.contract.provider import (
-    Allowance,
-    Call,
-    Field,
-    Identity,
-    Kind,
-    Provider,
-    Quota,
-    Record,
-    Reply,
-    Resource,
-    Send,
-    Verdict,
-    Walk,
-    dig,
-)
-from lumio_cli.providers.contract.writing import Receipt
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.quota import Allowance, Quota
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Kind, Resource, Walk
+from lumio_cli.providers.contract.verdict import Verdict
 from lumio_cli.providers.whatsapp import compose, errors, files, probing, profiles, templates
 from lumio_cli.providers.whatsapp.days import POINTS, Days, TemplateDays
 from lumio_cli.providers.whatsapp.kinds import KINDS

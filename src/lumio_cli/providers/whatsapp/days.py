@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.call import Call, Place, Record, Reply
 from lumio_cli.providers.contract.paging import Each, Paging, Single
-from lumio_cli.providers.contract.provider import Call, Place, Record, Reply
 from lumio_cli.providers.whatsapp.listing import after
 
 DAY = 86_400

@@ -13,7 +13,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from lumio_cli.providers.contract.provider import Allowance, Outcome, Reply, Verdict, dig
+from lumio_cli.providers.contract.call import Reply, dig
+from lumio_cli.providers.contract.quota import Allowance
+from lumio_cli.providers.contract.verdict import Outcome, Verdict
 
 MANAGEMENT_COUNT = 5000
 """Calls an hour for each app and account with an active number."""

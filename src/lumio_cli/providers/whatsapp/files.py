@@ -11,7 +11,7 @@ from hashlib import blake2b
 from typing import Any
 
 from lumio_cli.core.errors import UsageError
-from lumio_cli.providers.contract.provider import Call
+from lumio_cli.providers.contract.call import Call
 
 MB = 1_048_576
 TYPES: dict[str, tuple[tuple[str, ...], int]] = {

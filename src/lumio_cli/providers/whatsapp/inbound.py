@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lumio_cli.providers.contract.provider import Record
+from lumio_cli.providers.contract.call import Record
 
 MEDIA = ("image", "video", "audio", "document", "sticker")
 

@@ -6,8 +6,8 @@ for lengths (ActionObject, SectionObject).
 
 from __future__ import annotations
 
+from lumio_cli.providers.contract.fields import Field
 from lumio_cli.providers.contract.messages import MessageKind
-from lumio_cli.providers.contract.provider import Field
 
 TO = "phone number with its country code (+5511987654321), or a business-scoped user id"
 MEDIA = ("image", "video", "audio", "document", "sticker")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from lumio_cli.providers.contract.call import Place, Record, Reply, dig
 from lumio_cli.providers.contract.paging import NoPlaceError, Token
-from lumio_cli.providers.contract.provider import Place, Record, Reply, dig
 
 
 def after(body: Any, *, full: bool) -> str | None:

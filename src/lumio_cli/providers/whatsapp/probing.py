@@ -21,7 +21,8 @@ from lumio_cli.core.errors import (
     UnavailableError,
 )
 from lumio_cli.providers.contract.auth import Credential, told_besides
-from lumio_cli.providers.contract.provider import Call, Identity, Send, dig
+from lumio_cli.providers.contract.call import Call, Send, dig
+from lumio_cli.providers.contract.fields import Identity
 
 NEVER = 253_402_300_800
 """The year 10000, in seconds since 1970: no date has room for what lies behind it."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lumio_cli.core.errors import BadReplyError, GoneError
-from lumio_cli.providers.contract.provider import Call, Record, Send, dig
+from lumio_cli.providers.contract.call import Call, Record, Send, dig
 from lumio_cli.providers.whatsapp.probing import is_id
 from lumio_cli.providers.whatsapp.resources import PROFILE_FIELDS
 

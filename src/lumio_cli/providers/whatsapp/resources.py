@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from lumio_cli.providers.contract.call import Record
 from lumio_cli.providers.contract.paging import Single
-from lumio_cli.providers.contract.provider import Column, Cursor, Record, Resource
+from lumio_cli.providers.contract.resource import Column, Cursor, Resource
 from lumio_cli.providers.whatsapp.days import DAY
 from lumio_cli.providers.whatsapp.listing import Cursors
 

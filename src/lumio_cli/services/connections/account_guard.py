@@ -15,7 +15,9 @@ from lumio_cli.hub.sqlite import state
 
 if TYPE_CHECKING:
     from lumio_cli.providers.contract.auth import Credential
-    from lumio_cli.providers.contract.provider import Identity, Provider, Send
+    from lumio_cli.providers.contract.call import Send
+    from lumio_cli.providers.contract.fields import Identity
+    from lumio_cli.providers.contract.provider import Provider
     from lumio_cli.runtime import Runtime
 
 

@@ -14,7 +14,9 @@ from lumio_cli.core.paths import expand
 from lumio_cli.credentials import CredentialStore
 from lumio_cli.credentials.secret_files import check_secret, read_secret_file
 from lumio_cli.providers.contract.auth import Credential
-from lumio_cli.providers.contract.provider import Identity, Provider, Send, suggest
+from lumio_cli.providers.contract.call import Send
+from lumio_cli.providers.contract.fields import Identity, suggest
+from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.services.connections.account_guard import identify
 
 

@@ -21,7 +21,8 @@ from lumio_cli.credentials.operator_sources import given_fields, variable
 from lumio_cli.credentials.secret_files import LIMIT, check_secret, read_secret_file
 from lumio_cli.hub.sqlite import state
 from lumio_cli.providers.contract.auth import Credential, OAuth, Way
-from lumio_cli.providers.contract.provider import Field, Identity, Provider, suggest
+from lumio_cli.providers.contract.fields import Field, Identity, suggest
+from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.services.connections import account_guard
 from lumio_cli.services.connections.connect import (
     Connected,

@@ -21,7 +21,7 @@ from lumio_cli.providers.contract.auth import (
     expand,
     read_tokens,
 )
-from lumio_cli.providers.contract.provider import Reply, Send
+from lumio_cli.providers.contract.call import Reply, Send
 from lumio_cli.services.connections.redirect_listener import Answer, Listener
 
 TIMEOUT = 300.0

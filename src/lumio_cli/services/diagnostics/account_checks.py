@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from lumio_cli.core.clock import format_time
 from lumio_cli.core.errors import LumioError
 from lumio_cli.core.units import format_duration, grouped
-from lumio_cli.providers.contract.provider import Call, Identity, Reply
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.fields import Identity
 from lumio_cli.services.connections.account_guard import identify
 from lumio_cli.services.diagnostics.check import Check, Finding
 from lumio_cli.services.diagnostics.provider_context import CONNECT, READ, Subject

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lumio_cli.core.clock import format_time
 from lumio_cli.core.errors import LumioError
 from lumio_cli.core.units import format_duration
-from lumio_cli.providers.contract.provider import Call
+from lumio_cli.providers.contract.call import Call
 from lumio_cli.services.diagnostics.check import Check, Finding
 from lumio_cli.services.diagnostics.provider_context import CONNECT, READ, Subject
 

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from lumio_cli.config.settings import ProviderSettings
     from lumio_cli.credentials import Loaded
     from lumio_cli.hub.sqlite.state import Account
-    from lumio_cli.providers.contract.provider import Allowance, Identity, Provider
+    from lumio_cli.providers.contract.fields import Identity
+    from lumio_cli.providers.contract.provider import Provider
+    from lumio_cli.providers.contract.quota import Allowance
     from lumio_cli.services.diagnostics.context import Scene
     from lumio_cli.transport.breaker import Breaker
     from lumio_cli.transport.quota.limiter import Limiter

@@ -169,7 +169,7 @@ def _newest(runtime: Runtime, provider: str) -> int:
 
 def check_provider(provider: str) -> None:
     """Raise UsageError for a provider that does not exist; say so where the words are swapped."""
-    from lumio_cli.providers.contract.provider import suggest
+    from lumio_cli.providers.contract.fields import suggest
     from lumio_cli.providers.registry import provider_names
 
     known = provider_names()

@@ -89,7 +89,7 @@ def diagnose(
 
 
 def _check_names(names: Sequence[str]) -> None:
-    from lumio_cli.providers.contract.provider import suggest
+    from lumio_cli.providers.contract.fields import suggest
     from lumio_cli.providers.registry import provider_names
 
     known = provider_names()

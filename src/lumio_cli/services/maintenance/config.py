@@ -24,7 +24,7 @@ from lumio_cli.config.validation import Problem, known_keys
 from lumio_cli.core.errors import UsageError
 from lumio_cli.core.paths import Paths, make_private_dir
 from lumio_cli.core.redact import MASK, Redactor, is_secret_name
-from lumio_cli.providers.contract.provider import Field
+from lumio_cli.providers.contract.fields import Field
 
 
 @dataclass(frozen=True, slots=True)

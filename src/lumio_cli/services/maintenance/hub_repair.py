@@ -16,7 +16,7 @@ from lumio_cli.sync.pull.cursors import NO_PARTS, good_one, parts_of
 if TYPE_CHECKING:
     from lumio_cli.hub.sqlite.horizon import Reach
     from lumio_cli.hub.sqlite.state import ResourceState
-    from lumio_cli.providers.contract.provider import Resource
+    from lumio_cli.providers.contract.resource import Resource
     from lumio_cli.runtime import Runtime
 
 RUN = "hub-check"

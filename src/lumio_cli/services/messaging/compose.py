@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from lumio_cli.core.errors import UsageError
+from lumio_cli.providers.contract.fields import Field, suggest
 from lumio_cli.providers.contract.messages import Message, MessageKind
-from lumio_cli.providers.contract.provider import Field, suggest
 from lumio_cli.services.messaging.parameters import OWN, gathered, spelled
 
 MAX_FILE = 100 * 1024 * 1024

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumio_cli.core.errors import UsageError
 from lumio_cli.hub.sqlite import sends
-from lumio_cli.providers.contract.provider import suggest
+from lumio_cli.providers.contract.fields import suggest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,17 +17,18 @@ from lumio_cli.core.errors import (
     QuotaError,
     StoppedError,
 )
+from lumio_cli.providers.contract.call import Reply
 from lumio_cli.providers.contract.messages import Message
-from lumio_cli.providers.contract.provider import Reply
-from lumio_cli.providers.contract.writing import Receipt
+from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.services.messaging.delivery_marks import FREE, LEAVING, LEFT, TAKEN, Marks
 from lumio_cli.transport.request_log import Tally
 
 if TYPE_CHECKING:
     from lumio_cli.core.clock import Clock
     from lumio_cli.core.progress import Progress
+    from lumio_cli.providers.contract.call import Call
     from lumio_cli.providers.contract.messages import Past
-    from lumio_cli.providers.contract.provider import Call, Provider
+    from lumio_cli.providers.contract.provider import Provider
     from lumio_cli.transport.session import Session
 
 HALTING = (QuotaError, CircuitOpenError, CredentialError, ConfigError)
@@ -196,7 +197,7 @@ class _Way:
         be begun again from its first call."""
 
     def send(self, call: Call) -> Reply:
-        """See `providers.contract.provider.Send`."""
+        """See `providers.contract.call.Send`."""
         reply = self._session.send(call, tally=self._tally)
         if not call.repeatable:
             self.partly = True

@@ -18,7 +18,7 @@ from lumio_cli.core.errors import UsageError
 from lumio_cli.core.paths import expand
 from lumio_cli.core.progress import NoProgress, Progress
 from lumio_cli.hub.sqlite import view_queries
-from lumio_cli.providers.contract.provider import suggest
+from lumio_cli.providers.contract.fields import suggest
 from lumio_cli.providers.contract.values import meaning
 from lumio_cli.services.records.import_file import Format, Input
 from lumio_cli.services.records.resource_view import Place, find

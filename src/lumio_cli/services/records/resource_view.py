@@ -11,7 +11,7 @@ from lumio_cli.core.errors import HubError, LumioError, UsageError
 from lumio_cli.hub.sqlite import outbox, views
 from lumio_cli.hub.sqlite.columns import RESERVED, Abilities, ViewColumn, view_name
 from lumio_cli.hub.sqlite.database import explained
-from lumio_cli.providers.contract.provider import suggest
+from lumio_cli.providers.contract.fields import suggest
 from lumio_cli.services.syncing.targets import one_resource
 
 if TYPE_CHECKING:

@@ -291,7 +291,7 @@ def _resources(
 
 
 def _check_column(db: sqlite3.Connection, provider: str, resource: str | None, column: str) -> None:
-    from lumio_cli.providers.contract.provider import suggest
+    from lumio_cli.providers.contract.fields import suggest
 
     names = [resource] if resource else resource_names(provider)
     known = {c.name for name in names for c in views.read_columns(db, provider, name)}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from lumio_cli.hub.sqlite.outbox import Edit
     from lumio_cli.hub.sqlite.records import Row
-    from lumio_cli.providers.contract.provider import Resource
+    from lumio_cli.providers.contract.resource import Resource
     from lumio_cli.runtime import Runtime
 
 Letter = dict[str, Any]

@@ -38,7 +38,7 @@ def _chosen(runtime: Runtime, targets: Sequence[str]) -> dict[str, set[str]]:
 
     Without a target: what is connected, and what the hub has data of.
     """
-    from lumio_cli.providers.contract.provider import suggest
+    from lumio_cli.providers.contract.fields import suggest
     from lumio_cli.providers.registry import provider_names
 
     names = provider_names()

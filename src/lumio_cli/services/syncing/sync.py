@@ -23,7 +23,8 @@ from lumio_cli.sync.run_locks import RunLocks, bury_dead_runs, busy_error
 
 if TYPE_CHECKING:
     from lumio_cli.core.locks import Holder
-    from lumio_cli.providers.contract.provider import Provider, Resource
+    from lumio_cli.providers.contract.provider import Provider
+    from lumio_cli.providers.contract.resource import Resource
     from lumio_cli.runtime import Runtime
     from lumio_cli.sync.merging.merge import Policy
 

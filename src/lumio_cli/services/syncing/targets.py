@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from lumio_cli.core.errors import CredentialError, LumioError, UsageError
 
 if TYPE_CHECKING:
-    from lumio_cli.providers.contract.provider import Provider, Resource
+    from lumio_cli.providers.contract.provider import Provider
+    from lumio_cli.providers.contract.resource import Resource
     from lumio_cli.runtime import Runtime
 
 
@@ -42,7 +43,7 @@ def select(runtime: Runtime, targets: Sequence[str]) -> list[Selection]:
 
 def parse_target(target: str) -> tuple[str, str | None]:
     """Provider and resource of a target. Raises `UsageError` for names that do not exist."""
-    from lumio_cli.providers.contract.provider import suggest
+    from lumio_cli.providers.contract.fields import suggest
 
     name, resource = _split(target)
     known = resource_names(name)

@@ -12,7 +12,7 @@ from lumio_cli.hub.sqlite.columns import ViewColumn, values_of
 from lumio_cli.hub.sqlite.outbox import CHUNK, Edit
 from lumio_cli.hub.sqlite.record_history import Changed
 from lumio_cli.hub.sqlite.records import Held, raw_table
-from lumio_cli.providers.contract.provider import dig
+from lumio_cli.providers.contract.call import dig
 from lumio_cli.sync.merging.heirs import Heir, inherit
 from lumio_cli.sync.merging.merge import Merged, Policy, Values, about, before_revival, merge
 

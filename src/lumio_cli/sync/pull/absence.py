@@ -12,7 +12,8 @@ from lumio_cli.hub.sqlite import records, runs, state
 from lumio_cli.hub.sqlite.columns import ViewColumn
 from lumio_cli.hub.sqlite.horizon import Reach
 from lumio_cli.hub.sqlite.state import Account, ResourceState
-from lumio_cli.providers.contract.provider import Kind, Resource, Send, Walk
+from lumio_cli.providers.contract.call import Send
+from lumio_cli.providers.contract.resource import Kind, Resource, Walk
 from lumio_cli.sync.context import Engine
 from lumio_cli.sync.hub_sink import Store
 from lumio_cli.sync.mishaps import understood

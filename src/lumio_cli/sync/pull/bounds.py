@@ -10,7 +10,7 @@ from typing import Any
 from lumio_cli.core.clock import format_time, format_timestamp, parse_time, utc
 from lumio_cli.hub.sqlite import runs, state
 from lumio_cli.hub.sqlite.state import Checkpoint, ResourceState
-from lumio_cli.providers.contract.provider import Kind
+from lumio_cli.providers.contract.resource import Kind
 from lumio_cli.sync.context import Engine
 from lumio_cli.sync.model import Job, is_driven
 from lumio_cli.sync.pull.cursors import AHEAD, SEQ, good_one, not_after, parts_of

@@ -25,7 +25,8 @@ from lumio_cli.hub.sqlite import state, views
 from lumio_cli.hub.sqlite.misfits import Recount
 from lumio_cli.hub.sqlite.records import raw_table
 from lumio_cli.hub.sqlite.state import Checkpoint, ResourceState
-from lumio_cli.providers.contract.provider import Call, Kind, Reply, Resource, Walk, Window
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.resource import Kind, Resource, Walk, Window
 from lumio_cli.sync.context import Engine
 from lumio_cli.sync.description import Schema
 from lumio_cli.sync.fields import abilities_of

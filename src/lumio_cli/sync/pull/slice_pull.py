@@ -14,6 +14,7 @@ from lumio_cli.core.clock import format_time
 from lumio_cli.core.errors import GoneError, PagingError
 from lumio_cli.hub.sqlite import records
 from lumio_cli.hub.sqlite.state import Checkpoint
+from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
 from lumio_cli.providers.contract.paging import (
     Each,
     Jobs,
@@ -23,7 +24,8 @@ from lumio_cli.providers.contract.paging import (
     brings_rows,
     without_edge,
 )
-from lumio_cli.providers.contract.provider import Call, Place, Provider, Record, Reply, Walk, dig
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.resource import Walk
 from lumio_cli.sync.context import Engine
 from lumio_cli.sync.hub_sink import Stored
 from lumio_cli.sync.mishaps import understood

@@ -17,9 +17,9 @@ from lumio_cli.hub.sqlite.outbox import Action, Edit
 from lumio_cli.hub.sqlite.record_history import Changed
 from lumio_cli.hub.sqlite.records import raw_table
 from lumio_cli.hub.sqlite.runs import DeadLetter
-from lumio_cli.providers.contract.provider import dig
+from lumio_cli.providers.contract.call import dig
+from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.values import merged, put
-from lumio_cli.providers.contract.writing import Receipt
 from lumio_cli.sync.fields import provider_column
 from lumio_cli.sync.merging.merge import Policy
 from lumio_cli.sync.pages import prepare

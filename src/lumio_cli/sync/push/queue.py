@@ -13,7 +13,8 @@ from lumio_cli.core.clock import format_timestamp
 from lumio_cli.hub.sqlite import outbox, runs, views
 from lumio_cli.hub.sqlite.columns import ViewColumn
 from lumio_cli.hub.sqlite.outbox import Action, Edit
-from lumio_cli.providers.contract.provider import Provider, Resource
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.resource import Resource
 from lumio_cli.providers.contract.values import as_text
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.sync.hub_sink import Store

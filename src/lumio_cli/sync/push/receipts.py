@@ -16,8 +16,8 @@ from lumio_cli.hub.sqlite.columns import values_of
 from lumio_cli.hub.sqlite.outbox import Action, Edit
 from lumio_cli.hub.sqlite.records import Held
 from lumio_cli.hub.sqlite.written_values import Form, Written
+from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.values import merged, put, tells
-from lumio_cli.providers.contract.writing import Receipt
 from lumio_cli.sync.merging import forms, reconcile
 from lumio_cli.sync.merging.forms import Fate
 from lumio_cli.sync.merging.merge import about, same

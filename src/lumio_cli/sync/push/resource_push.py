@@ -18,8 +18,9 @@ from lumio_cli.core.errors import (
 )
 from lumio_cli.hub.sqlite import outbox
 from lumio_cli.hub.sqlite.outbox import Action, Edit
-from lumio_cli.providers.contract.provider import Call, Reply
-from lumio_cli.providers.contract.writing import Receipt, Writing
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.writing import Writing
 from lumio_cli.sync.context import Engine
 from lumio_cli.sync.dry_run_sink import PreviewStore
 from lumio_cli.sync.merging import reconcile

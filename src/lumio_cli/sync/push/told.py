@@ -12,8 +12,10 @@ from lumio_cli.core.errors import (
     RejectedError,
 )
 from lumio_cli.hub.sqlite.outbox import Edit
-from lumio_cli.providers.contract.provider import Call, Reply, Resource
-from lumio_cli.providers.contract.writing import Change, Receipt, Writing
+from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.providers.contract.receipt import Receipt
+from lumio_cli.providers.contract.resource import Resource
+from lumio_cli.providers.contract.writing import Change, Writing
 from lumio_cli.sync.mishaps import understood
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lumio_cli.transport.quota.kinds import midnight_after
 
 if TYPE_CHECKING:
-    from lumio_cli.providers.contract.provider import Quota
+    from lumio_cli.providers.contract.quota import Quota
     from lumio_cli.transport.quota.state import State
 
 WINDOWS = 3.0

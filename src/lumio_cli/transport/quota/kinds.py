@@ -11,7 +11,7 @@ from lumio_cli.core.errors import ConfigError
 from lumio_cli.transport.quota.state import GUARD, Priority, Rule, State, cap
 
 if TYPE_CHECKING:
-    from lumio_cli.providers.contract.provider import Quota
+    from lumio_cli.providers.contract.quota import Quota
 
 SLOTS = 100
 """Parts of a sliding window. A part is counted until it has expired wholly."""

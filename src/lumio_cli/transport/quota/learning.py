@@ -9,7 +9,7 @@ from lumio_cli.transport.quota.bounds import longest_hold, longest_spent
 from lumio_cli.transport.quota.state import State
 
 if TYPE_CHECKING:
-    from lumio_cli.providers.contract.provider import Allowance
+    from lumio_cli.providers.contract.quota import Allowance
     from lumio_cli.transport.quota.ledger import Term
 
 SAID = "an answer said that nothing remains"

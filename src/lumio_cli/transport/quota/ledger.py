@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lumio_cli.core.clock import Clock
-from lumio_cli.providers.contract.provider import Quota
+from lumio_cli.providers.contract.quota import Quota
 from lumio_cli.transport.quota.bounds import clip
 from lumio_cli.transport.quota.state import GUARD, Rule, State, settle, unpack
 from lumio_cli.transport.runtime_db.store import RuntimeStore

@@ -21,7 +21,9 @@ from typing import Self
 
 from lumio_cli.core.clock import Clock, utc
 from lumio_cli.core.stop import Stop
-from lumio_cli.providers.contract.provider import Allowance, Call, Outcome, Quota, Verdict
+from lumio_cli.providers.contract.call import Call
+from lumio_cli.providers.contract.quota import Allowance, Quota
+from lumio_cli.providers.contract.verdict import Outcome, Verdict
 from lumio_cli.transport.quota import concurrency
 from lumio_cli.transport.quota.bounds import OUTAGE, longest_hold, longest_spent
 from lumio_cli.transport.quota.kinds import midnight_after, rule_for

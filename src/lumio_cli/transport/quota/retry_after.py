@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from lumio_cli.core.clock import format_time, utc
-from lumio_cli.providers.contract.provider import Reply
+from lumio_cli.providers.contract.call import Reply
 
 if TYPE_CHECKING:
     from lumio_cli.core.clock import Clock
