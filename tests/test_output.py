@@ -20,7 +20,13 @@ from lumio_cli.core.errors import LumioError, PartialError, StoppedError, UsageE
 from lumio_cli.core.progress import NoProgress
 from lumio_cli.output import Col, Diff, Output, Preferences, Table
 from lumio_cli.output.cells import ago, for_programs
-from lumio_cli.output.progress import BarProgress, JsonProgress, LineProgress, summary
+from lumio_cli.output.progress import (
+    BarProgress,
+    JsonProgress,
+    LineProgress,
+    choose_progress,
+    summary,
+)
 from lumio_cli.output.prompt import Prompt
 from lumio_cli.output.style import json_escape, printable, tsv_escape
 from support.cli import Stream
@@ -416,7 +422,7 @@ RESULT = {"status": "succeeded", "read": 1250, "created": 3, "deleted": 0, "erro
 
 
 def play(output: Output) -> Any:
-    progress = output.progress()
+    progress = choose_progress(output)
     progress.start("hubspot/contacts", 1250, detail="full")
     progress.start("hubspot/contacts", 1300)
     progress.start("hubspot/deals", None)
@@ -481,7 +487,7 @@ def test_progress_on_a_terminal() -> None:
 
 def test_progress_from_many_threads() -> None:
     output, _, err = make(err_tty=True)
-    progress = output.progress()
+    progress = choose_progress(output)
 
     def work(number: int) -> None:
         target = f"hubspot/r{number}"

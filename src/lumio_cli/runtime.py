@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any
 
 from lumio_cli.config.global_options import Globals
 from lumio_cli.core.errors import LumioError
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from lumio_cli.hub.sqlite.database import Hub
     from lumio_cli.hub.sqlite.state import Account
     from lumio_cli.output.prompt import Prompt
-    from lumio_cli.providers.contract.auth import Credential
     from lumio_cli.providers.contract.provider import Provider
     from lumio_cli.transport.runtime_db.store import RuntimeStore
-    from lumio_cli.transport.session import Session
 
 
 class Runtime:
@@ -229,35 +227,9 @@ class Runtime:
         reader = self.hub_reader
         return None if reader is None else read_account(reader.connection, name)
 
-    def session(
-        self,
-        provider: Provider,
-        *,
-        priority: Literal["interactive", "incremental", "backfill"] = "interactive",
-        credential: Credential | None = None,
-        run_id: str = "",
-        read_only: bool = False,
-        connections: int | None = None,
-    ) -> Session:
-        """A way to the provider, with the stored credential or with one that is only tried.
-        `read_only` writes nothing to the hub; `connections` are how many requests may be under
-        way, None: as many as a sync has.
-
-        Raises ConfigError. The credential is read with the first request.
-        """
-        from lumio_cli.services.connections.sessions import open_for
-
-        session = open_for(
-            self,
-            provider,
-            priority,
-            credential,
-            run_id,
-            read_only=read_only,
-            connections=connections,
-        )
-        self._closing.callback(session.close)
-        return session
+    def close_later(self, close: Callable[[], object]) -> None:
+        """Call `close` when this is closed, before what was opened earlier is."""
+        self._closing.callback(close)
 
     def derive(self, *, profile: str, environ: Mapping[str, str]) -> Runtime:
         """Another profile and environment, the same options, streams and stop.

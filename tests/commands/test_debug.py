@@ -17,6 +17,7 @@ from lumio_cli.config.global_options import Globals
 from lumio_cli.core.stop import Stop
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox import Sandbox
+from lumio_cli.services.connections.sessions import open_for
 from support.cli import Stream, lumio
 from support.lab import Lab
 
@@ -69,7 +70,7 @@ def test_an_answer_from_the_cache_is_recorded_as_one(lab: Lab) -> None:
     lab.lumio("debug", "hubspot", "on")
     runtime = Runtime(Globals(), environ=lab.environ, stdout=Stream(), stderr=Stream())
     provider = runtime.provider("hubspot")
-    send = runtime.session(provider).send
+    send = open_for(runtime, provider).send
     for _ in range(2):
         provider.describe(provider.resource("contacts"), send)
     runtime.close()

@@ -10,6 +10,7 @@ from typing import Any
 from lumio_cli.providers.contract.call import Send
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request, Response
+from lumio_cli.services.connections.sessions import open_for
 from support.conformance import Rig, Subject
 from support.trials import Hands
 
@@ -34,4 +35,4 @@ def adapter(sandbox: Sandbox, subject: Subject, home: Path) -> Iterator[tuple[An
     lab.lift_quotas()
     with lab.runtime() as runtime:
         provider = runtime.provider(subject.provider)
-        yield provider, runtime.session(provider).send
+        yield provider, open_for(runtime, provider).send

@@ -15,6 +15,7 @@ from lumio_cli.providers.contract.call import dig
 from lumio_cli.providers.contract.paging import Each, Parents, brings_rows, without_edge
 from lumio_cli.providers.contract.resource import Kind, Walk
 from lumio_cli.sandbox.http import Request, Response
+from lumio_cli.services.connections.sessions import open_for
 from lumio_cli.sync.pull.slice_pull import Walker
 from support.conformance import Subject, altered, case, rig
 
@@ -226,7 +227,7 @@ def check_places(subject: Subject, home: Path) -> None:
     with rig(subject, home, 5) as lab, lab.runtime() as runtime:
         provider = runtime.provider(subject.provider)
         resource = provider.resource(subject.resource)
-        send = runtime.session(provider).send
+        send = open_for(runtime, provider).send
         for kind in kinds:
             if kind == "tombstones" and subject.delete is not None:
                 for record_id in lab.ids[:3]:

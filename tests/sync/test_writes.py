@@ -11,6 +11,7 @@ from lumio_cli.config.global_options import Globals
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.runtime import Runtime
+from lumio_cli.services.connections.sessions import open_for
 from lumio_cli.transport.request_log import Tally
 from support.lab import Lab
 
@@ -30,7 +31,7 @@ def write(lab: Lab, sent: Tally) -> Iterator[Write]:
     """Applies changes of one action to the contacts; receipts by trace."""
     runtime = Runtime(Globals(), environ=lab.environ)
     provider = runtime.provider("hubspot")
-    session = runtime.session(provider)
+    session = open_for(runtime, provider)
 
     def apply(*changes: Change) -> dict[str, Receipt]:
         contacts = provider.resource("contacts")

@@ -47,6 +47,7 @@ def preview(
 ) -> int:
     """Show what a sync would create, update and delete. Writes nothing, locks nothing."""
     from lumio_cli.commands.render import preview_result
+    from lumio_cli.output.progress import choose_progress
     from lumio_cli.services.syncing import plan_file
     from lumio_cli.services.syncing import sync as service
     from lumio_cli.sync.model import has_changes
@@ -63,9 +64,11 @@ def preview(
     output, kept = runtime.output, None
     with in_sandbox(runtime, sandbox, records) as chosen:
         if out is None:
-            result = service.preview(chosen, request, limit, output.progress())
+            result = service.preview(chosen, request, limit, choose_progress(output))
         else:
-            result, kept = plan_file.preview_to_file(chosen, request, limit, out, output.progress())
+            result, kept = plan_file.preview_to_file(
+                chosen, request, limit, out, choose_progress(output)
+            )
     preview_result(output, result, None if out is None else {"plan": kept})
     if kept is not None:
         output.note(f"the plan is in {kept}; `lumio sync --plan {out}` does it")

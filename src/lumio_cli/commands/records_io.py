@@ -108,11 +108,12 @@ def import_records(
     be imported again.
     """
     from lumio_cli.commands.records_render import imported
+    from lumio_cli.output.progress import choose_progress
     from lumio_cli.services.records.importing import Request
     from lumio_cli.services.records.importing import import_records as service
 
     output = runtime_of(ctx).output
     request = Request(file, key, form, create, dry_run, report)
-    done = service(runtime_of(ctx), target, request, output.progress())
+    done = service(runtime_of(ctx), target, request, choose_progress(output))
     imported(output, done)
     return 3 if done.rejected else 0

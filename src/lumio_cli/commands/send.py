@@ -72,6 +72,7 @@ def send(
     message twice. `lumio providers show PROVIDER` lists the kinds of messages and their fields.
     """
     from lumio_cli.commands.send_render import send_preview, send_result
+    from lumio_cli.output.progress import choose_progress
     from lumio_cli.services.messaging import send as service
 
     runtime = runtime_of(ctx)
@@ -91,6 +92,6 @@ def send(
             outlook = service.preview(chosen, request)
             send_preview(runtime.output, outlook)
             return outlook.exit_code
-        result = service.send(chosen, request, runtime.output.progress())
+        result = service.send(chosen, request, choose_progress(runtime.output))
     send_result(runtime.output, result)
     return result.exit_code

@@ -48,6 +48,7 @@ def sync(
     """
     from lumio_cli.commands import two_way
     from lumio_cli.commands.render import sync_result
+    from lumio_cli.output.progress import choose_progress
     from lumio_cli.services.syncing import sync as service
 
     runtime = runtime_of(ctx)
@@ -72,6 +73,6 @@ def sync(
             return two_way.apply(chosen, plan, request)
         if undo is not None:
             return two_way.undo(chosen, undo, request, yes=yes, dry_run=dry_run)
-        result = service.sync(chosen, request, runtime.output.progress())
+        result = service.sync(chosen, request, choose_progress(runtime.output))
     sync_result(runtime.output, result)
     return result.exit_code

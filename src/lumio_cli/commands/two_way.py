@@ -27,10 +27,11 @@ SHOWN = 100
 def apply(runtime: Runtime, file: Path, request: Request) -> int:
     """Do what a plan says, print it, and return the exit code."""
     from lumio_cli.commands.render import sync_result
+    from lumio_cli.output.progress import choose_progress
     from lumio_cli.services.syncing import plan_file as service
 
     output = runtime.output
-    done = service.apply(runtime, file, request, output.progress())
+    done = service.apply(runtime, file, request, choose_progress(output))
     sync_result(output, done.result, done.as_json())
     if done.conflicts:
         output.warn(
@@ -48,6 +49,7 @@ def apply(runtime: Runtime, file: Path, request: Request) -> int:
 def undo(runtime: Runtime, run: str, request: Request, *, yes: bool, dry_run: bool) -> int:
     """Undo a run, print it, and return the exit code."""
     from lumio_cli.commands.render import sync_result
+    from lumio_cli.output.progress import choose_progress
     from lumio_cli.services.syncing import undo as service
 
     output = runtime.output
@@ -63,7 +65,7 @@ def undo(runtime: Runtime, run: str, request: Request, *, yes: bool, dry_run: bo
         yes=yes,
         dry_run=dry_run,
         show=show,
-        progress=output.progress(),
+        progress=choose_progress(output),
     )
     if result is not None:
         sync_result(output, result, found.as_json())

@@ -32,7 +32,7 @@ from lumio_cli.output.style import (
 from lumio_cli.output.table import Table, write_table, write_tsv
 
 if TYPE_CHECKING:
-    from lumio_cli.core.progress import Progress
+    pass
 
 Part = Table | Diff | str
 
@@ -76,7 +76,8 @@ class Output:
         self._lock = threading.RLock()
         # While bars are drawn, lines to stderr have to pass above them.
         self._above: Callable[[], AbstractContextManager[None]] = nullcontext
-        self._close_bars: Callable[[], None] = lambda: None
+        self.close_bars: Callable[[], None] = lambda: None
+        """Ends bars that are still drawn when the command ends."""
 
     @cached_property
     def preferences(self) -> Preferences:
@@ -159,7 +160,7 @@ class Output:
 
     def finish(self, error: LumioError | None = None) -> None:
         """The command has ended. Prints the JSON document, or the error, or both in one."""
-        self._close_bars()
+        self.close_bars()
         document, self._held = self._held, None
         if error is not None and self.mode != "json":
             self.error(error)
@@ -220,15 +221,6 @@ class Output:
         """One JSON object on stderr, where `--log-format json` asks for it."""
         if self.log_format == "json" and not self.options.quiet:
             self._log(event, **fields)
-
-    def progress(self) -> Progress:
-        """Somebody who shows progress the way this terminal, pipe or log wants it."""
-        from lumio_cli.output.progress import BarProgress, choose_progress
-
-        progress = choose_progress(self)
-        if isinstance(progress, BarProgress):
-            self._close_bars = progress.close
-        return progress
 
     @property
     def decorates(self) -> bool:

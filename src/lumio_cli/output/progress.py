@@ -26,7 +26,7 @@ _REFRESH = 5  # a second
 
 
 def choose_progress(output: Output) -> Progress:
-    """The form of progress for this stderr."""
+    """Return somebody who shows progress the way this terminal, pipe or log wants it."""
     if output.options.quiet:
         return NoProgress()
     if output.log_format == "json":
@@ -34,7 +34,9 @@ def choose_progress(output: Output) -> Progress:
     if output.mode == "json" and not output.err_look.terminal:
         return NoProgress()
     if output.err_look.terminal:
-        return BarProgress(output)
+        bars = BarProgress(output)
+        output.close_bars = bars.close
+        return bars
     return LineProgress(output)
 
 

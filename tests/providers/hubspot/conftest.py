@@ -15,6 +15,7 @@ from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox import Sandbox
+from lumio_cli.services.connections.sessions import open_for
 from lumio_cli.transport.request_log import Tally
 from support.lab import Lab
 
@@ -57,7 +58,7 @@ def writer(sent: Tally) -> Iterator[Callable[..., Write]]:
             runtime = Runtime(Globals(), environ=lab.environ)
             stack.callback(runtime.close)
             provider = runtime.provider("hubspot")
-            session = runtime.session(provider)
+            session = open_for(runtime, provider)
 
             def write(*changes: Change) -> dict[str, Receipt]:
                 send = partial(session.send, tally=sent)

@@ -15,6 +15,7 @@ from lumio_cli.providers.contract.fields import Identity
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.hubspot.auth import CLIENT_ID, CLIENT_SECRET
+from lumio_cli.services.connections.sessions import open_for
 from support.lab import Lab
 
 SCOPES = ("oauth", "crm.objects.contacts.read")
@@ -36,7 +37,7 @@ def probe(lab: Lab) -> Callable[[Credential], Identity]:
         runtime = Runtime(Globals(), environ=lab.environ)
         try:
             provider = runtime.provider("hubspot")
-            session = runtime.session(provider, credential=credential)
+            session = open_for(runtime, provider, credential=credential)
             return provider.probe(session.send, credential)
         finally:
             runtime.close()

@@ -25,6 +25,7 @@ from lumio_cli.providers.linkedin import LinkedIn
 from lumio_cli.providers.linkedin.restli import end_of, little_text
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox.linkedin.data import FIRST_ORGANIZATION
+from lumio_cli.services.connections.sessions import open_for
 from providers.linkedin.conftest import MakePages, Pages
 
 PAGE = str(FIRST_ORGANIZATION)
@@ -39,7 +40,7 @@ class Desk:
         found = runtime.provider("linkedin")
         assert isinstance(found, LinkedIn)
         self.provider = found
-        self.send: Send = runtime.session(found).send
+        self.send: Send = open_for(runtime, found).send
         self._clock = clock
 
     def message(self, text: str, **values: Any) -> Message:

@@ -16,6 +16,7 @@ from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.mailchimp import Mailchimp
 from lumio_cli.sandbox.mailchimp import Mailchimp as Account
+from lumio_cli.services.connections.sessions import open_for
 from lumio_cli.transport.attempt import Sender
 from providers.mailchimp_subjects import MEMBERS, account
 from support.conformance import Rig, rig
@@ -77,7 +78,7 @@ def make_desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
             runtime = closing.enter_context(lab.runtime())
             provider = runtime.provider("mailchimp")
             assert isinstance(provider, Mailchimp)
-            desk = Desk(lab, account(lab.sandbox), provider, runtime.session(provider).send)
+            desk = Desk(lab, account(lab.sandbox), provider, open_for(runtime, provider).send)
             attempt = Sender.attempt
 
             def record(self: Sender, call: Call, *args: Any, **options: Any) -> Any:

@@ -16,6 +16,7 @@ import pytest
 from lumio_cli.providers.contract.auth import Credential, exchange_call
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 from lumio_cli.sandbox.pipedrive import Pipedrive
+from lumio_cli.services.connections.sessions import open_for
 from providers.pipedrive_subjects import SUBJECTS, account
 from support.conformance import Rig, rig
 
@@ -222,7 +223,7 @@ def test_a_code_becomes_a_login_that_knows_its_host_and_can_be_renewed(lab: Rig)
     client = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
     with lab.runtime() as runtime:
         provider = runtime.provider("pipedrive")
-        send = runtime.session(provider).send
+        send = open_for(runtime, provider).send
         assert provider.oauth is not None
         call = exchange_call(
             provider.oauth, code=code, redirect_uri=redirect, verifier="", client=client

@@ -19,6 +19,7 @@ from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.pipedrive import Pipedrive as Provider
 from lumio_cli.providers.pipedrive.fields import Definition, properties
 from lumio_cli.sandbox.pipedrive import Pipedrive
+from lumio_cli.services.connections.sessions import open_for
 from lumio_cli.transport.request_log import Tally
 from providers.pipedrive_subjects import SUBJECTS, account
 from support.conformance import Rig, rig
@@ -42,7 +43,7 @@ def write(lab: Rig) -> Iterator[Write]:
     """Applies changes to a resource (deals, unless told)."""
     with lab.runtime() as runtime:
         provider = runtime.provider("pipedrive")
-        session = runtime.session(provider)
+        session = open_for(runtime, provider)
 
         def apply(*changes: Change, to: str = "deals") -> list[Receipt]:
             send = partial(session.send, tally=Tally())

@@ -19,6 +19,7 @@ from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.salesforce import BULK_WRITE_FROM, Salesforce
 from lumio_cli.providers.salesforce.resources import RESOURCES
 from lumio_cli.runtime import Runtime
+from lumio_cli.services.connections.sessions import open_for
 
 from .conftest import SalesforceLab, sender
 
@@ -46,7 +47,7 @@ def whole() -> Iterator[Callable[..., dict[str, Receipt]]]:
             runtime = Runtime(Globals(), environ=lab.environ)
             stack.callback(runtime.close)
             provider = runtime.provider("salesforce")
-            send = partial(runtime.session(provider).send)
+            send = partial(open_for(runtime, provider).send)
             found = provider.write(provider.resource("leads"), changes, send)  # type: ignore[attr-defined]
             return {receipt.trace: receipt for receipt in found}
 

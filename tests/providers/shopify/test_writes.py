@@ -14,6 +14,7 @@ from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.shopify import Shopify
 from lumio_cli.runtime import Runtime
+from lumio_cli.services.connections.sessions import open_for
 from providers.shopify_subjects import shop
 from support.conformance import Rig
 
@@ -25,7 +26,7 @@ class Desk:
         self.tables = shop(lab.sandbox).tables
         self.account = shop(lab.sandbox).account
         self.provider = runtime.provider("shopify")
-        self.send = runtime.session(self.provider).send
+        self.send = open_for(runtime, self.provider).send
 
     def write(self, kind: str, *changes: Change) -> list[Receipt]:
         assert isinstance(self.provider, Shopify)

@@ -21,6 +21,7 @@ from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.slack import Slack as Workspace
 from lumio_cli.sandbox.slack.timeline import Timeline
+from lumio_cli.services.connections.sessions import open_for
 from lumio_cli.transport import retry
 from support.lab import Lab
 from support.trials import Hands
@@ -79,13 +80,13 @@ class SlackLab(Lab):
         """Send one message through the whole transport."""
         with self.runtime() as runtime:
             provider = cast(Slack, runtime.provider("slack"))
-            return provider.deliver(message, runtime.session(provider).send)
+            return provider.deliver(message, open_for(runtime, provider).send)
 
     def find(self, message: Message) -> Receipt | None:
         """Ask what became of a message."""
         with self.runtime() as runtime:
             provider = cast(Slack, runtime.provider("slack"))
-            return provider.find(message, cast(Any, None), runtime.session(provider).send)
+            return provider.find(message, cast(Any, None), open_for(runtime, provider).send)
 
     def runtime(self) -> Any:
         """The transport as a command has it."""

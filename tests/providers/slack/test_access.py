@@ -13,6 +13,7 @@ from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.providers.slack import Slack
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 from lumio_cli.services.connections.oauth import OAuthFlow
+from lumio_cli.services.connections.sessions import open_for
 from providers.slack.conftest import MakeSlack, SlackLab, reply
 
 SLACK = Slack({})
@@ -99,7 +100,7 @@ def test_a_login_ends_at_an_https_address_that_is_pasted(lab: SlackLab) -> None:
         return httpx.get(page).headers["location"]
 
     with lab.runtime() as runtime:
-        session = runtime.session(runtime.provider("slack"), credential=Credential("oauth", ""))
+        session = open_for(runtime, runtime.provider("slack"), credential=Credential("oauth", ""))
         flow = OAuthFlow(
             SLACK.oauth,
             {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},

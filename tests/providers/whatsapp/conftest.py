@@ -18,6 +18,7 @@ from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.whatsapp import WhatsApp as Account
 from lumio_cli.sandbox.whatsapp.account import PHONE_ID, WABA_ID
+from lumio_cli.services.connections.sessions import open_for
 from lumio_cli.transport.attempt import Sender
 from support.lab import Lab
 
@@ -79,7 +80,7 @@ class WhatsAppLab(Lab):
     @property
     def send(self) -> Send:
         """One request through the whole transport."""
-        return self._runtime.session(self.provider).send
+        return open_for(self._runtime, self.provider).send
 
     @property
     def _runtime(self) -> Runtime:

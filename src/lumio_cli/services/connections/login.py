@@ -31,6 +31,7 @@ from lumio_cli.services.connections.connect import (
     read_credential,
 )
 from lumio_cli.services.connections.oauth import OAuthFlow
+from lumio_cli.services.connections.sessions import open_for
 
 if TYPE_CHECKING:
     from lumio_cli.runtime import Runtime
@@ -140,7 +141,7 @@ def log_in(runtime: Runtime, wish: Wish, say: Callable[[str], None]) -> LoggedIn
     if wish.verify:
         identity = _prove(runtime, provider, credential, stored=False, fresh=wish.oauth)
         credential = _completed(credential, identity)
-    send = runtime.session(provider, credential=credential).send
+    send = open_for(runtime, provider, credential=credential).send
     done = connect(
         provider,
         credential,
@@ -418,8 +419,8 @@ def _sign_in(
         oauth,
         {**values, **_client(runtime, provider, oauth, values)},
         # The exchange carries no credential; there is none yet.
-        send=runtime.session(
-            provider, priority="interactive", credential=Credential("oauth", "")
+        send=open_for(
+            runtime, provider, priority="interactive", credential=Credential("oauth", "")
         ).send,
         say=say,
         learn=runtime.redactor.learn,
@@ -477,7 +478,7 @@ def _prove(
     its servers may know it yet. Raises `ConfigError` where the hub holds another account's data.
     """
     tried = None if stored else credential
-    session = runtime.session(provider, priority="interactive", credential=tried)
+    session = open_for(runtime, provider, priority="interactive", credential=tried)
     for pause in FRESH_PAUSES if fresh else ():
         try:
             identity = account_guard.identify(provider, session.send, credential)

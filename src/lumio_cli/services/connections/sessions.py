@@ -51,23 +51,25 @@ class _Trial:
 def open_for(
     runtime: Runtime,
     provider: Provider,
-    priority: Literal["interactive", "incremental", "backfill"],
-    credential: Credential | None,
-    run_id: str,
     *,
-    read_only: bool,
-    connections: int | None,
+    priority: Literal["interactive", "incremental", "backfill"] = "interactive",
+    credential: Credential | None = None,
+    run_id: str = "",
+    read_only: bool = False,
+    connections: int | None = None,
 ) -> Session:
-    """A session with `provider` as the settings want it; `read_only` leaves the hub alone.
+    """Open a way to `provider` as the settings want it, with the stored credential or with one that
+    is only tried. `read_only` writes nothing to the hub; `connections` are how many requests may be
+    under way, None: as many as a sync has. The runtime closes it with itself.
 
-    Raises `ConfigError`.
+    Raises `ConfigError`. The credential is read with the first request.
     """
     settings, chosen = runtime.settings, runtime.settings.provider(provider.name)
     http = settings.http
     runtime.redactor.learn_url(http.proxy)
     wish = priority if chosen.priority == "auto" else chosen.priority
     paths = runtime.paths
-    return open_session(
+    session = open_session(
         provider,
         TransportOptions(
             base_url=chosen.base_url or None,
@@ -93,3 +95,5 @@ def open_for(
         stop=runtime.stop,
         last_known=LastKnown(runtime.hub_path, read_only=read_only) if credential is None else None,
     )
+    runtime.close_later(session.close)
+    return session

@@ -18,6 +18,7 @@ from lumio_cli.hub.sqlite import sends
 from lumio_cli.hub.sqlite.state import read_account
 from lumio_cli.providers.contract.messages import Finds, Prepares, Sends
 from lumio_cli.services.connections import account_guard
+from lumio_cli.services.connections.sessions import open_for
 from lumio_cli.services.messaging.batch_plan import (
     LONGEST_NAME,
     OUT_OF_REACH,
@@ -322,7 +323,8 @@ class _Run:
 
         def open_session() -> Session:
             urgent = self.outlook.total == 1
-            return runtime.session(
+            return open_for(
+                runtime,
                 provider,
                 priority="interactive" if urgent else "incremental",
                 run_id=self.send_id,

@@ -224,11 +224,12 @@ def _transport(runtime: Runtime, name: str) -> tuple[dict[str, Any] | None, str]
 def _check(runtime: Runtime, name: str) -> dict[str, Any]:
     """One request: does the credential still open the account?"""
     from lumio_cli.services.connections.account_guard import identify
+    from lumio_cli.services.connections.sessions import open_for
 
     try:
         provider = runtime.provider(name)
         credential = runtime.credentials.load(name).credential
-        identity = identify(provider, runtime.session(provider, read_only=True).send, credential)
+        identity = identify(provider, open_for(runtime, provider, read_only=True).send, credential)
     except StoppedError:
         raise
     except LumioError as error:

@@ -14,6 +14,7 @@ from lumio_cli.core.malloc import share_heaps
 from lumio_cli.core.progress import NoProgress, Progress
 from lumio_cli.hub.sqlite.database import Hub
 from lumio_cli.services.connections import account_guard
+from lumio_cli.services.connections.sessions import open_for
 from lumio_cli.services.syncing.run_log import LoggedProgress
 from lumio_cli.services.syncing.targets import Selection, select
 from lumio_cli.sync.fields import abilities_of
@@ -186,7 +187,8 @@ def _connect(
         loaded = runtime.credentials.load(provider.name)
 
         def open_link(provider: Provider) -> Link:
-            session = runtime.session(
+            session = open_for(
+                runtime,
                 provider,
                 priority="backfill" if request.mode == "full" else "incremental",
                 run_id=run_id,
