@@ -125,8 +125,8 @@ def _create(account: Mailchimp, request: Request, list_id: str) -> Response:
     if "status" not in body:
         raise invalid(("status", "This value should not be blank."))
     address = str(body.get("email_address") or "")
-    contact = room.find(address) if address else None
-    if contact is not None and contact in room.members:
+    if address and room.find(address) is not None:
+        # One who is archived is a member all the same (see `_batch`).
         raise writing.exists(address)
     return _answer(request, room, writing.put(room, address, body, _skip(request), None))
 
@@ -153,8 +153,9 @@ def _change(account: Mailchimp, request: Request, list_id: str, name: str) -> Re
     if contact not in room.members:
         if "status" not in body:
             raise refused(400, "This contact is archived and cannot be changed.", "Bad Request")
-        room.revive(contact)
-    writing.change(room, contact, body, _skip(request))
+        writing.bring_back(room, contact, body, _skip(request))
+    else:
+        writing.change(room, contact, body, _skip(request))
     return _answer(request, room, contact)
 
 
@@ -231,9 +232,8 @@ def _batch(account: Mailchimp, request: Request, list_id: str) -> Response:
         try:
             if again:
                 raise refused(400, f"Duplicate items found: {address}.")
-            contact = room.find(address) if address else None
-            live = contact is not None and contact in room.members
-            if live and not body.get("update_existing"):
+            there = bool(address) and room.find(address) is not None
+            if there and not body.get("update_existing"):
                 raise writing.exists(address)
             taken = {k: v for k, v in row.items() if k not in writing.NOT_IN_BATCH}
             contact = writing.put(room, address, taken, _skip(request), None)
@@ -241,7 +241,7 @@ def _batch(account: Mailchimp, request: Request, list_id: str) -> Response:
                 names = [str(name) for name in row.get("tags") or ()]
                 tags = [{"id": writing.tag_id(name), "name": name} for name in names]
                 room.update(contact, {"tags": tags})
-            (changed if live else made).append(_read(room, contact))
+            (changed if there else made).append(_read(room, contact))
         except Answered as answered:
             errors.append(_batch_error(address, orjson.loads(answered.response.body)))
     for row in (*made, *changed):
