@@ -14,6 +14,7 @@ from .associations import Links
 from .catalog import ALIASES, EPOCH_END_MS, Property, owners, pipelines
 from .data import Value
 from .errors import ApiError, invalid, no_resource, not_found
+from .rules import Rule, enforce
 from .store import Store
 from .values import checked
 
@@ -54,6 +55,10 @@ class Account:
         self.links = Links(self.objects)
         self.owners = owners()
         self.pipelines = pipelines()
+        self.rules: list[Rule] = []
+        """What an administrator requires of records that are written."""
+        self.enforced = False
+        """Whether the request that is answered is of a version for which the rules hold."""
         self._last_ms = EPOCH_END_MS
 
     def now(self) -> float:
@@ -189,6 +194,8 @@ class Account:
                     "Some required properties were not set."
                 )
                 raise invalid(message, properties=missing)
+        if self.enforced:
+            enforce(self.rules, store, values, index)
         for name, value in values.items():
             if value is None or not store.properties[name].unique:
                 continue

@@ -37,12 +37,13 @@ ROUTES = Routes(
 # ten seconds, oauth the same for a public app, search per account and second.
 PUBLISHED = {"burst": 190, "oauth": 110, "search": 5, "daily": 650_000}
 
-# Dated versions say the same as v3 and v4 under other paths (descriptions of 2026-03).
+# Dated versions say the same as v3 and v4 under other paths (descriptions of 2026-03); those of
+# 2026-09 enforce the account's own rules besides (see Account.rules).
 _DATED = (
-    (re.compile(r"^/crm/objects/2026-03/([^/]+/[^/]+/associations/.+)$"), r"/crm/v4/objects/\1"),
-    (re.compile(r"^/crm/associations/2026-03/(.+)$"), r"/crm/v4/associations/\1"),
-    (re.compile(r"^/crm/(objects|properties|pipelines|owners)/2026-03(/.*)?$"), r"/crm/v3/\1\2"),
-    (re.compile(r"^/(account-info|oauth)/2026-03(/.+)$"), r"/\1/v3\2"),
+    (re.compile(r"^/crm/objects/2026-0[39]/([^/]+/[^/]+/associations/.+)$"), r"/crm/v4/objects/\1"),
+    (re.compile(r"^/crm/associations/2026-0[39]/(.+)$"), r"/crm/v4/associations/\1"),
+    (re.compile(r"^/crm/(objects|properties|pipelines|owners)/2026-0[39](/.*)?$"), r"/crm/v3/\1\2"),
+    (re.compile(r"^/(account-info|oauth)/2026-0[39](/.+)$"), r"/\1/v3\2"),
 )
 
 
@@ -77,6 +78,7 @@ class HubSpot(Account):
             for pattern, status in self.retired.items():
                 if fnmatchcase(request.path, pattern):
                     return Response(status, GONE, {"Content-Type": "text/html; charset=utf-8"})
+            self.enforced = "/2026-09" in request.path
             try:
                 response = self._answer(request)
             except ApiError as error:
@@ -86,6 +88,8 @@ class HubSpot(Account):
             except (AttributeError, KeyError, TypeError) as error:
                 # A body of the right kind but the wrong shape.
                 response = invalid(f"Invalid input JSON: {error!r}").response(correlation_id)
+            finally:
+                self.enforced = False
         response.headers["X-HubSpot-Correlation-Id"] = correlation_id
         return response
 
@@ -94,7 +98,7 @@ class HubSpot(Account):
 
     def _answer(self, request: Request) -> Response:
         path = request.path
-        if "/2026-03" in path:
+        if "/2026-" in path:
             for pattern, replacement in _DATED:
                 path = pattern.sub(replacement, path)
         try:
