@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from lumio_cli.hub.sqlite.outbox import Edit
 from lumio_cli.hub.sqlite.records import Condition, Held, Row, raw_table
 from lumio_cli.hub.sqlite.state import Checkpoint, Drift, KnownField, ResourceState
 from lumio_cli.providers.contract.call import dig
+from lumio_cli.sync import choices
 from lumio_cli.sync.hub_sink import Store, Stored, renamed
 from lumio_cli.sync.merging import reconcile
 from lumio_cli.sync.merging.ahead import Ahead
@@ -37,6 +39,8 @@ class PreviewStore(Store):
         self._noted: dict[str, list[RecordChange]] = {"pull": [], "push": []}
         self._looks: set[tuple[str, str]] = set()
         self._given_up: dict[tuple[str, str], int] = {}
+        self._refusable: Counter[tuple[str, str]] = Counter()
+        """Edits whose values are no options of their fields, by resource."""
         self._edited: dict[tuple[str, str], frozenset[str]] = {}
         self._became: dict[tuple[str, str], dict[str, str]] = {}
         self._heirs: dict[tuple[str, str], frozenset[str]] = {}
@@ -258,6 +262,7 @@ class PreviewStore(Store):
         """Note what a push would do with the next edits; where to go on, None at the end."""
         name = result.provider, result.resource
         columns = self._columns.get(name) or views.read_columns(db, *name)
+        named = {column.name: column for column in columns}
         if not after:
             heirs = Ahead(db, self, name, {}).survivors(sorted(self._edited.get(name, ())))
             self._planned[name], self._heirs[name] = {}, frozenset(heirs.values())
@@ -277,16 +282,20 @@ class PreviewStore(Store):
                 if left.record != edit.record:
                     planned[left.record] = left
             else:
-                self._plan_one(result, left)
+                self._plan_one(result, left, named)
         if part.after is None:
             for left in planned.values():
-                self._plan_one(result, left)
+                self._plan_one(result, left, named)
             if count := self._given_up.get(name):
                 result.warnings.append(reconcile.gives_way(count))
+            if count := self._refusable[name]:
+                result.warnings.append(choices.refusable(count))
         return part.after
 
-    def _plan_one(self, result: ResourceResult, edit: Edit) -> None:
-        kind = into = ""
+    def _plan_one(
+        self, result: ResourceResult, edit: Edit, columns: Mapping[str, ViewColumn]
+    ) -> None:
+        kind = into = problem = ""
         if edit.status == "conflict":
             result.conflicts += 1
             note = edit.conflict or {}
@@ -302,6 +311,8 @@ class PreviewStore(Store):
             fields = [
                 FieldChange(name, edit.base.get(name), value) for name, value in edit.edits.items()
             ]
+            problem = "" if action == "delete" else choices.misfits(columns, edit.edits)
+            self._refusable[result.provider, result.resource] += bool(problem)
             count = f"{action}d"
             setattr(result, count, getattr(result, count) + 1)
         self._add(
@@ -316,6 +327,7 @@ class PreviewStore(Store):
                 kind,
                 doubt=edit.status == "unknown",
                 into=into,
+                problem=problem,
             )
         )
 

@@ -59,7 +59,7 @@ def merged(room: Room, old: Mapping[str, Any], body: Mapping[str, Any], skip: bo
         tag = field["tag"]
         if tag in given:
             values[tag] = "" if given[tag] is None else given[tag]
-            said = _wrong(field["type"], values[tag])
+            said = _wrong(field, values[tag])
             if said:
                 wrong.append((tag, said))
         if field["required"] and not skip and values[tag] in ("", None):
@@ -69,9 +69,13 @@ def merged(room: Room, old: Mapping[str, Any], body: Mapping[str, Any], skip: bo
     return values
 
 
-def _wrong(kind: str, value: Any) -> str:
+def _wrong(field: Mapping[str, Any], value: Any) -> str:
+    kind = field["type"]
     if value == "":
         return ""
+    choices = field["options"].get("choices") or ()
+    if kind in ("dropdown", "radio") and choices and value not in choices:
+        return f"Value must be one of: {', '.join(choices)} (not {value})"
     if kind == "number" and not re.fullmatch(r"-?\d+(\.\d+)?", str(value)):
         return "Please enter a number"
     if kind == "date" and not re.fullmatch(r"\d{4}-\d\d-\d\d.*", str(value)):

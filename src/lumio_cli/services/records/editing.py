@@ -40,6 +40,7 @@ def set_values(runtime: Runtime, target: str, record: str, words: Sequence[str])
             raise place.missing(db, record)
         values = as_kept(db, (place.provider, place.resource), place.columns, record, values)
         new = {n: v for n, v in values.items() if not same(place.columns[n], before[n], v)}
+        place.require_options(new)
         if new:
             view_queries.update(db, place.view, record, new)
     fields = [{"name": name, "before": before[name], "after": new[name]} for name in new]
@@ -55,6 +56,7 @@ def create(runtime: Runtime, target: str, words: Sequence[str]) -> Document:
     values = {name: value for name, value in _values(place, words).items() if value is not None}
     if not values:
         raise UsageError("a new record needs a value", hint="name=value")
+    place.require_options(values)
     with runtime.hub.transaction() as db:
         before = outbox.local_ids(db, place.provider)
         view_queries.insert(db, place.view, values)

@@ -187,8 +187,10 @@ def _by_record(changes: Iterable[RecordChange]) -> dict[tuple[str, ...], dict[st
     for change in changes:
         # As it is after a way through a file: what JSON does not tell apart is no difference.
         document = json.loads(json.dumps({**change.as_json(), "trace": change.trace}))
-        # Whether it may have been done already, the push finds out: it is the same change.
+        # Whether it may have been done already, and whether its values are options of their
+        # fields by then, the push finds out: it is the same change.
         document.pop("in_doubt", None)
+        document.pop("problem", None)
         document["fields"] = {f["name"]: [f["before"], f["after"]] for f in document["fields"]}
         found[change.direction, change.provider, change.resource, change.id] = document
     return found
@@ -334,6 +336,7 @@ def _change(entry: Mapping[str, Any]) -> RecordChange:
         _text(entry.get("conflict", "")),
         bool(entry.get("in_doubt", False)),
         _text(entry.get("merged_into", "")),
+        _text(entry.get("problem", "")),
     )
 
 
