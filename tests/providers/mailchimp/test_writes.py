@@ -112,6 +112,16 @@ def test_what_rows_of_a_batch_have_not_is_written_with_a_request_of_its_own(desk
     assert posts == [one, one, ("/3.0/lists/{list_id}", False)]
 
 
+def test_a_new_member_with_tags_whose_answer_is_lost_is_in_doubt_alone(desk: Desk) -> None:
+    lost = UnavailableError("no answer", code="outcome_unknown")
+    new = {"list_id": desk.list_id, "tags": '["vip"]'}
+    changes = [create(f"t{n}", f"t{n}@example.com", **new) for n in range(2)]
+    receipts = desk.write(*changes, send=losing(desk, "/members", lost))
+    assert [(r.status, r.kind) for r in receipts.values()] == [
+        ("unknown", "unsettled"), ("retry", "transient"),
+    ]  # fmt: skip
+
+
 def test_many_new_members_with_tags_are_a_batch(desk: Desk) -> None:
     desk.provider.options = {**desk.provider.options, "bulk_from": 3}
     _, mail = archived(desk)

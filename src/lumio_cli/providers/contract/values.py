@@ -290,6 +290,17 @@ def close(kind: str, one: Any, other: Any) -> bool:
     return len(shorter) >= _PHONE and longer.isdecimal() and longer.endswith(shorter)
 
 
+def lacks(same: str, one: Any, other: Any) -> bool:
+    """Whether the set `other` has not all members of the set `one`, in whatever form: then it is
+    none that a provider has made of it. False for what are no sets."""
+    if same != "set":
+        return False
+    first, second = (
+        {_letters(part) for part in meaning("json", same, value) or ()} for value in (one, other)
+    )
+    return not first <= second
+
+
 def gist(meant: Any) -> Any:
     """What two meanings have in common that are `close`: of a text its last letters, of all else
     only whether it is something."""
