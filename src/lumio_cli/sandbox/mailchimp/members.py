@@ -14,7 +14,7 @@ from .room import Room
 from .shape import Document, chosen, iso, link, page, single, span, within
 
 if TYPE_CHECKING:
-    from .provider import Mailchimp
+    from .account import Account
 
 MOST = 500
 """Members that one batch of an audience takes."""
@@ -91,7 +91,7 @@ def _conditions(request: Request, status: str | None) -> Any:
     return wanted
 
 
-def _list_all(account: Mailchimp, request: Request, list_id: str) -> Response:
+def _list_all(account: Account, request: Request, list_id: str) -> Response:
     room = account.room(list_id)
     return page(
         request,
@@ -103,7 +103,7 @@ def _list_all(account: Mailchimp, request: Request, list_id: str) -> Response:
     )
 
 
-def _found(account: Mailchimp, list_id: str, name: str) -> tuple[Room, str]:
+def _found(account: Account, list_id: str, name: str) -> tuple[Room, str]:
     room = account.room(list_id)
     contact = room.find(name)
     if contact is None:
@@ -116,11 +116,11 @@ def _answer(request: Request, room: Room, contact: str) -> Response:
     return single(request, row, links(request, row))
 
 
-def _one(account: Mailchimp, request: Request, list_id: str, name: str) -> Response:
+def _one(account: Account, request: Request, list_id: str, name: str) -> Response:
     return _answer(request, *_found(account, list_id, name))
 
 
-def _create(account: Mailchimp, request: Request, list_id: str) -> Response:
+def _create(account: Account, request: Request, list_id: str) -> Response:
     room, body = account.room(list_id), request.json()
     if "status" not in body:
         raise invalid(("status", "This value should not be blank."))
@@ -131,7 +131,7 @@ def _create(account: Mailchimp, request: Request, list_id: str) -> Response:
     return _answer(request, room, writing.put(room, address, body, _skip(request), None))
 
 
-def _upsert(account: Mailchimp, request: Request, list_id: str, name: str) -> Response:
+def _upsert(account: Account, request: Request, list_id: str, name: str) -> Response:
     room, body = account.room(list_id), request.json()
     missing = [f for f in ("email_address", "status_if_new") if not body.get(f)]
     contact = room.find(name)
@@ -147,7 +147,7 @@ def _upsert(account: Mailchimp, request: Request, list_id: str, name: str) -> Re
     return _answer(request, room, writing.put(room, address, body, _skip(request), new))
 
 
-def _change(account: Mailchimp, request: Request, list_id: str, name: str) -> Response:
+def _change(account: Account, request: Request, list_id: str, name: str) -> Response:
     room, contact = _found(account, list_id, name)
     body = request.json()
     if contact not in room.members:
@@ -159,7 +159,7 @@ def _change(account: Mailchimp, request: Request, list_id: str, name: str) -> Re
     return _answer(request, room, contact)
 
 
-def _archive(account: Mailchimp, _: Request, list_id: str, name: str) -> Response:
+def _archive(account: Account, _: Request, list_id: str, name: str) -> Response:
     room, contact = _found(account, list_id, name)
     if _read(room, contact)["status"] in ("archived", "cleaned", "pending"):
         said = (
@@ -171,7 +171,7 @@ def _archive(account: Mailchimp, _: Request, list_id: str, name: str) -> Respons
     return Response(204)
 
 
-def _forget(account: Mailchimp, _: Request, list_id: str, name: str) -> Response:
+def _forget(account: Account, _: Request, list_id: str, name: str) -> Response:
     room, contact = _found(account, list_id, name)
     room.forget(contact)
     return Response(204)
@@ -180,7 +180,7 @@ def _forget(account: Mailchimp, _: Request, list_id: str, name: str) -> Response
 # --- tags
 
 
-def _tags(account: Mailchimp, request: Request, list_id: str, name: str) -> Response:
+def _tags(account: Account, request: Request, list_id: str, name: str) -> Response:
     room, contact = _found(account, list_id, name)
     tags = [
         {**tag, "date_added": iso(room.members.created(contact))}
@@ -189,7 +189,7 @@ def _tags(account: Mailchimp, request: Request, list_id: str, name: str) -> Resp
     return page(request, "tags", tags, dict)
 
 
-def _set_tags(account: Mailchimp, request: Request, list_id: str, name: str) -> Response:
+def _set_tags(account: Account, request: Request, list_id: str, name: str) -> Response:
     room, contact = _found(account, list_id, name)
     tags = {tag["name"]: tag for tag in _read(room, contact)["tags"]}
     for change in request.json()["tags"]:
@@ -204,7 +204,7 @@ def _set_tags(account: Mailchimp, request: Request, list_id: str, name: str) -> 
     return Response(204)
 
 
-def _tag_search(account: Mailchimp, request: Request, list_id: str) -> Response:
+def _tag_search(account: Account, request: Request, list_id: str) -> Response:
     room, wanted = account.room(list_id), request.one("name") or ""
     seen: dict[str, Document] = {name: {"id": i, "name": name} for i, name in data.TAGS}
     found = [tag for name, tag in seen.items() if name.startswith(wanted)] if room else []
@@ -214,7 +214,7 @@ def _tag_search(account: Mailchimp, request: Request, list_id: str) -> Response:
 # --- many at once
 
 
-def _batch(account: Mailchimp, request: Request, list_id: str) -> Response:
+def _batch(account: Account, request: Request, list_id: str) -> Response:
     room, body = account.room(list_id), request.json()
     rows = body.get("members")
     if not isinstance(rows, list):
@@ -273,7 +273,7 @@ def _batch_error(address: str, said: Document) -> Document:
     }
 
 
-def _search(account: Mailchimp, request: Request) -> Response:
+def _search(account: Account, request: Request) -> Response:
     wanted = (request.one("query") or "").lower()
     if not wanted:
         raise invalid(("query", "This value should not be blank."))
