@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lumio_cli.core.clock import Clock
+from lumio_cli.hub.edits import Edit, State
 from lumio_cli.hub.sqlite import merges, outbox, records, state, views
 from lumio_cli.hub.sqlite.columns import READ_ONLY, Abilities, ViewColumn, unique_columns
 from lumio_cli.hub.sqlite.horizon import Reach
 from lumio_cli.hub.sqlite.misfits import Recount
-from lumio_cli.hub.sqlite.outbox import Edit
 from lumio_cli.hub.sqlite.records import Condition, Held, Row, raw_table
 from lumio_cli.hub.sqlite.state import Checkpoint, Drift, KnownField, ResourceState
 from lumio_cli.providers.contract.call import dig
@@ -274,7 +274,7 @@ class PreviewStore(Store):
             left = merged.edit
             if merged.given_up:
                 self._given_up[name] = self._given_up.get(name, 0) + 1
-            if left is None or left.status == "failed":
+            if left is None or left.status is State.FAILED:
                 continue
             if left.record in heirs_of:
                 # More may come to it.
@@ -296,7 +296,7 @@ class PreviewStore(Store):
         self, result: ResourceResult, edit: Edit, columns: Mapping[str, ViewColumn]
     ) -> None:
         kind = into = problem = ""
-        if edit.status == "conflict":
+        if edit.status is State.CONFLICT:
             result.conflicts += 1
             note = edit.conflict or {}
             kind, into = str(note.get("kind", "edit")), str(note.get("into", ""))
@@ -325,7 +325,7 @@ class PreviewStore(Store):
                 "push",
                 edit.trace,
                 kind,
-                doubt=edit.status == "unknown",
+                doubt=edit.status is State.UNKNOWN,
                 into=into,
                 problem=problem,
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumio_cli.core.clock import format_timestamp
 from lumio_cli.core.errors import UsageError
+from lumio_cli.hub.edits import State
 from lumio_cli.hub.sqlite import outbox, runs, view_queries
 from lumio_cli.services.records.resource_view import Place, find
 from lumio_cli.services.records.values import given
@@ -17,11 +18,11 @@ from lumio_cli.sync.merging.merge import same
 if TYPE_CHECKING:
     import sqlite3
 
-    from lumio_cli.hub.sqlite.outbox import Edit
+    from lumio_cli.hub.edits import Edit
     from lumio_cli.runtime import Runtime
 
 Document = dict[str, Any]
-_SETTLED = ("pending", "conflict", "failed")
+_SETTLED = (State.PENDING, State.CONFLICT, State.FAILED)
 """How an edit stands that no run is sending."""
 
 

@@ -13,6 +13,7 @@ from lumio_cli.core.clock import format_timestamp
 from lumio_cli.core.errors import LumioError, UsageError
 from lumio_cli.core.intake import read_text
 from lumio_cli.core.paths import expand, written_whole
+from lumio_cli.hub.edits import State
 from lumio_cli.hub.sqlite import outbox, state
 from lumio_cli.providers.registry import provider_class
 from lumio_cli.services import NO_LIMIT
@@ -240,7 +241,9 @@ def _moved(runtime: Runtime, only: Mapping[str, Mapping[str, str]]) -> int:
     for target, records in only.items():
         provider, _, resource = target.partition("/")
         traces = {_key(trace): trace for trace in records.values()}
-        waiting = outbox.walk(reader.connection, provider, resource, status=("pending", "conflict"))
+        waiting = outbox.walk(
+            reader.connection, provider, resource, status=(State.PENDING, State.CONFLICT)
+        )
         count += sum(e.key in traces and e.trace != traces[e.key] for e in waiting)
     return count
 
