@@ -8,7 +8,10 @@ from lumio_cli.core.errors import ConfigError
 
 
 def parse_url(text: str, what: str) -> httpx.URL:
-    """Return an absolute http(s) URL, as the client that connects reads it. Raises `ConfigError`."""
+    """Return an absolute http(s) URL, as the client that connects reads it.
+
+    Raises `ConfigError`.
+    """
     try:
         url = httpx.URL(text)
     except httpx.InvalidURL:
