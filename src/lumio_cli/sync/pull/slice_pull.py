@@ -27,7 +27,7 @@ from lumio_cli.providers.contract.paging import (
 from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.providers.contract.resource import Walk
 from lumio_cli.sync.context import Engine
-from lumio_cli.sync.hub_sink import Stored
+from lumio_cli.sync.hub_pages import Stored
 from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Counter, Job, ResourceResult
 from lumio_cli.sync.pages import Page, prepare
