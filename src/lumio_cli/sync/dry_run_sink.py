@@ -233,6 +233,7 @@ class PreviewStore(Store):
         provider: str,
         resource: str,
         kind: str,
+        /,
         **values: str | int | None,
     ) -> None:
         pass

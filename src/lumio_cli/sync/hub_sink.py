@@ -90,6 +90,7 @@ class Store(AbsenceSink):
         provider: str,
         resource: str,
         kind: str,
+        /,
         **values: str | int | None,
     ) -> None:
         """The walk is complete: its checkpoints go, and what it proved is stored."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TypeVar
 
 from lumio_cli.core.clock import format_timestamp, parse_time
 from lumio_cli.core.errors import (
@@ -21,16 +19,13 @@ from lumio_cli.core.errors import (
 )
 from lumio_cli.core.progress import NoProgress
 from lumio_cli.core.units import format_duration
-from lumio_cli.hub.sqlite import state, views
-from lumio_cli.hub.sqlite.misfits import Recount
-from lumio_cli.hub.sqlite.records import raw_table
 from lumio_cli.hub.sqlite.state import Checkpoint, ResourceState
+from lumio_cli.hub.sqlite.views import NO_COLUMNS
 from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.resource import Kind, Resource, Walk, Window
 from lumio_cli.sync.context import Engine
 from lumio_cli.sync.description import Schema
 from lumio_cli.sync.fields import abilities_of
-from lumio_cli.sync.hub_sink import Store
 from lumio_cli.sync.mishaps import understood, unexpected
 from lumio_cli.sync.model import Job, Link, ResourceResult
 from lumio_cli.sync.pull.absence import Absence
@@ -47,8 +42,6 @@ from lumio_cli.sync.pull.cursors import (
 from lumio_cli.sync.pull.slice_pull import Walker
 from lumio_cli.transport.quota.kinds import is_known_zone
 
-T = TypeVar("T")
-
 
 class Pull:
     """Pulls one resource. `result` is filled as it goes, and says what went wrong with it."""
@@ -58,6 +51,7 @@ class Pull:
             # It is read for another's sake only: nobody asked to be told, and nobody says it ended.
             engine = replace(engine, progress=NoProgress())
         self.engine = engine
+        self.sink = engine.sink_of(job)
         self.job = job
         self.result = result
         self.provider = job.link.provider
@@ -99,7 +93,7 @@ class Pull:
                 exit_code=3,
                 hint=failed.error.hint,
             )
-        self._call(lambda db, store: store.start_resource(db, result))
+        self.sink.start(result)
         try:
             self._pull()
             self._tell_of_writes()
@@ -117,7 +111,7 @@ class Pull:
             result.waited_s = self.tally.waited
         if not result.hidden:
             self.engine.progress.finish(self.job.target, result.as_json())
-        self._call(lambda db, store: store.finish_resource(db, result))
+        self.sink.end(result)
         self.done = True
 
     def _tell_of_writes(self) -> None:
@@ -125,7 +119,7 @@ class Pull:
         that it is for."""
         if self.result.hidden and self.job.push:
             return
-        told = self._call(lambda _, store: store.told_of(*self._name))
+        told = self.sink.told_of()
         self.result.failed += told.untaken
         for warning in told.reformed.warnings():
             self._warn(warning)
@@ -134,8 +128,8 @@ class Pull:
         """Do not pull at all: what this resource hangs on has failed with `error`."""
         result = self.result
         self._end(error)
-        self._call(lambda db, store: store.start_resource(db, result))
-        self._call(lambda db, store: store.finish_resource(db, result))
+        self.sink.start(result)
+        self.sink.end(result)
         self.done = True
 
     def _end(self, error: LumioError) -> None:
@@ -150,15 +144,19 @@ class Pull:
     # -- the order of things
 
     def _pull(self) -> None:
-        known = self._read(state.read_fields)
         self._schema = Schema(
-            self.engine, self.job, self.result, known, send=self._send_fresh, warn=self._warn
+            self.engine,
+            self.sink,
+            self.job,
+            self.result,
+            self.sink.fields(),
+            send=self._send_fresh,
+            warn=self._warn,
         )
-        if not self._call(lambda db, _: views.has_columns(db, *self._name)):
-            self._warn(f"{views.NO_COLUMNS}: it is made anew")
-        columns = self._schema.columns
+        if not self.sink.has_columns():
+            self._warn(f"{NO_COLUMNS}: it is made anew")
         able = abilities_of(self.provider, self.resource)
-        self._state = self._call(lambda db, store: store.prepare(db, *self._name, columns, able))
+        self._state = self.sink.prepare(self._schema.columns, able)
         if (good := self._bounds.good_cursor(self._state.cursor)) != self._state.cursor:
             bad, self._state = str(self._state.cursor), replace(self._state, cursor=good)
             back = f"it goes back to {good}" if good is not None else "everything is read anew"
@@ -171,32 +169,15 @@ class Pull:
         if not self.resource.paging:
             # It comes by webhook: there is nothing to ask for, but its view is there to be read.
             return
-        before = self._call(lambda db, store: store.sequence(db))
+        before = self.sink.sequence()
         self._read_all()
         self._absence.mend()
-        self._count_misfits()
-        if any(able):
-            self._reconcile(before)
-
-    def _count_misfits(self) -> None:
-        """Count what does not fit its column, where a change of columns has made that unknown."""
-        if self._call(lambda db, _: state.read_state(db, *self._name)).counted:
-            return
-        recount = Recount(*self._name, raw_table(*self._name))
-        while self._call(lambda db, store: store.go_on(db, recount)):
+        for _ in self.sink.recount():
             self.engine.stop.check()
-
-    def _reconcile(self, before: int) -> None:
-        """Edits of records that this pull has changed: what is left of them, and which conflict."""
-        policy = self.engine.options.policy_of(self.job.target)
-        after: str | None = ""
-        while after is not None:
-            here = after
-            done = self._call(
-                lambda db, store: store.reconcile(db, *self._name, policy, here, before)  # noqa: B023
-            )
-            after = done.after
-            self.given_up += done.given_up
+        if any(able):
+            # Edits of records that this pull has changed: what is left of them, and which conflict.
+            policy = self.engine.options.policy_of(self.job.target)
+            self.given_up += self.sink.reconcile_all(policy, before)
 
     def _read_all(self) -> None:
         unfinished = self._unfinished("full")
@@ -240,7 +221,7 @@ class Pull:
 
     def _leave(self) -> bool:
         """End a full walk that was short: the cursor stays, and the next run begins anew."""
-        self._call(lambda db, store: store.drop_walk(db, *self._name, "full"))
+        self.sink.drop("full")
         return False
 
     def _expected(self) -> int | None:
@@ -272,11 +253,7 @@ class Pull:
         walkers = self._walk("tombstones", self._unfinished("tombstones"))
         now = format_timestamp(self.engine.clock.time())
         pages = sum(w.point.pages for w in walkers)
-        self._call(
-            lambda db, store: store.finish_walk(
-                db, *self._name, "tombstones", tombstones_at=now, tombstone_pages=pages
-            )
-        )
+        self.sink.finish("tombstones", tombstones_at=now, tombstone_pages=pages)
 
     def _tombstones_due(self) -> bool:
         """A list of one page is asked for every time, a long one once in a while."""
@@ -293,9 +270,7 @@ class Pull:
         """What others have swallowed is gone, unless this walk has listed it. A part of the walk
         that was refused may have listed it: then nobody can say yet."""
         if self.result.error is None and not any(w.stale for w in walkers):
-            self.result.deleted += self._call(
-                lambda db, store: store.settle_merges(db, *self._name, since)
-            )
+            self.result.deleted += self.sink.settle_merges(since)
 
     # -- walks
 
@@ -357,6 +332,7 @@ class Pull:
         return [
             Walker(
                 self.engine,
+                self.sink,
                 self.job,
                 self.result,
                 self.tally,
@@ -440,9 +416,7 @@ class Pull:
             values["slices"] = json.dumps({w.point.slice: w.parent for w in walkers})
             # A walk for changes may follow in the same run.
             self._state = replace(self._state, slices=values["slices"])
-        self._call(
-            lambda db, store: store.finish_walk(db, *self._name, kind, cursor=cursor, **values)
-        )
+        self.sink.finish(kind, cursor=cursor, **values)
 
     def _tell_of_clocks(self, walkers: Sequence[Walker]) -> None:
         skew = max((w.skew for w in walkers if w.skew is not None), key=abs, default=0.0)
@@ -474,21 +448,11 @@ class Pull:
 
     @property
     def _absence(self) -> Absence:
-        return Absence(self.engine, self.job, self.result, self._warn)
+        return Absence(self.engine, self.sink, self.job, self.result, self._warn)
 
     @property
     def _bounds(self) -> Bounds:
-        return Bounds(self.engine, self.job)
-
-    @property
-    def _name(self) -> tuple[str, str]:
-        return self.job.name
-
-    def _call(self, work: Callable[[sqlite3.Connection, Store], T]) -> T:
-        return self.engine.call(work)
-
-    def _read(self, work: Callable[[sqlite3.Connection, str, str], T]) -> T:
-        return self.engine.writer.call(lambda db: work(db, *self._name))
+        return Bounds(self.engine, self.sink, self.job)
 
     def _send(self, call: Call) -> Reply:
         return self.job.link.session.send(call, tally=self.tally)

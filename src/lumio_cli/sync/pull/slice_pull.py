@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from lumio_cli.core.clock import format_time
 from lumio_cli.core.errors import GoneError, PagingError
-from lumio_cli.hub.sqlite import records
 from lumio_cli.hub.sqlite.state import Checkpoint
 from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
 from lumio_cli.providers.contract.paging import (
@@ -27,12 +23,11 @@ from lumio_cli.providers.contract.paging import (
 from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.providers.contract.resource import Walk
 from lumio_cli.sync.context import Engine
-from lumio_cli.sync.hub_pages import Stored
 from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Counter, Job, ResourceResult
 from lumio_cli.sync.pages import Page, prepare
 from lumio_cli.sync.pull.cursors import not_after
-from lumio_cli.sync.untold import told_before
+from lumio_cli.sync.resource_sink import ResourceSink
 
 DEFAULT_PAGE = 100
 ASKED = 3
@@ -56,6 +51,7 @@ class Walker:
     def __init__(
         self,
         engine: Engine,
+        sink: ResourceSink,
         job: Job,
         result: ResourceResult,
         tally: Counter,
@@ -67,6 +63,7 @@ class Walker:
         on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
     ) -> None:
         self.engine = engine
+        self.sink = sink
         self.job = job
         self.result = result
         self.tally = tally
@@ -91,9 +88,8 @@ class Walker:
         self._total = total
         self._lock = lock
         self._on_first_rows = on_first_rows
-        self._pending: deque[tuple[Future[Stored], int]] = deque()
-        self._last: Future[Stored] | None = None
         self._provider = job.link.provider
+        self._pages = sink.pages(self._provider.untold(walk.resource), engine.options.max_record)
         self._paging = self._provider.paging(walk)
         # Not driven by parents though the resource is: an export has all of those there are now.
         self._undriven = "parent" in walk.options and not isinstance(self._paging, Parents | Each)
@@ -119,8 +115,7 @@ class Walker:
         if place is None:
             place = self._paging.first(size)
             if self._undriven:
-                name = self.job.provider, str(self.walk.options["parent"])
-                self.parent = self.engine.writer.call(lambda db: records.last_key(db, *name))
+                self.parent = self.sink.last_key(str(self.walk.options["parent"]))
         guard = _LoopGuard(self.job.target)
         while place is not None:
             self.engine.stop.check()
@@ -225,13 +220,11 @@ class Walker:
         if not isinstance(self._paging, Parents | Each) or "again" in place:
             return place
         parent = str(self.walk.options["parent"])
-        provider, after, size = self.job.provider, int(place["after"]), int(place["size"])
+        after, size = int(place["after"]), int(place["size"])
         # Where records carry a time of their own, what changed may belong to any parent.
         driven = self.walk.kind == "changes" and self.walk.resource.cursor is None
         since = self.point.since_seq if driven else 0
-        found = self.engine.call(
-            lambda db, store: store.keys_after(db, provider, parent, after, size, since)
-        )
+        found = self.sink.keys_after(parent, after, size, since)
         if not found:
             return None
         return {**place, "keys": [key for _, key in found], "last": found[-1][0]}
@@ -307,19 +300,7 @@ class Walker:
                 result.failed += len(prepared.letters)
             result.requests, result.retries = self.tally.requests, self.tally.retries
             result.waited_s = self.tally.waited
-        store, before, most = self.engine.store, self._last, self.engine.options.max_record
-        untold = frozenset() if tombstones else self._provider.untold(resource)
-
-        def write(db: sqlite3.Connection) -> Stored:
-            # Pages are written in order: one that failed, in its commit at the latest, must not
-            # be followed by a checkpoint that lies behind it.
-            if before is not None and (error := before.exception()) is not None:
-                raise error
-            kept = told_before(db, page.provider, resource, page.rows, untold, most)
-            return store.page(db, replace(page, rows=kept), result)
-
-        self._last = self.engine.writer.submit(write)
-        self._pending.append((self._last, 0 if tombstones else len(filled)))
+        self._pages.put(page, resource, result, 0 if tombstones else len(filled))
 
     def _became(self, filled: list[Record]) -> dict[str, str] | None:
         """What records have become, as those of a page tell; None: here they never do."""
@@ -333,9 +314,7 @@ class Walker:
 
     def _drain(self, left: int) -> None:
         """Wait until at most `left` pages are still to be written."""
-        while len(self._pending) > left:
-            future, count = self._pending.popleft()
-            stored = future.result()
+        for stored, count in self._pages.drain(left):
             with self._lock:
                 self.result.created += stored.created
                 self.result.updated += stored.updated
