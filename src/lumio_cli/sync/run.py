@@ -220,13 +220,10 @@ def _pull_all(pulls: Sequence[Pull], concurrency: int, crashed: list[BaseExcepti
 
 def _proven(pulls: Sequence[Pull], pushes: Sequence[Push], writer: Writer) -> bool:
     """Whether the provider may be asked at all; where it may not, all its work has failed."""
-    prove = pulls[0].job.link.prove
-    if prove is None:
-        return True
     work: list[Pull | Push] = [*pulls, *pushes]
     try:
         with understood(pulls[0].job.provider):
-            link = prove(writer.call)
+            link = pulls[0].job.link.verify_account(writer)
     except LumioError as error:
         for piece in work:
             piece.fail(error)

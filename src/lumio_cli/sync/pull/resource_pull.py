@@ -27,7 +27,7 @@ from lumio_cli.sync.context import Engine
 from lumio_cli.sync.description import Schema
 from lumio_cli.sync.fields import abilities_of
 from lumio_cli.sync.mishaps import understood, unexpected
-from lumio_cli.sync.model import Job, Link, ResourceResult
+from lumio_cli.sync.model import Connection, Job, ResourceResult
 from lumio_cli.sync.pull.absence import Absence
 from lumio_cli.sync.pull.bounds import Bounds, Slices
 from lumio_cli.sync.pull.cursors import (
@@ -71,7 +71,7 @@ class Pull:
         self._lock = threading.Lock()
         self._state = ResourceState()
 
-    def relink(self, link: Link) -> None:
+    def relink(self, link: Connection) -> None:
         """Go another way to the same provider."""
         self.job = replace(self.job, link=link)
         self.provider = link.provider

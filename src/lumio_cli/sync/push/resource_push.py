@@ -25,7 +25,7 @@ from lumio_cli.sync.merging import reconcile
 from lumio_cli.sync.merging.forms import Reformed
 from lumio_cli.sync.merging.merge import about
 from lumio_cli.sync.mishaps import understood, unexpected
-from lumio_cli.sync.model import Job, Link, ResourceResult
+from lumio_cli.sync.model import Connection, Job, ResourceResult
 from lumio_cli.sync.pull.resource_pull import Pull
 from lumio_cli.sync.push.queue import WRITE, Outgoing
 from lumio_cli.sync.push.receipts import Settled, Settling
@@ -60,7 +60,7 @@ class Push:
         self._again = ""
         self._reformed = Reformed()
 
-    def relink(self, link: Link) -> None:
+    def relink(self, link: Connection) -> None:
         """Go another way to the same provider."""
         self.job = replace(self.job, link=link)
         self.provider = self._out.provider = link.provider
