@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lumio_cli.core.clock import format_timestamp, parse_time
 from lumio_cli.core.errors import (
-    BadReplyError,
     DeniedError,
-    GoneError,
     LumioError,
-    RejectedError,
     StoppedError,
 )
 from lumio_cli.core.progress import NoProgress
@@ -22,7 +17,7 @@ from lumio_cli.core.units import format_duration
 from lumio_cli.hub.sqlite.state import Checkpoint, ResourceState
 from lumio_cli.hub.sqlite.views import NO_COLUMNS
 from lumio_cli.providers.contract.call import Call, Reply
-from lumio_cli.providers.contract.resource import Kind, Resource, Walk, Window
+from lumio_cli.providers.contract.resource import Kind, Resource
 from lumio_cli.sync.context import Engine
 from lumio_cli.sync.description import Schema
 from lumio_cli.sync.fields import abilities_of
@@ -39,6 +34,7 @@ from lumio_cli.sync.pull.cursors import (
     parts_of,
     time_of,
 )
+from lumio_cli.sync.pull.scan import Scan
 from lumio_cli.sync.pull.slice_pull import Walker
 from lumio_cli.transport.quota.kinds import is_known_zone
 
@@ -68,7 +64,6 @@ class Pull:
         """A resource that this one hangs on, and that was not read whole in this run."""
         self.given_up = 0
         """Edits that have given way to the provider's values."""
-        self._lock = threading.Lock()
         self._state = ResourceState()
 
     def relink(self, link: Connection) -> None:
@@ -199,7 +194,7 @@ class Pull:
         """Whether the walk may move the cursor: a listing that ended too early may not."""
         count = self._expected()
         self.engine.progress.start(self.job.target, count, detail="full")
-        walkers = self._walk("full", unfinished, total=count)
+        walkers = self._scan.walk("full", unfinished, total=count)
         absence = self._absence
         if any(w.stale for w in walkers):
             self.result.warnings.append("served from the cache, since the provider is down")
@@ -241,7 +236,7 @@ class Pull:
         self.engine.progress.start(self.job.target, None, detail="changes")
         describe = self._schema.refresh if self.resource.cursor else None
         unfinished = self._unfinished("changes")
-        walkers = self._walk("changes", unfinished, on_first_rows=describe)
+        walkers = self._scan.walk("changes", unfinished, on_first_rows=describe)
         self._settle_merges(walkers, None)
         self._absence.orphan("changes", walkers)
         self._finish("changes", walkers)
@@ -250,7 +245,7 @@ class Pull:
         return bool(unfinished)
 
     def _tombstones(self) -> None:
-        walkers = self._walk("tombstones", self._unfinished("tombstones"))
+        walkers = self._scan.walk("tombstones", self._unfinished("tombstones"))
         now = format_timestamp(self.engine.clock.time())
         pages = sum(w.point.pages for w in walkers)
         self.sink.finish("tombstones", tombstones_at=now, tombstone_pages=pages)
@@ -271,120 +266,6 @@ class Pull:
         that was refused may have listed it: then nobody can say yet."""
         if self.result.error is None and not any(w.stale for w in walkers):
             self.result.deleted += self.sink.settle_merges(since)
-
-    # -- walks
-
-    def _walk(
-        self,
-        kind: Kind,
-        unfinished: Sequence[Checkpoint],
-        *,
-        total: int | None = None,
-        on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
-    ) -> list[Walker]:
-        """Walk all slices to their ends. One whose place the provider refuses, since it is too
-        old, begins anew: it would be refused in every run to come. So does one whose export
-        has failed or is kept no longer, and one that asked for fields that are there no longer.
-        """
-        walkers: list[Walker] = []
-        begun = [point.pages for point in unfinished]
-        try:
-            walkers = self._walkers_for(kind, unfinished, total=total, on_first_rows=on_first_rows)
-            begun = [w.point.pages for w in walkers]
-            return self._ended(self._run(walkers))
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            # A place that somebody else has written would be met in every run to come.
-            if not unfinished or [w.point.pages for w in walkers] not in ([], begun):
-                raise
-            self._warn("begun anew, since the place where it had stopped cannot be read")
-        except (RejectedError, DeniedError, BadReplyError) as error:
-            if [w.point.pages for w in walkers] != begun:
-                raise
-            # Only an export can have gone bad by itself; any other listing is asked for again.
-            export = unfinished and any(w.exported for w in walkers)
-            if not export and not isinstance(error, RejectedError):
-                raise
-            if unfinished:
-                self._warn(
-                    f"begun anew, since it could not go on where it had stopped: {error.message}"
-                )
-            elif on_first_rows is None or on_first_rows() is None:
-                raise
-        walkers = self._walkers_for(kind, (), total=total, on_first_rows=on_first_rows)
-        return self._ended(self._run(walkers))
-
-    def _ended(self, walkers: list[Walker]) -> list[Walker]:
-        """Note whether any page came from the cache: then this is no answer of the provider's."""
-        self.result.cached = self.result.cached or any(w.cached for w in walkers)
-        return walkers
-
-    def _walkers_for(
-        self,
-        kind: Kind,
-        unfinished: Sequence[Checkpoint],
-        *,
-        total: int | None = None,
-        on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
-    ) -> list[Walker]:
-        """A walker a slice: at its checkpoint, or at the beginning."""
-        names = self._schema.names
-        points = unfinished or self._bounds.begin(kind, self._slices(kind, total), self._known)
-        return [
-            Walker(
-                self.engine,
-                self.sink,
-                self.job,
-                self.result,
-                self.tally,
-                Walk(
-                    self.resource,
-                    kind,
-                    slice=point.slice,
-                    options=point.options,
-                    window=Window(time_of(point.floor), time_of(point.ceiling)),
-                    properties=names,
-                ),
-                point,
-                lock=self._lock,
-                total=total,
-                on_first_rows=on_first_rows,
-            )
-            for point in points
-        ]
-
-    def _run(self, walkers: list[Walker]) -> list[Walker]:
-        """Walk the slices side by side; those that came to their ends. The first error counts,
-        after all have ended: it is raised, unless the provider only refuses some of the slices.
-        """
-        todo = [w for w in walkers if not w.point.done]
-        if len(walkers) <= 1 or not todo:
-            for walker in todo:
-                walker.run()
-            self._note_refusals(walkers)
-            return walkers
-        with ThreadPoolExecutor(
-            min(len(todo), self.engine.options.slices), thread_name_prefix=self.job.target
-        ) as pool:
-            futures = [pool.submit(walker.run) for walker in todo]
-        errors = [e for f in futures if (e := f.exception()) is not None]
-        ended = [w for w in walkers if w.point.done]
-        # A part that had nothing to ask for proves nothing about the others.
-        answered = any(w.point.pages for w in ended)
-        for error in errors:
-            if not answered or not isinstance(error, RejectedError | GoneError | DeniedError):
-                raise error
-        if errors:
-            first = errors[0]
-            assert isinstance(first, LumioError)  # noqa: S101 the kinds above
-            self.result.status, self.result.error = "partial", first
-        self._note_refusals(ended)
-        return ended
-
-    def _note_refusals(self, walkers: Sequence[Walker]) -> None:
-        """A parent whose listing is gone holds up no other, but something is missing."""
-        refused = [w.refused for w in walkers if w.refused]
-        if refused and self.result.error is None:
-            self.result.status, self.result.error = "partial", GoneError(refused[0])
 
     @property
     def _known(self) -> ResourceState:
@@ -445,6 +326,19 @@ class Pull:
             self.seen_until = max(self.seen_until or 0.0, min(begun))
 
     # -- small things
+
+    @property
+    def _scan(self) -> Scan:
+        return Scan(
+            self.engine,
+            self.sink,
+            self.job,
+            self.result,
+            self.tally,
+            self._schema,
+            self._known,
+            self._warn,
+        )
 
     @property
     def _absence(self) -> Absence:
