@@ -194,8 +194,9 @@ def test_a_stop_ends_the_wait_for_a_name(monkeypatch: pytest.MonkeyPatch) -> Non
         b'{"a":' * MAX_DEPTH + b"[]" + b"}" * MAX_DEPTH,
         b"[" + b"[]," * MAX_VALUES + b"[]]",
         b"[" + b"0," * MAX_VALUES + b"0]",
+        b"[" + b"{}," * (MAX_VALUES // 6) + b"{}]",
     ],
-    ids=["opened", "lists", "objects", "empty", "numbers"],
+    ids=["opened", "lists", "objects", "empty", "numbers", "many objects"],
 )
 def test_json_is_read_to_a_depth_and_a_number_of_values(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"nested too deeply|more than 2,000,000 values"):

@@ -41,6 +41,8 @@ MAX_DEPTH = 128
 through them calls itself."""
 MAX_VALUES = 2_000_000
 """Values in one answer, at most: each takes far more memory than it took bytes."""
+OPENED = 5
+"""How many of them an object or a list counts for: even an empty one takes the memory of five."""
 _NESTED = (dict, list)
 _PIECE = 1 << 20
 _REST = bytes(set(range(256)) - set(b'[]{}",'))
@@ -64,7 +66,7 @@ def read_json(body: bytes) -> Any:
 
 def refuse_crowds(body: bytes) -> None:
     """Raise ValueError for JSON, or lines of it, that hold more than `MAX_VALUES` values."""
-    most = body.count(b"[") + body.count(b"{") + body.count(b",")
+    most = OPENED * (body.count(b"[") + body.count(b"{")) + body.count(b",")
     if most > MAX_VALUES and _is_crowded(body):
         raise ValueError(f"it holds more than {MAX_VALUES:,} values")
 
@@ -111,7 +113,7 @@ def _is_crowded(body: bytes) -> bool:
         bare = piece.replace(rb"\\", b"").replace(rb"\"", b"").translate(None, _REST)
         parts = bare.split(b'"')
         outside = b"".join(parts[inside::2])
-        count += outside.count(b",") + outside.count(b"[") + outside.count(b"{")
+        count += outside.count(b",") + OPENED * (outside.count(b"[") + outside.count(b"{"))
         inside ^= (len(parts) - 1) & 1
     return count > MAX_VALUES
 
@@ -288,6 +290,17 @@ def close(kind: str, one: Any, other: Any) -> bool:
     # The longer one has the country's number before it, in the place of a leading zero.
     shorter, longer = sorted((first.lstrip("0"), second.lstrip("0")), key=len)
     return len(shorter) >= _PHONE and longer.isdecimal() and longer.endswith(shorter)
+
+
+def lacks(same: str, one: Any, other: Any) -> bool:
+    """Whether the set `other` has not all members of the set `one`, in whatever form: then it is
+    none that a provider has made of it. False for what are no sets."""
+    if same != "set":
+        return False
+    first, second = (
+        {_letters(part) for part in meaning("json", same, value) or ()} for value in (one, other)
+    )
+    return not first <= second
 
 
 def gist(meant: Any) -> Any:

@@ -12,7 +12,7 @@ from lumio_cli.providers.contract.verdict import Outcome, Verdict
 REFUSED = (400, 409)
 """Statuses of a batch write that was refused whole: what its answer says of each item, no error
 could carry, so that the writer reads it."""
-_BATCH_WRITE = re.compile(r"/batch/(create|update|upsert)$")
+_BATCH_WRITE = re.compile(r"/batch/(create|update)$")
 
 
 def judge(reply: Reply) -> Verdict | None:

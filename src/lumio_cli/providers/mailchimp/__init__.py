@@ -42,7 +42,7 @@ from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.mailchimp import batches, sends
 from lumio_cli.providers.mailchimp.fields import all_fields, described, list_ids
 from lumio_cli.providers.mailchimp.listing import BEFORE, MARGIN, SINCE, moved, stamp
-from lumio_cli.providers.mailchimp.operations import explained
+from lumio_cli.providers.mailchimp.operations import SKIP, explained
 from lumio_cli.providers.mailchimp.resources import (
     AUDIENCES,
     AUTOMATIONS,
@@ -115,6 +115,12 @@ class Mailchimp(Provider):
             "From how many changes of members on they are handed over as batch operations",
             kind="integer",
             default=200,
+        ),
+        Field(
+            "skip_merge_validation",
+            "Take members without values of merge fields that their audience requires",
+            kind="boolean",
+            default=False,
         ),
     )
     no_merges = "Mailchimp publishes no merge of members or campaigns."
@@ -283,6 +289,7 @@ class Mailchimp(Provider):
             str(options.get("audience") or ""),
             str(options.get("new_status") or "pending"),
             int(options.get("bulk_from") or 200),
+            SKIP if options.get("skip_merge_validation") else {},
         )
         return writer.apply(changes)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from lumio_cli.providers.contract.call import Call, Record, dig
 from lumio_cli.providers.contract.paging import Each
-from lumio_cli.providers.contract.resource import Column, Cursor, Resource, Writes
+from lumio_cli.providers.contract.resource import Choice, Column, Cursor, Resource, Writes
 from lumio_cli.providers.mailchimp.listing import Changed, Pages
 
 LIST = "{list_id}"
@@ -20,16 +20,21 @@ SAME = {"tags": "set", "email_address": "folded"}
 audience has each address once, however it is written (reference, `subscriber_hash`)."""
 
 
-def _columns(listed: str) -> tuple[Column, ...]:
+STATUSES = Choice(("subscribed", "unsubscribed", "cleaned", "pending", "transactional"))
+"""What a member's status may be set to (reference, "Add or update list member")."""
+EMAIL_TYPES = Choice(("html", "text"))
+
+
+def _columns(listed: str, **choices: Choice) -> tuple[Column, ...]:
     """Columns from `name`, `name:kind` or `name:kind:path`; without a path, the name is one. A
-    name that ends in `!` cannot be written."""
+    name that ends in `!` cannot be written. `choices` are by name."""
     columns = []
     for item in listed.split():
         name, _, rest = item.partition(":")
         kind, _, path = rest.partition(":")
         fixed, name = name.endswith("!"), name.rstrip("!")
         same = SAME.get(name, "exact")
-        columns.append(Column(name, path or name, kind or "text", fixed, same))  # type: ignore[arg-type]
+        columns.append(Column(name, path or name, kind or "text", fixed, same, choices.get(name)))  # type: ignore[arg-type]
     return tuple(columns)
 
 
@@ -83,7 +88,9 @@ MEMBERS = Resource(
         " longitude!:number:location.longitude location:json marketing_permissions:json"
         " email_client! last_note!:json ip_signup ip_opt timestamp_signup:datetime"
         " timestamp_opt:datetime last_changed!:datetime web_id!:integer unique_email_id!"
-        " subscriber_hash! contact_id!"
+        " subscriber_hash! contact_id!",
+        status=STATUSES,
+        email_type=EMAIL_TYPES,
     ),
     paging={
         "full": Each(put_list, Changed()),

@@ -9,7 +9,15 @@ from typing import Any
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
 from lumio_cli.providers.contract.paging import Each, NoPlaceError, Paging, Parents, Token
-from lumio_cli.providers.contract.resource import Column, Cursor, Horizon, Kind, Resource, Writes
+from lumio_cli.providers.contract.resource import (
+    Choice,
+    Column,
+    Cursor,
+    Horizon,
+    Kind,
+    Resource,
+    Writes,
+)
 from lumio_cli.providers.shopify import documents as ask
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.facts import ALL_ORDERS
@@ -86,6 +94,10 @@ def _after(root: str) -> Token:
     return Token(f"{page}.endCursor", "after", "first", "variables", f"{page}.hasNextPage")
 
 
+STATUSES = Choice(("ACTIVE", "ARCHIVED", "DRAFT", "UNLISTED"))
+"""`ProductStatus` of the published schema 2026-07."""
+
+
 def columns(listed: str) -> tuple[Column, ...]:
     """Columns from `name`, `name:kind` or `name:kind=path`; a `!` marks one that can be written.
 
@@ -103,6 +115,7 @@ def columns(listed: str) -> tuple[Column, ...]:
                 kind or "text",  # type: ignore[arg-type]
                 read_only=not head.endswith("!"),
                 same="set" if name == "tags" else "exact",
+                choice=STATUSES if head == "status!" else None,
             )
         )
     return tuple(found)
