@@ -21,7 +21,10 @@ LIMITS = {"LUMIO_PROVIDERS__HUBSPOT__LIMITS": '{"burst": 1000000, "search": 1000
 
 IMPATIENT = (
     "-c",
-    "from lumio_cli.sync import run\nfrom lumio_cli.app import main\nrun.PATIENCE = 1.0\nmain()",
+    "from lumio_cli.sync import schedule\n"
+    "from lumio_cli.app import main\n"
+    "schedule.PATIENCE = 1.0\n"
+    "main()",
 )
 """lumio, but that it waits for one second for requests that hang, where others wait for ten."""
 

@@ -17,10 +17,10 @@ from lumio_cli.core.clock import format_time, utc
 from lumio_cli.core.errors import OUTCOME_UNKNOWN, UnavailableError
 from lumio_cli.core.progress import NoProgress
 from lumio_cli.core.stop import Stop
-from lumio_cli.hub.sqlite.database import Hub
+from lumio_cli.hub.sqlite.database import Hub, Transactions
 from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.sync.merging.merge import Policy
-from lumio_cli.sync.model import Direction, Job, Link, Mode, Options, RunResult
+from lumio_cli.sync.model import Direction, Job, Mode, Options, RunResult
 from lumio_cli.sync.run import run
 from lumio_cli.transport.request_log import Tally
 from model.depot import COLUMNS, Depot, Server, Shape
@@ -67,6 +67,22 @@ class _MortalHub(Hub):
         self.left -= 1
         with super().transaction() as db:
             yield db
+
+
+@dataclass(frozen=True)
+class _Link:
+    """The connection that a run is given: the way to the depot leads through the world."""
+
+    provider: Depot
+    session: World
+
+    def new_tally(self, on_wait: Callable[[float, str], None]) -> Tally:
+        """A counter."""
+        return Tally(on_wait)
+
+    def verify_account(self, hub: Transactions) -> _Link:
+        """There is but one account."""
+        return self
 
 
 class World:
@@ -191,7 +207,7 @@ class World:
         mode: Mode,
         preview_limit: int | None = None,
     ) -> RunResult:
-        link = Link(self.depot, self, Tally)
+        link = _Link(self.depot, self)
         jobs = [
             Job(link, resource, direction != "push", direction != "pull")
             for resource in self.depot.resources

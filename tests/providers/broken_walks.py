@@ -130,7 +130,7 @@ WALKS = (
     Broken("refused_count", "must count", _counts_at_any_price, "exit code"),
     Broken("refused_help", "must count", _counts_at_any_price, "exit code"),
     Broken("refused_help", "must know its scopes", method("probe", _asks_once_more), "exit code"),
-    Broken("cut_off", "says 3", _code("sync.run.exit_code_of", lambda _: 3), "exit code 3"),
+    Broken("cut_off", "says 3", _code("sync.conclusion.exit_code_of", lambda _: 3), "exit code 3"),
     Broken("mistake_of_ours", "ends the run", _ends_the_run, "did not go on"),
     Broken("one_denied", "ends the run", _ends_the_run, "did not go on"),
     Broken(

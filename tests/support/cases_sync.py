@@ -16,6 +16,7 @@ from lumio_cli.providers.contract.paging import Each, Parents, brings_rows, with
 from lumio_cli.providers.contract.resource import Kind, Walk
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.services.connections.sessions import open_for
+from lumio_cli.sync.pages import Page
 from lumio_cli.sync.pull.slice_pull import Walker
 from support.conformance import Subject, altered, case, rig
 
@@ -281,11 +282,11 @@ def check_resume(subject: Subject, home: Path) -> None:
         stop, stored = Stop(), 0
         store = Walker._store
 
-        def end(walker: Walker, *page: Any, **more: Any) -> None:
+        def end(walker: Walker, page: Page) -> None:
             # Not before: a page is whole only with the requests that fill it.
             nonlocal stored
-            store(walker, *page, **more)
-            stored += bool(page[0])
+            store(walker, page)
+            stored += bool(page.rows)
             if 0 < stored < pages:
                 stop.set("SIGTERM", 143)
 

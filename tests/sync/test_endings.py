@@ -12,6 +12,7 @@ from lumio_cli.core.clock import parse_time
 from lumio_cli.core.errors import DeniedError
 from lumio_cli.providers.hubspot import HubSpot
 from lumio_cli.sync.pull.slice_pull import Walker
+from lumio_cli.sync.schedule import Schedule
 from lumio_cli.transport.retry import Retry
 from support.lab import Lab
 
@@ -52,7 +53,7 @@ def test_a_mistake_of_ours_costs_one_resource_and_is_told_without_python(lab: La
 
 
 def test_a_mistake_outside_of_any_resource_leaves_no_other_provider_behind(lab: Lab) -> None:
-    with patch("lumio_cli.sync.run._proven", side_effect=KeyError("page")):
+    with patch.object(Schedule, "_is_verified", side_effect=KeyError("page")):
         done = lab.lumio("sync", "hubspot/contacts")
     assert done.code == 1
     assert done.resource("contacts")["error"]["code"] == "internal"

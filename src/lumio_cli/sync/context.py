@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import partial
 
 from lumio_cli.core.clock import Clock
 from lumio_cli.core.progress import Progress
 from lumio_cli.core.stop import Stop
 from lumio_cli.sync.hub_sink import Store
-from lumio_cli.sync.model import Options
+from lumio_cli.sync.model import Job, Options
+from lumio_cli.sync.resource_sink import ResourceSink
 from lumio_cli.sync.writer import Writer
-
-T = TypeVar("T")
 
 TURNS = 2
 """Pages that are taken apart at the same moment."""
@@ -34,13 +31,13 @@ class Engine:
     stop: Stop
     options: Options
     turns: threading.BoundedSemaphore = field(
-        default_factory=lambda: threading.BoundedSemaphore(TURNS)
+        default_factory=partial(threading.BoundedSemaphore, TURNS)
     )
     told: set[str] = field(default_factory=set)
 
-    def call(self, work: Callable[[sqlite3.Connection, Store], T]) -> T:
-        """Run a piece of work on the hub, in the writer's thread and a transaction of its own."""
-        return self.writer.call(lambda db: work(db, self.store))
+    def sink_of(self, job: Job) -> ResourceSink:
+        """Make the way into the hub for the resource of `job`."""
+        return ResourceSink(self.writer, self.store, *job.name)
 
     def tells_first(self, what: str) -> bool:
         """Whether this run has not yet told `what` to the operator; from now on it has."""

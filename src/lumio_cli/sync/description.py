@@ -13,6 +13,7 @@ from lumio_cli.sync.context import Engine
 from lumio_cli.sync.fields import abilities_of, as_known, as_property, columns_of
 from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Job, ResourceResult
+from lumio_cli.sync.resource_sink import ResourceSink
 
 
 class Schema:
@@ -22,6 +23,7 @@ class Schema:
     def __init__(
         self,
         engine: Engine,
+        sink: ResourceSink,
         job: Job,
         result: ResourceResult,
         known: Sequence[KnownField],
@@ -30,6 +32,7 @@ class Schema:
         warn: Callable[[str], None],
     ) -> None:
         self._engine = engine
+        self._sink = sink
         self._job = job
         self._result = result
         self._send = send
@@ -64,14 +67,8 @@ class Schema:
         if described is None:
             return
         self._properties = described
-        fields, able, store = (
-            [as_known(p) for p in described], abilities_of(provider, resource), self._engine.store,
-        )  # fmt: skip
-        drift = self._engine.writer.call(
-            lambda db: store.describe(
-                db, self._job.provider, resource.name, fields, self.columns, able
-            )
-        )
+        fields, able = [as_known(p) for p in described], abilities_of(provider, resource)
+        drift = self._sink.describe(fields, self.columns, able)
         for change in drift:
             told = {name: getattr(change, name) for name in ("field", "change", "before", "after")}
             self._result.drift.append(told)

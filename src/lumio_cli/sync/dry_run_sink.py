@@ -18,7 +18,8 @@ from lumio_cli.hub.sqlite.records import Condition, Held, Row, raw_table
 from lumio_cli.hub.sqlite.state import Checkpoint, Drift, KnownField, ResourceState
 from lumio_cli.providers.contract.call import dig
 from lumio_cli.sync import choices
-from lumio_cli.sync.hub_sink import Store, Stored, renamed
+from lumio_cli.sync.hub_pages import Stored, renamed
+from lumio_cli.sync.hub_sink import Store
 from lumio_cli.sync.merging import reconcile
 from lumio_cli.sync.merging.ahead import Ahead
 from lumio_cli.sync.merging.merge import Policy, about
@@ -236,6 +237,7 @@ class PreviewStore(Store):
         provider: str,
         resource: str,
         kind: str,
+        /,
         **values: str | int | None,
     ) -> None:
         pass

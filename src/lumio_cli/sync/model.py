@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from lumio_cli.core.clock import format_time
 from lumio_cli.core.errors import LumioError
+from lumio_cli.hub.sqlite.database import Transactions
 from lumio_cli.hub.sqlite.runs import COUNTS
 from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.provider import Provider
@@ -42,20 +42,28 @@ class Sender(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A connected provider: what it declares, and the way to it.
+class Connection(Protocol):
+    """A connected provider, as the engine sees it: what it declares, and the way to it.
+    `services.connections.provider_connection.ProviderConnection` is one."""
 
-    `new_tally(on_wait)` makes a counter that reports its waits to `on_wait(seconds, reason)`.
-    `prove(call)` makes sure that the hub is about the account that the session opens, with `call`
-    running pieces of work on the hub in the thread that owns it; it returns the link to use, and
-    raises `LumioError`. None: that was done before.
-    """
+    @property
+    def provider(self) -> Provider:
+        """What the provider declares."""
+        ...
 
-    provider: Provider
-    session: Sender
-    new_tally: Callable[[Callable[[float, str], None]], Counter]
-    prove: Callable[[Callable[[Callable[[sqlite3.Connection], Any]], Any]], Link] | None = None
+    @property
+    def session(self) -> Sender:
+        """The way to it."""
+        ...
+
+    def new_tally(self, on_wait: Callable[[float, str], None]) -> Counter:
+        """Make a counter that reports its waits to `on_wait(seconds, reason)`."""
+        ...
+
+    def verify_account(self, hub: Transactions) -> Connection:
+        """Make sure that the hub is about the account that the session opens; returns the
+        connection to go on with. Raises `LumioError`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,7 @@ class Job:
     there is anything to push: what changed there meanwhile is not overwritten.
     """
 
-    link: Link
+    link: Connection
     resource: Resource
     pull: bool = True
     push: bool = False

@@ -9,17 +9,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from lumio_cli.core.errors import StoppedError
 from lumio_cli.core.stop import Stop
 from lumio_cli.hub.sqlite.database import Hub, explain
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 POLL = 0.25
 """Seconds between two looks at the stop while there is nothing to write."""
-_Work = tuple[Callable[[sqlite3.Connection], Any], "Future[Any]"]
+_Work = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], "Future[Any]"]
 
 
 class Writer:
@@ -36,19 +37,29 @@ class Writer:
         self._guard = threading.Lock()
         self._closed = False
 
-    def submit(self, work: Callable[[sqlite3.Connection], T]) -> Future[T]:
-        """Queue a piece of work; its result, or its error, comes in the future."""
+    def submit(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Future[T]:
+        """Queue `work(db, ...)`; its result, or its error, comes in the future."""
         future: Future[T] = Future()
         with self._guard:
             if not self._closed:
-                self._queue.put((work, future))
+                self._queue.put((work, args, kwargs, future))
                 return future
         future.set_exception(StoppedError("stopped: the hub is closed"))
         return future
 
-    def call(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """A piece of work, waited for."""
-        return self.submit(work).result()
+    def call(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run `work(db, ...)` and wait for it; returns or raises what it does."""
+        return self.submit(work, *args, **kwargs).result()
 
     def serve(self, stop: Stop, patience: float) -> bool:
         """Work until `close`; what was queued before is done first.
@@ -74,20 +85,26 @@ class Writer:
         while not self._queue.empty():
             late = self._queue.get()
             if late is not None:
-                late[1].set_exception(StoppedError("stopped: the hub is closed"))
+                late[-1].set_exception(StoppedError("stopped: the hub is closed"))
         return done
 
     def close(self) -> None:
         """End `serve` once the queue is empty."""
         self._queue.put(None)
 
-    def _do(self, work: Callable[[sqlite3.Connection], Any], future: Future[Any]) -> None:
+    def _do(
+        self,
+        work: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        future: Future[Any],
+    ) -> None:
         try:
             if self._commit:
                 with self._hub.transaction() as db:
-                    result = work(db)
+                    result = work(db, *args, **kwargs)
             else:
-                result = work(self._hub.connection)
+                result = work(self._hub.connection, *args, **kwargs)
         except sqlite3.Error as error:
             future.set_exception(explain(error, self._hub.path))
         except BaseException as error:  # noqa: BLE001 it is the caller's to handle

@@ -13,6 +13,7 @@ from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.verdict import Outcome
 from lumio_cli.transport.default_verdicts import outcome_of
 from lumio_cli.transport.quota.retry_after import CLOCKS_DIFFER
+from lumio_cli.transport.request_log import Tally
 from lumio_cli.transport.wire import EXCHANGE, Exchange, Wire
 from lumio_cli.transport.wire_errors import WireError
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from lumio_cli.transport.breaker import Breaker
     from lumio_cli.transport.quota.limiter import Limiter
     from lumio_cli.transport.quota.state import Priority
-    from lumio_cli.transport.request_log import Observer, Tally
+    from lumio_cli.transport.request_log import Observer
 
 MAX_REDIRECTS = 3
 
@@ -149,6 +150,10 @@ class Sender:
                 break
             reply = self._once(call, headers, tally, number, target)
         return reply
+
+    def post(self, call: Call) -> Reply:
+        """Send a request that needs no credential and that nobody counts, as for a token."""
+        return self.attempt(call, {}, Tally())
 
     def close(self) -> None:
         """Close the connections."""

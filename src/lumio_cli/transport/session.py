@@ -1,11 +1,13 @@
 """One request's way: cache -> retry -> auth -> breaker -> limiter -> wire.
 
+The first three are steps of `Session`, each a method that calls the next; the rest is an `attempt`.
 `open_session` puts it together; `Session.send` is all that the rest of lumio knows of it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -127,13 +129,8 @@ class Session:
         """
         tally = tally if tally is not None else Tally()
         if call.cache_for <= 0:
-            return self._fetch(call, tally)
-        reply, layer = self.cache.fetch(call, lambda: self._fetch(call, tally), fresh=fresh)
-        if layer != "miss":
-            reply.cached = True
-            tally.add(cached=1)
-            self._observer.cached(call, layer)
-        return reply
+            return self._send_with_retries(call, tally)
+        return self._send_cached(call, tally, fresh=fresh)
 
     def forget(self, call: Call) -> None:
         """Do not serve this call's answer again: it was of no use."""
@@ -145,27 +142,39 @@ class Session:
         self.cache.close()
         self._sender.close()
 
-    # -- one attempt
+    # -- the steps: each adds one concern, and calls the next
 
-    def _fetch(self, call: Call, tally: Tally) -> Reply:
-        return self._retry.run(lambda n: self._attempt(call, tally, n), tally)
+    def _send_cached(self, call: Call, tally: Tally, *, fresh: bool) -> Reply:
+        """Step 1: the answer that is kept, if any; one fetch for all who ask at the same time."""
+        load = partial(self._send_with_retries, call, tally)
+        reply, layer = self.cache.fetch(call, load, fresh=fresh)
+        if layer != "miss":
+            reply.cached = True
+            tally.add(cached=1)
+            self._observer.cached(call, layer)
+        return reply
 
-    def _attempt(self, call: Call, tally: Tally, number: int) -> Reply:
-        """A good reply, or `Again`, or the final error."""
+    def _send_with_retries(self, call: Call, tally: Tally) -> Reply:
+        """Step 2: again, after what is passing."""
+        return self._retry.run(partial(self._send_authorized, call, tally), tally)
+
+    def _send_authorized(self, call: Call, tally: Tally, number: int) -> Reply:
+        """Step 3: attempt `number`, with a credential that is renewed where it was refused. Returns
+        a good reply; raises `Again`, or the final error."""
         # As it goes out: what comes of it concerns the quotas of that one.
         sent = call
         try:
             credential = self._auth.current() if call.auth else None
             if credential is not None:
                 sent = self.provider.address(call, credential)
-            reply, verdict = self._ask(sent, credential, tally, number)
+            reply, verdict = self._send_once(sent, credential, tally, number)
             if verdict.outcome is Outcome.REAUTH and credential is not None:
                 newer = self._auth.renew(credential)
                 # Once: a second refusal is about the account, not about the token's age.
                 if newer is not None:
                     tally.add(retries=1)
                     sent = self.provider.address(call, newer)
-                    reply, verdict = self._ask(sent, newer, tally, number)
+                    reply, verdict = self._send_once(sent, newer, tally, number)
             if verdict.outcome is Outcome.OK:
                 if call.answer == "json" and not _may_be_empty(call, reply):
                     reply.json()
@@ -181,9 +190,11 @@ class Session:
             raise _unknown(error) from None
         raise self._after_verdict(sent, reply, verdict)
 
-    def _ask(
+    def _send_once(
         self, call: Call, credential: Credential | None, tally: Tally, number: int
     ) -> tuple[Reply, Verdict]:
+        """Step 4: one request through breaker, quotas and wire; the reply, and what to make of
+        it."""
         headers: Mapping[str, str] = {}
         if credential is not None:
             headers = self.provider.authorize(call, credential)
@@ -193,10 +204,12 @@ class Session:
             self.provider,
             reply,
             self._clock,
-            lambda v: self._limiter.longest(call, v),
+            partial(self._limiter.longest, call),
             writes=call.auth and call.method != "GET",
         )
         return reply, verdict
+
+    # -- what each step needs
 
     def _located(self, call: Call, credential: Credential) -> Call:
         """The call at the account's own address, where the provider has one for each.
@@ -242,7 +255,7 @@ class Session:
             return Again(
                 error,
                 after=after,
-                hold=lambda s: self._limiter.hold(call, verdict.quota, s, reason),
+                hold=partial(self._limiter.hold, call, verdict.quota, reason=reason),
             )
         if verdict.outcome is Outcome.EXHAUSTED:
             retry_at = utc(self._clock.time() + after) if after is not None else None
@@ -329,7 +342,7 @@ def open_session(
             clock=clock,
             stop=stop,
             redactor=redactor,
-            post=lambda call: sender.attempt(call, {}, Tally()),
+            post=sender.post,
         ),
         observer,
         Retry(

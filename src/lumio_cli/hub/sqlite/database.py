@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
 from lumio_cli.core.errors import HubError
 from lumio_cli.core.paths import make_private_dir
@@ -25,6 +25,23 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     import sqlite_utils
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class Transactions(Protocol):
+    """Runs pieces of work on a hub, each in a transaction of its own: a `Hub`, or who stands
+    before it for other threads."""
+
+    def call(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run `work(db, ...)`; returns or raises what it does. Raises `HubError`."""
+        ...
 
 
 def explain(error: sqlite3.Error, path: Path) -> HubError:
@@ -223,6 +240,16 @@ class Hub:
                 if self.connection.in_transaction:
                     self.connection.execute("ROLLBACK")
                 raise
+
+    def call(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run `work(db, ...)` in one transaction; returns or raises what it does."""
+        with self.transaction() as db:
+            return work(db, *args, **kwargs)
 
     def _begin(self) -> None:
         """Begin to write, after others; in a hurry, these are not waited for much longer."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from lumio_cli.core.clock import format_time, format_timestamp
 from lumio_cli.core.errors import ConfigError, LumioError
@@ -14,16 +13,12 @@ from lumio_cli.core.redact import Redactor
 from lumio_cli.hub.sqlite import state
 
 if TYPE_CHECKING:
+    from lumio_cli.hub.sqlite.database import Transactions
     from lumio_cli.providers.contract.auth import Credential
     from lumio_cli.providers.contract.call import Send
     from lumio_cli.providers.contract.fields import Identity
     from lumio_cli.providers.contract.provider import Provider
     from lumio_cli.runtime import Runtime
-
-
-T = TypeVar("T")
-Call = Callable[[Callable[[sqlite3.Connection], T]], T]
-"""Runs a piece of work on the hub, in one transaction."""
 
 
 def fingerprint_of(db: sqlite3.Connection, credential: Credential) -> str:
@@ -89,7 +84,7 @@ def identify(provider: Provider, send: Send, credential: Credential) -> Identity
 
 
 def verify(
-    call: Call[Any],
+    hub: Transactions,
     provider: Provider,
     credential: Credential,
     source: str,
@@ -105,22 +100,26 @@ def verify(
     another account.
     """
     name = provider.name
-
-    def seen(db: sqlite3.Connection) -> bool:
-        known = state.read_account(db, name)
-        if known is None or known.fingerprint != fingerprint_of(db, credential):
-            return known is None and not write
-        if write and known.source != source:
-            state.save_account(db, replace(known, source=source))
-        return True
-
-    if call(seen):
+    if hub.call(_is_known, name, credential, source, write):
         return
     identity = identify(provider, send, credential)
     if write:
-        call(lambda db: remember(db, name, identity, credential, source, now))
+        hub.call(remember, name, identity, credential, source, now)
     else:
-        call(lambda db: refuse_another(db, name, identity))
+        hub.call(refuse_another, name, identity)
+
+
+def _is_known(
+    db: sqlite3.Connection, provider: str, credential: Credential, source: str, write: bool
+) -> bool:
+    """Whether the hub has seen the credential, or nothing is there that it could be held
+    against; `write`: note where it came from."""
+    known = state.read_account(db, provider)
+    if known is None or known.fingerprint != fingerprint_of(db, credential):
+        return known is None and not write
+    if write and known.source != source:
+        state.save_account(db, replace(known, source=source))
+    return True
 
 
 def _has_records(db: sqlite3.Connection, provider: str) -> bool:

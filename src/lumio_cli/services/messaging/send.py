@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import count
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from lumio_cli.core.clock import format_timestamp, utc
 from lumio_cli.core.errors import BusyError, ConfigError, UsageError
@@ -17,8 +17,11 @@ from lumio_cli.core.progress import NoProgress, Progress
 from lumio_cli.hub.sqlite import sends
 from lumio_cli.hub.sqlite.state import read_account
 from lumio_cli.providers.contract.messages import Finds, Prepares, Sends
-from lumio_cli.services.connections import account_guard
-from lumio_cli.services.connections.sessions import open_for
+from lumio_cli.services.connections.provider_connection import (
+    Manner,
+    ProviderConnection,
+    connect,
+)
 from lumio_cli.services.messaging.batch_plan import (
     LONGEST_NAME,
     OUT_OF_REACH,
@@ -47,7 +50,6 @@ if TYPE_CHECKING:
     from lumio_cli.hub.sqlite.sends import SendRow
     from lumio_cli.providers.contract.provider import Provider
     from lumio_cli.runtime import Runtime
-    from lumio_cli.transport.session import Session
 
 __all__ = ["Given", "Outlook", "Request", "SendResult", "preview", "send", "send_lock", "values_of"]
 
@@ -265,13 +267,14 @@ class _Run:
         """Send, and sum up."""
         runtime, clock = self.runtime, self.runtime.clock
         started_at = utc(clock.time())
-        provider, session = self._session(provider)
+        connection = self._connect(provider)
+        provider = connection.provider
         row = self._begin(provider.name)
         marks = Marks(_marks_path(runtime, row.send_id), row.total)
         target = f"{provider.name}/messages"
         past = self.planner.past
         waits = Waits(progress, target, clock)
-        crew = Crew(provider, session, past, marks, min(WORKERS, row.total), waits)
+        crew = Crew(provider, connection.session, past, marks, min(WORKERS, row.total), waits)
         work = Work(
             runtime, self.request, row, self.batch, self.planner, self.foresight, crew, marks,
             progress, target,
@@ -312,30 +315,13 @@ class _Run:
                 now=format_timestamp(self.runtime.clock.time()),
             )
 
-    def _session(self, provider: Provider) -> tuple[Provider, Session]:
-        """A session whose account is proved, and the provider as that account has it."""
-        runtime, name = self.runtime, provider.name
-        loaded = runtime.credentials.load(name)
-
-        def call(work: Callable[[sqlite3.Connection], Any]) -> Any:
-            with runtime.hub.transaction() as db:
-                return work(db)
-
-        def open_session() -> Session:
-            urgent = self.outlook.total == 1
-            return open_for(
-                runtime,
-                provider,
-                priority="interactive" if urgent else "incremental",
-                run_id=self.send_id,
-                connections=WORKERS,
-            )
-
-        session = open_session()
-        key, now = account_guard.account_key(runtime, name), runtime.clock.time()
-        account_guard.verify(call, provider, loaded.credential, loaded.source, session.send, now)
-        if account_guard.account_key(runtime, name) != key:
-            # Quotas are counted by account, from the first message on.
-            provider = runtime.provider(name)
-            session = open_session()
-        return provider, session
+    def _connect(self, provider: Provider) -> ProviderConnection:
+        """Connect, with the account proved, and the provider as that account has it. Quotas are
+        counted by account, from the first message on."""
+        urgent = self.outlook.total == 1
+        manner = Manner(
+            priority="interactive" if urgent else "incremental",
+            run_id=self.send_id,
+            connections=WORKERS,
+        )
+        return connect(self.runtime, provider, manner).verify_account(self.runtime.hub)

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from lumio_cli.core.clock import format_timestamp, utc
 from lumio_cli.core.errors import CredentialError, LumioError, StoppedError, UsageError
 from lumio_cli.core.malloc import share_heaps
 from lumio_cli.core.progress import NoProgress, Progress
 from lumio_cli.hub.sqlite.database import Hub
-from lumio_cli.services.connections import account_guard
-from lumio_cli.services.connections.sessions import open_for
+from lumio_cli.services.connections.provider_connection import Manner, connect
 from lumio_cli.services.syncing.run_log import LoggedProgress
 from lumio_cli.services.syncing.targets import Selection, select
 from lumio_cli.sync.fields import abilities_of
-from lumio_cli.sync.model import Counter, Direction, Job, Link, Mode, Options, RunResult
+from lumio_cli.sync.model import Direction, Job, Mode, Options, RunResult
 from lumio_cli.sync.run import Skip, new_run_id, run
 from lumio_cli.sync.run_locks import RunLocks, bury_dead_runs, busy_error
 
@@ -184,52 +182,22 @@ def _connect(
     """
     provider = selection.provider
     try:
-        loaded = runtime.credentials.load(provider.name)
-
-        def open_link(provider: Provider) -> Link:
-            session = open_for(
-                runtime,
-                provider,
+        connection = connect(
+            runtime,
+            provider,
+            Manner(
                 priority="backfill" if request.mode == "full" else "incremental",
                 run_id=run_id,
                 read_only=not write,
-            )
-            return Link(provider, session, _new_tally, prove)
-
-        def prove(call: Callable[[Callable[[sqlite3.Connection], Any]], Any]) -> Link:
-            now, name = runtime.clock.time(), provider.name
-            # With the credential at hand: a keyring that hangs must not hold up the writer.
-            key = call(
-                lambda _: account_guard.account_key(runtime, name, fallback=loaded.credential)
-            )
-            account_guard.verify(
-                call,
-                provider,
-                loaded.credential,
-                loaded.source,
-                link.session.send,
-                now,
-                write=write,
-            )
-
-            def anew(_: sqlite3.Connection) -> Link:
-                # Quotas and cache are kept by account: from its first request on, this run must
-                # count where all later ones will; its days begin where the account's do.
-                now_key = account_guard.account_key(runtime, name, fallback=loaded.credential)
-                changed = now_key != key
-                return open_link(runtime.provider(name)) if changed else link
-
-            proven: Link = call(anew)
-            return proven
-
-        link = open_link(provider)
+            ),
+        )
     except LumioError as error:
         if error.code == "interrupted" or _is_only(error):
             raise
         return [], [Skip(provider.name, r.name, error) for r in selection.resources]
     pull = request.direction != "push"
     return [
-        Job(link, resource, pull, _is_pushed(provider, resource, request))
+        Job(connection, resource, pull, _is_pushed(provider, resource, request))
         for resource in selection.resources
     ], []
 
@@ -245,12 +213,6 @@ def _is_pushed(provider: Provider, resource: Resource, request: Request) -> bool
 def _is_only(error: LumioError) -> bool:
     """An error that is about the command as a whole and not about one provider."""
     return isinstance(error, CredentialError) and error.code == "vault_locked"
-
-
-def _new_tally(on_wait: Callable[[float, str], None]) -> Counter:
-    from lumio_cli.transport.request_log import Tally
-
-    return cast(Counter, Tally(on_wait))
 
 
 def _options(runtime: Runtime, request: Request) -> Options:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from math import ceil
 
 from lumio_cli.core.clock import format_timestamp
 from lumio_cli.core.errors import DeniedError, LumioError, RejectedError, StoppedError
-from lumio_cli.hub.sqlite import records, runs, state
 from lumio_cli.hub.sqlite.columns import ViewColumn
 from lumio_cli.hub.sqlite.horizon import Reach
 from lumio_cli.hub.sqlite.state import Account, ResourceState
 from lumio_cli.providers.contract.call import Send
-from lumio_cli.providers.contract.resource import Kind, Resource, Walk
+from lumio_cli.providers.contract.resource import Kind, Resource
 from lumio_cli.sync.context import Engine
-from lumio_cli.sync.hub_sink import Store
 from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Job, ResourceResult
 from lumio_cli.sync.pull.slice_pull import Walker
+from lumio_cli.sync.resource_sink import ResourceSink
 
 SHORT_BY = 0.01
 """The part of a count that may be missing: records come and go during a walk, and an index that
@@ -33,9 +32,15 @@ class Absence:
     """Judges the absence of records, for one resource of a run. `warn` tells the operator."""
 
     def __init__(
-        self, engine: Engine, job: Job, result: ResourceResult, warn: Callable[[str], None]
+        self,
+        engine: Engine,
+        sink: ResourceSink,
+        job: Job,
+        result: ResourceResult,
+        warn: Callable[[str], None],
     ) -> None:
         self._engine = engine
+        self._sink = sink
         self._job = job
         self._result = result
         self._warn = warn
@@ -107,9 +112,9 @@ class Absence:
             return sum(w.point.rows for w in walkers)
         since = min(w.point.since_seq for w in walkers)
         begun = min(w.point.started_at for w in walkers)
-        met = self._engine.call(lambda db, store: store.met(db, *self._job.name, since))
+        met = self._sink.met(since)
         # In the runs before this one, too, where they began the walk.
-        failed = self._engine.call(lambda db, _: runs.failed_since(db, *self._job.name, begun))
+        failed = self._sink.failed_since(begun)
         return met + max(failed, self._result.failed)
 
     # -- what belongs to what is gone
@@ -123,21 +128,12 @@ class Absence:
         begun = min((w.point.since_seq for w in walkers), default=0)
         # What a driven walk for changes begins after, the one before has seen to.
         since = 0 if kind == "full" or resource.cursor is not None else begun
-
-        def delete(db: sqlite3.Connection, store: Store, walk: Walk) -> int:
-            gone = store.gone(db, self._job.provider, str(walk.options["parent"]), since)
-            if not gone or not records.has_table(db, *self._job.name):
-                return 0
-            groups = [provider.group_of(walk, key) for key in gone]
-            table = records.raw_table(*self._job.name)
-            # What has just been listed is alive, whatever became of the one it belongs to.
-            full = kind == "full"
-            where = store.missing(db, *self._job.name, begun) if full else records.LIVE
-            ids = records.ids_of_parents(db, table, groups, where)
-            return store.delete(db, *self._job.name, ids) if ids else 0
-
+        # What has just been listed is alive, whatever became of the one it belongs to.
+        unseen_since = begun if kind == "full" else None
         for walk in [walker.walk for walker in walkers]:
-            self._result.deleted += self._engine.call(lambda db, store: delete(db, store, walk))  # noqa: B023
+            self._result.deleted += self._sink.delete_orphans(
+                str(walk.options["parent"]), partial(provider.group_of, walk), since, unseen_since
+            )
 
     # -- what is absent from a complete listing
 
@@ -154,7 +150,7 @@ class Absence:
         since = min(w.point.since_seq for w in walkers)
         # A walk that was interrupted goes on, but not with the counts of the run that began it.
         begun = min(w.point.started_at for w in walkers)
-        failed = self._engine.call(lambda db, _: runs.failed_since(db, *self._job.name, begun))
+        failed = self._sink.failed_since(begun)
         if self._result.failed or failed:
             self._warn("some records failed, so that nothing was deleted for being absent")
             return True
@@ -168,9 +164,7 @@ class Absence:
         now = format_timestamp(self._engine.clock.time() + ahead)
         counted = self._counted
         if not empty and not self._is_counted and not self._is_ignored:
-            some = self._engine.call(
-                lambda db, store: store.suspects(db, *self._job.name, since, reach, now, SUSPECTS)
-            )
+            some = self._sink.suspects(since, reach, now, SUSPECTS)
             found = self._alive(some, send) if some else ()
             if found is None:
                 return True
@@ -179,9 +173,7 @@ class Absence:
                 why = f"{has} still has {len(found):,} of {len(some):,} others that were asked for"
                 self._tell(met, why)
                 return False
-        swept = self._engine.call(
-            lambda db, store: store.sweep(db, *self._job.name, since, limit, reach, now, counted)
-        )
+        swept = self._sink.sweep(since, limit, reach, now, counted)
         if swept.claimed:
             self._warn(
                 f"{swept.claimed:,} records are absent from the listing, though "
@@ -234,11 +226,11 @@ class Absence:
         """Bring back, once, what an older lumio has taken for deleted since it was hidden."""
         if self._job.resource.horizon is None or self._job.resource.deletes != ("sweep",):
             return
-        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
+        known = self._sink.state()
         reach = None if known.astray_before is None else self._reach()
         if reach is None or reach.lifted:
             return
-        back = self._engine.call(lambda db, store: store.mend(db, *self._job.name, reach))
+        back = self._sink.restore(reach)
         if back:
             self._warn(
                 f"{back:,} records are back that were taken for deleted, though "
@@ -246,9 +238,7 @@ class Absence:
             )
 
     def _reach(self) -> Reach | None:
-        account = self._engine.call(lambda db, _: state.read_account(db, self._job.provider))
-        known = self._engine.call(lambda db, _: state.read_state(db, *self._job.name))
-        return reach_of(self._job.resource, account, known)
+        return reach_of(self._job.resource, self._sink.account(), self._sink.state())
 
 
 def reach_of(resource: Resource, account: Account | None, known: ResourceState) -> Reach | None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from lumio_cli.core.clock import format_time, format_timestamp, parse_time, utc
-from lumio_cli.hub.sqlite import runs, state
 from lumio_cli.hub.sqlite.state import Checkpoint, ResourceState
 from lumio_cli.providers.contract.resource import Kind
 from lumio_cli.sync.context import Engine
 from lumio_cli.sync.model import Job, is_driven
 from lumio_cli.sync.pull.cursors import AHEAD, SEQ, good_one, not_after, parts_of
+from lumio_cli.sync.resource_sink import ResourceSink
 
 EPOCH = utc(0.0)
 Slices = Mapping[str, Mapping[str, Any]]
@@ -23,8 +24,9 @@ Slices = Mapping[str, Mapping[str, Any]]
 class Bounds:
     """Finds where the walks of one resource begin."""
 
-    def __init__(self, engine: Engine, job: Job) -> None:
+    def __init__(self, engine: Engine, sink: ResourceSink, job: Job) -> None:
         self._engine = engine
+        self._sink = sink
         self._job = job
         self._driven = is_driven(job.resource)
 
@@ -34,11 +36,10 @@ class Bounds:
         if cursor is None:
             return None
         now = self._engine.clock.time()
-        seq = self._engine.call(lambda db, store: store.sequence(db))
-        left = self._engine.call(lambda db, _: runs.cursors_before(db, *self._job.name))
+        seq, left = self._sink.sequence(), self._sink.cursors()
         good = good_one(cursor, left, driven=self._driven, now=now, seq=seq)
         if good != cursor:
-            self._engine.call(lambda db, store: store.retract(db, *self._job.name, good))
+            self._sink.retract(good)
         return good
 
     def begin(self, kind: Kind, slices: Slices, known: ResourceState) -> list[Checkpoint]:
@@ -69,24 +70,13 @@ class Bounds:
             for name, options in slices.items()
         ]
 
-        def make(seq: int) -> list[Checkpoint]:
-            ceiling = f"{SEQ}{seq}" if driven else None
-            return [
-                replace(p, ceiling=ceiling, since_seq=seq if kind == "full" else p.since_seq)
-                for p in points
-            ]
-
-        return self._engine.call(
-            lambda db, store: store.begin_walk(db, *self._job.name, kind, make)
-        )
+        return self._sink.begin(kind, partial(_from, points, driven))
 
     def unfinished(self, kind: Kind, slices: Iterable[str]) -> list[Checkpoint]:
         """Return the checkpoints of a walk that was interrupted and is worth going on with: one of
         the same slices, not too old, and whose windows can be believed."""
         try:
-            points = self._engine.call(
-                lambda db, _: state.read_checkpoints(db, *self._job.name, kind)
-            )
+            points = self._sink.checkpoints(kind)
         except ValueError:
             return []
         latest = self._engine.clock.time() + AHEAD
@@ -96,6 +86,15 @@ class Bounds:
         if age > self._engine.options.stale_after or {p.slice for p in points} != set(slices):
             return []
         return points
+
+
+def _from(points: Sequence[Checkpoint], driven: bool, seq: int) -> list[Checkpoint]:
+    """The checkpoints of a walk that begins where the change counter is `seq`."""
+    ceiling = f"{SEQ}{seq}" if driven else None
+    return [
+        replace(p, ceiling=ceiling, since_seq=seq if p.kind == "full" else p.since_seq)
+        for p in points
+    ]
 
 
 def _past(slices: str | None) -> dict[str, int] | None:

@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from lumio_cli.core.clock import format_timestamp, parse_time
 from lumio_cli.core.errors import (
-    BadReplyError,
     DeniedError,
-    GoneError,
     LumioError,
-    RejectedError,
     StoppedError,
 )
 from lumio_cli.core.progress import NoProgress
 from lumio_cli.core.units import format_duration
-from lumio_cli.hub.sqlite import state, views
-from lumio_cli.hub.sqlite.misfits import Recount
-from lumio_cli.hub.sqlite.records import raw_table
 from lumio_cli.hub.sqlite.state import Checkpoint, ResourceState
+from lumio_cli.hub.sqlite.views import NO_COLUMNS
 from lumio_cli.providers.contract.call import Call, Reply
-from lumio_cli.providers.contract.resource import Kind, Resource, Walk, Window
+from lumio_cli.providers.contract.resource import Kind, Resource
 from lumio_cli.sync.context import Engine
 from lumio_cli.sync.description import Schema
 from lumio_cli.sync.fields import abilities_of
-from lumio_cli.sync.hub_sink import Store
 from lumio_cli.sync.mishaps import understood, unexpected
-from lumio_cli.sync.model import Job, Link, ResourceResult
+from lumio_cli.sync.model import Connection, Job, ResourceResult
 from lumio_cli.sync.pull.absence import Absence
 from lumio_cli.sync.pull.bounds import Bounds, Slices
 from lumio_cli.sync.pull.cursors import (
@@ -44,10 +34,9 @@ from lumio_cli.sync.pull.cursors import (
     parts_of,
     time_of,
 )
+from lumio_cli.sync.pull.scan import Scan
 from lumio_cli.sync.pull.slice_pull import Walker
 from lumio_cli.transport.quota.kinds import is_known_zone
-
-T = TypeVar("T")
 
 
 class Pull:
@@ -58,6 +47,7 @@ class Pull:
             # It is read for another's sake only: nobody asked to be told, and nobody says it ended.
             engine = replace(engine, progress=NoProgress())
         self.engine = engine
+        self.sink = engine.sink_of(job)
         self.job = job
         self.result = result
         self.provider = job.link.provider
@@ -74,10 +64,9 @@ class Pull:
         """A resource that this one hangs on, and that was not read whole in this run."""
         self.given_up = 0
         """Edits that have given way to the provider's values."""
-        self._lock = threading.Lock()
         self._state = ResourceState()
 
-    def relink(self, link: Link) -> None:
+    def relink(self, link: Connection) -> None:
         """Go another way to the same provider."""
         self.job = replace(self.job, link=link)
         self.provider = link.provider
@@ -99,7 +88,7 @@ class Pull:
                 exit_code=3,
                 hint=failed.error.hint,
             )
-        self._call(lambda db, store: store.start_resource(db, result))
+        self.sink.start(result)
         try:
             self._pull()
             self._tell_of_writes()
@@ -117,7 +106,7 @@ class Pull:
             result.waited_s = self.tally.waited
         if not result.hidden:
             self.engine.progress.finish(self.job.target, result.as_json())
-        self._call(lambda db, store: store.finish_resource(db, result))
+        self.sink.end(result)
         self.done = True
 
     def _tell_of_writes(self) -> None:
@@ -125,7 +114,7 @@ class Pull:
         that it is for."""
         if self.result.hidden and self.job.push:
             return
-        told = self._call(lambda _, store: store.told_of(*self._name))
+        told = self.sink.told_of()
         self.result.failed += told.untaken
         for warning in told.reformed.warnings():
             self._warn(warning)
@@ -134,8 +123,8 @@ class Pull:
         """Do not pull at all: what this resource hangs on has failed with `error`."""
         result = self.result
         self._end(error)
-        self._call(lambda db, store: store.start_resource(db, result))
-        self._call(lambda db, store: store.finish_resource(db, result))
+        self.sink.start(result)
+        self.sink.end(result)
         self.done = True
 
     def _end(self, error: LumioError) -> None:
@@ -150,15 +139,19 @@ class Pull:
     # -- the order of things
 
     def _pull(self) -> None:
-        known = self._read(state.read_fields)
         self._schema = Schema(
-            self.engine, self.job, self.result, known, send=self._send_fresh, warn=self._warn
+            self.engine,
+            self.sink,
+            self.job,
+            self.result,
+            self.sink.fields(),
+            send=self._send_fresh,
+            warn=self._warn,
         )
-        if not self._call(lambda db, _: views.has_columns(db, *self._name)):
-            self._warn(f"{views.NO_COLUMNS}: it is made anew")
-        columns = self._schema.columns
+        if not self.sink.has_columns():
+            self._warn(f"{NO_COLUMNS}: it is made anew")
         able = abilities_of(self.provider, self.resource)
-        self._state = self._call(lambda db, store: store.prepare(db, *self._name, columns, able))
+        self._state = self.sink.prepare(self._schema.columns, able)
         if (good := self._bounds.good_cursor(self._state.cursor)) != self._state.cursor:
             bad, self._state = str(self._state.cursor), replace(self._state, cursor=good)
             back = f"it goes back to {good}" if good is not None else "everything is read anew"
@@ -171,32 +164,15 @@ class Pull:
         if not self.resource.paging:
             # It comes by webhook: there is nothing to ask for, but its view is there to be read.
             return
-        before = self._call(lambda db, store: store.sequence(db))
+        before = self.sink.sequence()
         self._read_all()
         self._absence.mend()
-        self._count_misfits()
-        if any(able):
-            self._reconcile(before)
-
-    def _count_misfits(self) -> None:
-        """Count what does not fit its column, where a change of columns has made that unknown."""
-        if self._call(lambda db, _: state.read_state(db, *self._name)).counted:
-            return
-        recount = Recount(*self._name, raw_table(*self._name))
-        while self._call(lambda db, store: store.go_on(db, recount)):
+        for _ in self.sink.recount():
             self.engine.stop.check()
-
-    def _reconcile(self, before: int) -> None:
-        """Edits of records that this pull has changed: what is left of them, and which conflict."""
-        policy = self.engine.options.policy_of(self.job.target)
-        after: str | None = ""
-        while after is not None:
-            here = after
-            done = self._call(
-                lambda db, store: store.reconcile(db, *self._name, policy, here, before)  # noqa: B023
-            )
-            after = done.after
-            self.given_up += done.given_up
+        if any(able):
+            # Edits of records that this pull has changed: what is left of them, and which conflict.
+            policy = self.engine.options.policy_of(self.job.target)
+            self.given_up += self.sink.reconcile_all(policy, before)
 
     def _read_all(self) -> None:
         unfinished = self._unfinished("full")
@@ -218,7 +194,7 @@ class Pull:
         """Whether the walk may move the cursor: a listing that ended too early may not."""
         count = self._expected()
         self.engine.progress.start(self.job.target, count, detail="full")
-        walkers = self._walk("full", unfinished, total=count)
+        walkers = self._scan.walk("full", unfinished, total=count)
         absence = self._absence
         if any(w.stale for w in walkers):
             self.result.warnings.append("served from the cache, since the provider is down")
@@ -240,7 +216,7 @@ class Pull:
 
     def _leave(self) -> bool:
         """End a full walk that was short: the cursor stays, and the next run begins anew."""
-        self._call(lambda db, store: store.drop_walk(db, *self._name, "full"))
+        self.sink.drop("full")
         return False
 
     def _expected(self) -> int | None:
@@ -260,7 +236,7 @@ class Pull:
         self.engine.progress.start(self.job.target, None, detail="changes")
         describe = self._schema.refresh if self.resource.cursor else None
         unfinished = self._unfinished("changes")
-        walkers = self._walk("changes", unfinished, on_first_rows=describe)
+        walkers = self._scan.walk("changes", unfinished, on_first_rows=describe)
         self._settle_merges(walkers, None)
         self._absence.orphan("changes", walkers)
         self._finish("changes", walkers)
@@ -269,14 +245,10 @@ class Pull:
         return bool(unfinished)
 
     def _tombstones(self) -> None:
-        walkers = self._walk("tombstones", self._unfinished("tombstones"))
+        walkers = self._scan.walk("tombstones", self._unfinished("tombstones"))
         now = format_timestamp(self.engine.clock.time())
         pages = sum(w.point.pages for w in walkers)
-        self._call(
-            lambda db, store: store.finish_walk(
-                db, *self._name, "tombstones", tombstones_at=now, tombstone_pages=pages
-            )
-        )
+        self.sink.finish("tombstones", tombstones_at=now, tombstone_pages=pages)
 
     def _tombstones_due(self) -> bool:
         """A list of one page is asked for every time, a long one once in a while."""
@@ -293,122 +265,7 @@ class Pull:
         """What others have swallowed is gone, unless this walk has listed it. A part of the walk
         that was refused may have listed it: then nobody can say yet."""
         if self.result.error is None and not any(w.stale for w in walkers):
-            self.result.deleted += self._call(
-                lambda db, store: store.settle_merges(db, *self._name, since)
-            )
-
-    # -- walks
-
-    def _walk(
-        self,
-        kind: Kind,
-        unfinished: Sequence[Checkpoint],
-        *,
-        total: int | None = None,
-        on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
-    ) -> list[Walker]:
-        """Walk all slices to their ends. One whose place the provider refuses, since it is too
-        old, begins anew: it would be refused in every run to come. So does one whose export
-        has failed or is kept no longer, and one that asked for fields that are there no longer.
-        """
-        walkers: list[Walker] = []
-        begun = [point.pages for point in unfinished]
-        try:
-            walkers = self._walkers_for(kind, unfinished, total=total, on_first_rows=on_first_rows)
-            begun = [w.point.pages for w in walkers]
-            return self._ended(self._run(walkers))
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            # A place that somebody else has written would be met in every run to come.
-            if not unfinished or [w.point.pages for w in walkers] not in ([], begun):
-                raise
-            self._warn("begun anew, since the place where it had stopped cannot be read")
-        except (RejectedError, DeniedError, BadReplyError) as error:
-            if [w.point.pages for w in walkers] != begun:
-                raise
-            # Only an export can have gone bad by itself; any other listing is asked for again.
-            export = unfinished and any(w.exported for w in walkers)
-            if not export and not isinstance(error, RejectedError):
-                raise
-            if unfinished:
-                self._warn(
-                    f"begun anew, since it could not go on where it had stopped: {error.message}"
-                )
-            elif on_first_rows is None or on_first_rows() is None:
-                raise
-        walkers = self._walkers_for(kind, (), total=total, on_first_rows=on_first_rows)
-        return self._ended(self._run(walkers))
-
-    def _ended(self, walkers: list[Walker]) -> list[Walker]:
-        """Note whether any page came from the cache: then this is no answer of the provider's."""
-        self.result.cached = self.result.cached or any(w.cached for w in walkers)
-        return walkers
-
-    def _walkers_for(
-        self,
-        kind: Kind,
-        unfinished: Sequence[Checkpoint],
-        *,
-        total: int | None = None,
-        on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
-    ) -> list[Walker]:
-        """A walker a slice: at its checkpoint, or at the beginning."""
-        names = self._schema.names
-        points = unfinished or self._bounds.begin(kind, self._slices(kind, total), self._known)
-        return [
-            Walker(
-                self.engine,
-                self.job,
-                self.result,
-                self.tally,
-                Walk(
-                    self.resource,
-                    kind,
-                    slice=point.slice,
-                    options=point.options,
-                    window=Window(time_of(point.floor), time_of(point.ceiling)),
-                    properties=names,
-                ),
-                point,
-                lock=self._lock,
-                total=total,
-                on_first_rows=on_first_rows,
-            )
-            for point in points
-        ]
-
-    def _run(self, walkers: list[Walker]) -> list[Walker]:
-        """Walk the slices side by side; those that came to their ends. The first error counts,
-        after all have ended: it is raised, unless the provider only refuses some of the slices.
-        """
-        todo = [w for w in walkers if not w.point.done]
-        if len(walkers) <= 1 or not todo:
-            for walker in todo:
-                walker.run()
-            self._note_refusals(walkers)
-            return walkers
-        with ThreadPoolExecutor(
-            min(len(todo), self.engine.options.slices), thread_name_prefix=self.job.target
-        ) as pool:
-            futures = [pool.submit(walker.run) for walker in todo]
-        errors = [e for f in futures if (e := f.exception()) is not None]
-        ended = [w for w in walkers if w.point.done]
-        # A part that had nothing to ask for proves nothing about the others.
-        answered = any(w.point.pages for w in ended)
-        for error in errors:
-            if not answered or not isinstance(error, RejectedError | GoneError | DeniedError):
-                raise error
-        if errors:
-            first = errors[0]
-            assert isinstance(first, LumioError)  # noqa: S101 the kinds above
-            self.result.status, self.result.error = "partial", first
-        self._note_refusals(ended)
-        return ended
-
-    def _note_refusals(self, walkers: Sequence[Walker]) -> None:
-        """A parent whose listing is gone holds up no other, but something is missing."""
-        refused = [w.refused for w in walkers if w.refused]
-        if refused and self.result.error is None:
-            self.result.status, self.result.error = "partial", GoneError(refused[0])
+            self.result.deleted += self.sink.settle_merges(since)
 
     @property
     def _known(self) -> ResourceState:
@@ -440,9 +297,7 @@ class Pull:
             values["slices"] = json.dumps({w.point.slice: w.parent for w in walkers})
             # A walk for changes may follow in the same run.
             self._state = replace(self._state, slices=values["slices"])
-        self._call(
-            lambda db, store: store.finish_walk(db, *self._name, kind, cursor=cursor, **values)
-        )
+        self.sink.finish(kind, cursor=cursor, **values)
 
     def _tell_of_clocks(self, walkers: Sequence[Walker]) -> None:
         skew = max((w.skew for w in walkers if w.skew is not None), key=abs, default=0.0)
@@ -473,22 +328,25 @@ class Pull:
     # -- small things
 
     @property
+    def _scan(self) -> Scan:
+        return Scan(
+            self.engine,
+            self.sink,
+            self.job,
+            self.result,
+            self.tally,
+            self._schema,
+            self._known,
+            self._warn,
+        )
+
+    @property
     def _absence(self) -> Absence:
-        return Absence(self.engine, self.job, self.result, self._warn)
+        return Absence(self.engine, self.sink, self.job, self.result, self._warn)
 
     @property
     def _bounds(self) -> Bounds:
-        return Bounds(self.engine, self.job)
-
-    @property
-    def _name(self) -> tuple[str, str]:
-        return self.job.name
-
-    def _call(self, work: Callable[[sqlite3.Connection, Store], T]) -> T:
-        return self.engine.call(work)
-
-    def _read(self, work: Callable[[sqlite3.Connection, str, str], T]) -> T:
-        return self.engine.writer.call(lambda db: work(db, *self._name))
+        return Bounds(self.engine, self.sink, self.job)
 
     def _send(self, call: Call) -> Reply:
         return self.job.link.session.send(call, tally=self.tally)

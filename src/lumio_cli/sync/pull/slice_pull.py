@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from lumio_cli.core.clock import format_time
-from lumio_cli.core.errors import BadReplyError, GoneError, PagingError
-from lumio_cli.hub.sqlite import records
+from lumio_cli.core.errors import BadReplyError, GoneError
 from lumio_cli.hub.sqlite.state import Checkpoint
 from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
 from lumio_cli.providers.contract.jobs import Jobs
@@ -27,12 +23,12 @@ from lumio_cli.providers.contract.paging import (
 from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.providers.contract.resource import Walk
 from lumio_cli.sync.context import Engine
-from lumio_cli.sync.hub_sink import Stored
 from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Counter, Job, ResourceResult
 from lumio_cli.sync.pages import Page, prepare
 from lumio_cli.sync.pull.cursors import not_after
-from lumio_cli.sync.untold import told_before
+from lumio_cli.sync.pull.loop_guard import LoopGuard
+from lumio_cli.sync.resource_sink import ResourceSink
 
 DEFAULT_PAGE = 100
 ASKED = 3
@@ -42,10 +38,6 @@ PAUSE = 1.0
 MOST_RECORDS = 200_000
 """Records of one page: a hundred times as many as any provider sends take all the memory that a
 page may."""
-HOLLOW = 1000
-"""Empty pages in a row after which a listing that promises more is given up."""
-PROMISED = frozenset({"token", "url", "again"})
-"""What is in a place that the page before has named."""
 
 
 class Walker:
@@ -59,6 +51,7 @@ class Walker:
     def __init__(
         self,
         engine: Engine,
+        sink: ResourceSink,
         job: Job,
         result: ResourceResult,
         tally: Counter,
@@ -70,6 +63,7 @@ class Walker:
         on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
     ) -> None:
         self.engine = engine
+        self.sink = sink
         self.job = job
         self.result = result
         self.tally = tally
@@ -94,9 +88,8 @@ class Walker:
         self._total = total
         self._lock = lock
         self._on_first_rows = on_first_rows
-        self._pending: deque[tuple[Future[Stored], int]] = deque()
-        self._last: Future[Stored] | None = None
         self._provider = job.link.provider
+        self._queue = sink.pages(self._provider.untold(walk.resource), engine.options.max_record)
         self._paging = self._provider.paging(walk)
         # Not driven by parents though the resource is: an export has all of those there are now.
         self._undriven = "parent" in walk.options and not isinstance(self._paging, Parents | Each)
@@ -112,33 +105,43 @@ class Walker:
     def run(self) -> None:
         """Walk to the end. Raises `LumioError`; what was stored before stays."""
         try:
-            self._run()
+            for page in self.pages():
+                self._store(page)
+                # While the next one is asked for, only what is yet to be written is held.
+                del page
+                self._drain(self.engine.options.prefetch)
         finally:
             self._drain(0)
 
-    def _run(self) -> None:
-        size = self.walk.resource.page_size.get(self.walk.kind, DEFAULT_PAGE)
-        place: Place | None = dict(self.point.place) if self.point.place else None
-        if place is None:
-            place = self._paging.first(size)
-            if self._undriven:
-                name = self.job.provider, str(self.walk.options["parent"])
-                self.parent = self.engine.writer.call(lambda db: records.last_key(db, *name))
-        guard = _LoopGuard(self.job.target)
+    def pages(self) -> Iterator[Page]:
+        """Ask for page after page, from the checkpoint to the end, and read each.
+
+        A page carries the checkpoint that follows it, which is `point` from then on. Raises
+        `LumioError`.
+        """
+        guard = LoopGuard(self.job.target)
+        place: Place | None = self._first_place()
         while place is not None:
             self.engine.stop.check()
             guard.check(place, self.point.rows)
             asked = self._with_keys(place)
             if asked is None:
                 # Where it ended says which parents it has asked for, and whether all answered.
-                self._store([], [], None, [], asked=False, ended=place)
-                break
-            place = self._page(asked)
-            # Here, where nothing of the page is held any longer but what is to be written.
-            self._drain(self.engine.options.prefetch)
+                yield self._page_of([], [], None, [], asked=False, ended=place)
+                return
+            yield self._page(asked)
+            place = None if self.point.done else dict(self.point.place or {})
 
-    def _page(self, asked: Place) -> Place | None:
-        """Fetch and store the page at `asked`; returns the next place.
+    def _first_place(self) -> Place:
+        """Where the walk goes on, or begins."""
+        if self.point.place:
+            return dict(self.point.place)
+        if self._undriven:
+            self.parent = self.sink.last_key(str(self.walk.options["parent"]))
+        return self._paging.first(self.walk.resource.page_size.get(self.walk.kind, DEFAULT_PAGE))
+
+    def _page(self, asked: Place) -> Page:
+        """Fetch the page at `asked`.
 
         One that says that more follow and not where may have been answered by half: it is asked
         for again. Raises `NoPlaceError` where it goes on saying so: nothing of it is stored.
@@ -150,13 +153,13 @@ class Walker:
                 self.engine.stop.check()
         return self._fetch(asked, ASKED)
 
-    def _fetch(self, asked: Place, times: int = 1) -> Place | None:
+    def _fetch(self, asked: Place, times: int) -> Page:
+        """Ask for the page at `asked` for the `times`-th time, and read the answer."""
+        call = self._paging.ask(self._provider.call(self._window_of(asked)), asked)
+        call = replace(call, delay=call.delay + PAUSE * (times - 1))
         # Whoever asks for everything gets it from the provider; otherwise owners and the like may
         # come from the cache for as long as they say.
         fresh = self.engine.options.mode == "full" or times > 1
-        walk = self._window_of(asked)
-        call = self._paging.ask(self._provider.call(walk), asked)
-        call = replace(call, delay=call.delay + PAUSE * (times - 1))
         try:
             reply = self.job.link.session.send(call, tally=self.tally, fresh=fresh)
         except GoneError as error:
@@ -165,15 +168,15 @@ class Walker:
         self.cached = self.cached or reply.cached
         self._note_ceiling(reply)
         with self._turn:
-            following = self._take(asked, reply)
+            page = self._read(asked, reply)
         if self._bad_rows:
             # The provider may have mended them by the next run.
             self._bad_rows = False
             self.job.link.session.forget(call)
-        return following
+        return page
 
-    def _take(self, asked: Place, reply: Reply) -> Place | None:
-        """Read and store the page that `reply` is; returns the next place."""
+    def _read(self, asked: Place, reply: Reply) -> Page:
+        """Read the page that `reply` is."""
         walk = self._window_of(asked)
         found: list[Record] = []
         if brings_rows(asked):
@@ -204,20 +207,18 @@ class Walker:
             self._total = total
             self.engine.progress.start(self.job.target, total, detail=self.walk.kind)
         groups = self._complete_groups(asked, following, reply)
-        self._store(found, filled, following, groups)
-        return following
+        return self._page_of(found, filled, following, groups)
 
-    def _pass_by(self, asked: Place, error: GoneError) -> Place:
-        """The next parent's place: the provider has this one no longer, and the hub has yet to
-        find that out. Its records stay until a walk proves that they are gone.
+    def _pass_by(self, asked: Place, error: GoneError) -> Page:
+        """An empty page that leads to the next parent: the provider has this one no longer, and the
+        hub has yet to find that out. Its records stay until a walk proves that they are gone.
         """
         if not isinstance(self._paging, Each) or "last" not in asked:
             raise error
         self.refused = self.refused or error.message
         following = {k: v for k, v in asked.items() if k not in ("keys", "last", "again")}
         following |= {"after": asked["last"], "refused": self.refused}
-        self._store([], [], following, [])
-        return following
+        return self._page_of([], [], following, [])
 
     def _window_of(self, place: Place) -> Walk:
         """The walk for the page at `place`: a parent that was not there before has no past, and
@@ -234,13 +235,11 @@ class Walker:
         if not isinstance(self._paging, Parents | Each) or "again" in place:
             return place
         parent = str(self.walk.options["parent"])
-        provider, after, size = self.job.provider, int(place["after"]), int(place["size"])
+        after, size = int(place["after"]), int(place["size"])
         # Where records carry a time of their own, what changed may belong to any parent.
         driven = self.walk.kind == "changes" and self.walk.resource.cursor is None
         since = self.point.since_seq if driven else 0
-        found = self.engine.call(
-            lambda db, store: store.keys_after(db, provider, parent, after, size, since)
-        )
+        found = self.sink.keys_after(parent, after, size, since)
         if not found:
             return None
         return {**place, "keys": [key for _, key in found], "last": found[-1][0]}
@@ -267,7 +266,7 @@ class Walker:
         window = replace(self.walk.window, ceiling=reply.date)
         self.walk = replace(self.walk, window=window)
 
-    def _store(
+    def _page_of(
         self,
         listed: list[Record],
         filled: list[Record],
@@ -276,9 +275,10 @@ class Walker:
         *,
         asked: bool = True,
         ended: Place | None = None,
-    ) -> None:
-        """Hand a page to the writer, with the checkpoint that follows it. `asked`: there was a
-        request for it. `ended`: where the walk is over, as far as that matters later."""
+    ) -> Page:
+        """Make a page of the records that were `listed` and then `filled`, with the checkpoint
+        that follows it. `asked`: there was a request for it. `ended`: where the walk is over, as
+        far as that matters later."""
         walk, resource = self.walk, self.walk.resource
         prepared = prepare(self.job.provider, resource, filled, self.engine.options.max_record)
         self._bad_rows = bool(prepared.letters)
@@ -292,7 +292,7 @@ class Walker:
             pages=self.point.pages + asked,
             done=following is None,
         )
-        page = Page(
+        return Page(
             provider=self.job.provider,
             resource=resource.name,
             kind=walk.kind,
@@ -309,26 +309,18 @@ class Walker:
             volatile=resource.volatile,
             hides=self._hides,
         )
-        result = self.result
+
+    def _store(self, page: Page) -> None:
+        """Count a page, and hand it to the writer."""
+        result, count = self.result, 0
         with self._lock:
-            if not tombstones:
-                result.read += len(prepared.rows) + len(prepared.letters)
-                result.failed += len(prepared.letters)
+            if page.kind != "tombstones":
+                count = len(page.rows) + len(page.letters)
+                result.read += count
+                result.failed += len(page.letters)
             result.requests, result.retries = self.tally.requests, self.tally.retries
             result.waited_s = self.tally.waited
-        store, before, most = self.engine.store, self._last, self.engine.options.max_record
-        untold = frozenset() if tombstones else self._provider.untold(resource)
-
-        def write(db: sqlite3.Connection) -> Stored:
-            # Pages are written in order: one that failed, in its commit at the latest, must not
-            # be followed by a checkpoint that lies behind it.
-            if before is not None and (error := before.exception()) is not None:
-                raise error
-            kept = told_before(db, page.provider, resource, page.rows, untold, most)
-            return store.page(db, replace(page, rows=kept), result)
-
-        self._last = self.engine.writer.submit(write)
-        self._pending.append((self._last, 0 if tombstones else len(filled)))
+        self._queue.put(page, self.walk.resource, result, count)
 
     def _became(self, filled: list[Record]) -> dict[str, str] | None:
         """What records have become, as those of a page tell; None: here they never do."""
@@ -342,9 +334,7 @@ class Walker:
 
     def _drain(self, left: int) -> None:
         """Wait until at most `left` pages are still to be written."""
-        while len(self._pending) > left:
-            future, count = self._pending.popleft()
-            stored = future.result()
+        for stored, count in self._queue.drain(left):
             with self._lock:
                 self.result.created += stored.created
                 self.result.updated += stored.updated
@@ -367,36 +357,3 @@ class Walker:
 
     def _send(self, call: Call) -> Reply:
         return self.job.link.session.send(call, tally=self.tally)
-
-
-class _LoopGuard:
-    """Finds out that a walk goes in circles, of any length, without keeping every place; and that
-    it meets nothing but empty pages.
-
-    Brent's way: remember one place, and another one after twice as many steps.
-    """
-
-    def __init__(self, target: str) -> None:
-        self._target = target
-        self._kept: Place | None = None
-        self._steps = 0
-        self._limit = 1
-        self._rows = 0
-        self._hollow = 0
-
-    def check(self, place: Place, rows: int) -> None:
-        """Raises `PagingError` if this place was met before, or for long no row has come with it;
-        `rows` are all that have come."""
-        # Parents without records of theirs are no empty pages of one listing.
-        promised = rows == self._rows and not PROMISED.isdisjoint(place)
-        self._hollow = self._hollow + 1 if promised else 0
-        self._rows = rows
-        if place == self._kept or self._hollow > HOLLOW:
-            raise PagingError(
-                f"{self._target}: the provider's paging does not move on; stopped instead of going "
-                "in circles",
-                hint="`lumio debug` shows the exchange; report it to the provider",
-            )
-        self._steps += 1
-        if self._steps >= self._limit:
-            self._kept, self._steps, self._limit = place, 0, self._limit * 2

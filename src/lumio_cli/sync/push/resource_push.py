@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TypeVar
 
 from lumio_cli.core.errors import (
     OUTCOME_UNKNOWN,
@@ -28,14 +26,13 @@ from lumio_cli.sync.merging import reconcile
 from lumio_cli.sync.merging.forms import Reformed
 from lumio_cli.sync.merging.merge import about
 from lumio_cli.sync.mishaps import understood, unexpected
-from lumio_cli.sync.model import Job, Link, ResourceResult
+from lumio_cli.sync.model import Connection, Job, ResourceResult
 from lumio_cli.sync.pull.resource_pull import Pull
 from lumio_cli.sync.push.queue import WRITE, Outgoing
 from lumio_cli.sync.push.receipts import Settling
 from lumio_cli.sync.push.settled import Settled
 from lumio_cli.sync.push.told import Told, unanswered
 
-T = TypeVar("T")
 FIRST: tuple[Action, ...] = ("create", "update")
 
 
@@ -44,6 +41,7 @@ class Push:
 
     def __init__(self, engine: Engine, job: Job, result: ResourceResult, look: Pull) -> None:
         self.engine = engine
+        self.sink = engine.sink_of(job)
         self.job = job
         self.result = result
         self.look = look
@@ -64,7 +62,7 @@ class Push:
         self._again = ""
         self._reformed = Reformed()
 
-    def relink(self, link: Link) -> None:
+    def relink(self, link: Connection) -> None:
         """Go another way to the same provider."""
         self.job = replace(self.job, link=link)
         self.provider = self._out.provider = link.provider
@@ -72,15 +70,15 @@ class Push:
 
     def wanted(self) -> bool:
         """Whether there is anything to push, or to settle."""
-        counts = self.engine.writer.call(self._out.count)
+        counts = self.sink.call(self._out.count)
         return any(count for status, count in counts.items() if status != State.FAILED)
 
     def start(self) -> None:
         """Say that the run takes it up."""
         result = self.result
-        self.engine.writer.call(lambda db: self.engine.store.start_resource(db, result))
+        self.sink.start(result)
         if not isinstance(self.engine.store, PreviewStore):
-            self.engine.writer.call(self._out.close_letters)
+            self.sink.call(self._out.close_letters)
 
     def ready(self) -> bool:
         """Merge the edits with what the look has brought; whether they may be sent."""
@@ -99,19 +97,12 @@ class Push:
             self._plan(self.engine.store)
             return False
         policy = self.engine.options.policy_of(self.job.target)
-        name = self.job.provider, self.resource.name
-        store = self.engine.store
-        after: str | None = ""
-        while after is not None:
-            here = after
-            done = self._call(lambda db: store.reconcile(db, *name, policy, here, 0))  # noqa: B023
-            after = done.after
-            self._given_up += done.given_up
-        told = self.engine.store.told_of(*name)
+        self._given_up += self.sink.reconcile_all(policy, 0)
+        told = self.sink.told_of()
         self._reformed, self.result.failed = told.reformed, self.result.failed + told.untaken
         seen, self._out.ahead = self.look.seen_until, self.look.ahead
-        self.result.failed += self._call(lambda db: self._settling.search(db, seen))
-        total = self._call(self._out.count).get(State.PENDING, 0)
+        self.result.failed += self.sink.call(self._settling.search, seen)
+        total = self.sink.call(self._out.count).get(State.PENDING, 0)
         if total:
             self.engine.progress.start(self.job.target, total, detail="push")
         return total > 0
@@ -120,17 +111,14 @@ class Push:
         policy = self.engine.options.policy_of(self.job.target)
         after: str | None = ""
         while after is not None:
-            here = after
-            after = self._call(
-                lambda db: store.plan(db, self.result, policy, self.only, here)  # noqa: B023
-            )
+            after = self.sink.call(store.plan, self.result, policy, self.only, after)
 
     def send(self, action: Action) -> bool:
         """Send all edits of one kind; whether there were any."""
         size = getattr(self.resource.writes, WRITE[action], 0)
         if not size or self._error is not None:
             return False
-        self._call(self._out.rewind)
+        self.sink.call(self._out.rewind)
         before = self._done
         with ThreadPoolExecutor(
             self.engine.options.writers, thread_name_prefix=f"{self.job.target}-push"
@@ -145,7 +133,7 @@ class Push:
         """Close the books."""
         result, engine = self.result, self.engine
         preview = isinstance(engine.store, PreviewStore)
-        counts = {} if preview else self._call(self._out.count)
+        counts = {} if preview else self.sink.call(self._out.count)
         if not preview:
             result.conflicts = counts.get(State.CONFLICT, 0)
         if given_up := self._given_up + self.look.given_up:
@@ -153,7 +141,7 @@ class Push:
         for warning in self._reformed.warnings():
             result.warnings.append(warning)
             engine.progress.warn(warning, self.job.target)
-        waiting = 0 if preview else self._call(self._out.waiting)
+        waiting = 0 if preview else self.sink.call(self._out.waiting)
         unknown = counts.get(State.UNKNOWN, 0)
         result.cut_off = self._error is not None
         if self._error is None and self._again:
@@ -198,12 +186,12 @@ class Push:
             result.retries += look.tally.retries
             result.waited_s += look.tally.waited
         engine.progress.finish(self.job.target, result.as_json())
-        self._call(lambda db: engine.store.finish_resource(db, result))
+        self.sink.end(result)
         self.done = True
 
     def resolve(self) -> None:
         """Let the edits that are left refer to what was created by the provider's ids."""
-        self._call(lambda db: outbox.resolve_all(db, self.job.provider))
+        self.sink.call(outbox.resolve_all, self.job.provider)
 
     def fail(self, error: LumioError) -> None:
         """Do not push at all: what this resource hangs on has failed with `error`."""
@@ -218,7 +206,7 @@ class Push:
         while self._error is None:
             try:
                 self.engine.stop.check()
-                batch = self._call(lambda db: self._out.claim(db, action, limit))
+                batch = self.sink.call(self._out.claim, action, limit)
                 if not batch:
                     return
                 self._send_batch(batch, size)
@@ -230,7 +218,7 @@ class Push:
     def _send_batch(self, batch: Sequence[Edit], size: int) -> None:
         provider = self.provider
         assert isinstance(provider, Writing)  # noqa: S101 only such have writes
-        columns = self._call(self._out.columns)
+        columns = self.sink.call(self._out.columns)
         refused = {
             edit.record: Receipt(edit.trace, "failed", kind="validation", message=why)
             for edit in batch
@@ -318,7 +306,7 @@ class Push:
         if not pairs:
             return
         known, found = self._told_of_gone(pairs)
-        settled: Settled = self._call(lambda db: self._settling.settle(db, known, found))
+        settled: Settled = self.sink.call(self._settling.settle, known, found)
         result = self.result
         with self._lock:
             result.sent += settled.sent
@@ -336,9 +324,6 @@ class Push:
         self.engine.progress.advance(self.job.target, len(pairs))
 
     # -- small things
-
-    def _call(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return self.engine.writer.call(work)
 
     def _send(self, call: Call) -> Reply:
         return self.job.link.session.send(call, tally=self.tally)
