@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 import pytest
 
-from lumio_cli.hub.sqlite import database
+from lumio_cli.hub.sqlite import database, migrations
 from support.attacks import Attacks
 
 
@@ -25,13 +25,13 @@ def no_waiting_for_the_disk() -> Iterator[None]:
     """The hubs of this process are not written through to the disk: nobody cuts the power here.
     Programs that tests start, and kill, wait for it as they do for operators.
     """
-    migrate, opened = database.migrate, vars(database.Hub)["open"].__func__
+    migrate, opened = migrations.migrate, vars(database.Hub)["open"].__func__
 
     def migrate_at_once(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("PRAGMA synchronous = OFF")
         migrate(connection, path)
 
-    def open_at_once(cls: type[database.Hub], path: Path, **options: Any) -> database.Hub:
+    def open_at_once(cls: type[database.Hub], /, path: Path, **options: Any) -> database.Hub:
         hub: database.Hub = opened(cls, path, **options)
         hub.connection.execute("PRAGMA synchronous = OFF")
         return hub

@@ -301,13 +301,14 @@ def process(
         "app.main()\n"
     )
     env = {"PATH": os.environ["PATH"], "LUMIO_HOME": str(home)}
-    return subprocess.Popen(
+    found: subprocess.Popen[bytes] = subprocess.Popen(
         [sys.executable, "-c", text, *argv],
         env=env,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         **more,  # type: ignore[call-overload]
     )
+    return found
 
 
 WAITS = (

@@ -367,7 +367,7 @@ NULL = "keyring.backends.null.Keyring"
 BUS = {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere"}
 
 
-@pytest.mark.parametrize("backend", [fail.Keyring(), null.Keyring(), PlaintextKeyring()])
+@pytest.mark.parametrize("backend", [fail.Keyring(), null.Keyring(), PlaintextKeyring()])  # type: ignore[no-untyped-call]
 def test_no_usable_keyring(make_store: MakeStore, backend: Any) -> None:
     store = make_store(backend, BUS)
     error = refusal(store.save, "hubspot", OAUTH)
@@ -423,11 +423,11 @@ def test_the_keyring_of_the_machine_is_asked_by_default(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="D-Bus is Linux's")
 def test_no_bus_is_told_apart_from_no_keyring(make_store: MakeStore, tmp_path: Path) -> None:
-    error = refusal(make_store(fail.Keyring()).save, "hubspot", OAUTH)
+    error = refusal(make_store(fail.Keyring()).save, "hubspot", OAUTH)  # type: ignore[no-untyped-call]
     assert error.code == "keyring_no_dbus"
     assert "no D-Bus session" in error.message
     (tmp_path / "bus").touch()
-    store = make_store(fail.Keyring(), {"XDG_RUNTIME_DIR": str(tmp_path)})
+    store = make_store(fail.Keyring(), {"XDG_RUNTIME_DIR": str(tmp_path)})  # type: ignore[no-untyped-call]
     assert refusal(store.save, "hubspot", OAUTH).code == "keyring_unavailable"
 
 

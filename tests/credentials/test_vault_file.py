@@ -45,6 +45,10 @@ class Clock:
         self.now += seconds
 
 
+Tried = list[tuple[Callable[..., Any], tuple[Any, ...]]]
+"""Pieces of work with their arguments."""
+
+
 def open_vault(
     path: Path,
     key: str | None = KEY.hex(),
@@ -175,13 +179,14 @@ def test_a_wrong_key_is_told_and_changes_nothing(
     right.set("s", "u", "v")
     before = right.path.read_bytes()
     vault = open_vault(tmp_path, wrong)
-    for work, args in [
+    tried: Tried = [
         (vault.get, ("s", "u")),
         (vault.set, ("s", "u", "w")),
         (vault.set, ("s", "other", "w")),
         (vault.rekey, (KeyText(OTHER, "test"),)),
         (vault.check, ()),
-    ]:
+    ]
+    for work, args in tried:
         error = refusal("vault_wrong_key", work, *args)
         assert "LUMIO_VAULT_KEY does not open the vault" in error.message
         assert wrong not in f"{error.message} {error.hint}"
@@ -318,7 +323,8 @@ def test_a_damaged_file(change: Callable[[Any], Any], tmp_path: Path) -> None:
     edit(vault.path, change)
     fresh = open_vault(tmp_path, PHRASE)
     before = fresh.path.read_bytes()
-    for work, args in [(fresh.get, ("lumio", "a")), (fresh.set, ("lumio", "b", "v"))]:
+    both: Tried = [(fresh.get, ("lumio", "a")), (fresh.set, ("lumio", "b", "v"))]
+    for work, args in both:
         assert str(fresh.path) in refusal("vault_damaged", work, *args).message
     assert fresh.path.read_bytes() == before
 
@@ -337,7 +343,10 @@ def test_a_vault_of_the_future_is_left_alone(tmp_path: Path) -> None:
     vault.set("s", "u", "v")
     edit(vault.path, lambda d: d.update(version=2, entries="of another shape"))
     before = vault.path.read_bytes()
-    for work, args in [(vault.get, ("s", "u")), (vault.set, ("s", "u", "v")), (vault.status, ())]:
+    all_three: Tried = [
+        (vault.get, ("s", "u")), (vault.set, ("s", "u", "v")), (vault.status, ()),
+    ]  # fmt: skip
+    for work, args in all_three:
         error = refusal("vault_too_new", work, *args)
         assert "newer lumio" in error.message
     assert vault.path.read_bytes() == before
@@ -394,7 +403,8 @@ def test_an_error_while_writing_leaves_the_old_file_whole(
 
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync" if call == "fsync" else "pathlib.Path.replace", fail)
-        for work, args in [(vault.rekey, (KeyText(OTHER, "test"),)), (vault.set, ("s", "x", "y"))]:
+        both: Tried = [(vault.rekey, (KeyText(OTHER, "test"),)), (vault.set, ("s", "x", "y"))]
+        for work, args in both:
             assert "No space left" in refusal("vault_unwritable", work, *args).message
     assert vault.path.read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["vault.json", "vault.json.lock"]

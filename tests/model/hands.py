@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lumio_cli.hub.edits import is_local
+from lumio_cli.hub.edits import State, is_local
 from lumio_cli.hub.sqlite import outbox
 from lumio_cli.providers.contract.values import meaning
 from model.depot import COLUMNS, value_of
@@ -105,7 +105,7 @@ class Hands:
     def _under_way(self, of: str) -> tuple[str, list[dict[str, Any]]]:
         """The rows of what a run is sending at this moment, and of which resource they are."""
         for kind in (of, *COLUMNS):
-            edits = outbox.walk(self.world.shell, "depot", kind, status=("sending",))
+            edits = outbox.walk(self.world.shell, "depot", kind, status=(State.SENDING,))
             sending = {edit.record for edit in edits}
             if found := [row for row in self._rows(kind) if row["id"] in sending]:
                 return kind, found
@@ -126,7 +126,7 @@ class Hands:
         sent = [
             (of, edit)
             for of in COLUMNS
-            for edit in outbox.walk(self.world.shell, "depot", of, status=("pending",))
+            for edit in outbox.walk(self.world.shell, "depot", of, status=(State.PENDING,))
             if edit.sent and edit.action == "update"
         ]
         if sent:

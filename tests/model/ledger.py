@@ -185,7 +185,8 @@ class Ledger:
 
     def _mixed(self) -> list[set[str]]:
         """The names of people who became one."""
-        names, groups = self.server.names["people"], []
+        names = self.server.names["people"]
+        groups: list[set[str]] = []
         for pair in self.server.swallowed.items():
             new = {names[record] for record in pair}
             new = new.union(*(group for group in groups if group & new))

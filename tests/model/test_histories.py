@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from lumio_cli.hub.edits import Edit, is_local
+from lumio_cli.hub.edits import Edit, State, is_local
 from lumio_cli.hub.sqlite import outbox
 from lumio_cli.sync.merging import reconcile
 from lumio_cli.sync.merging.merge import Policy
@@ -189,7 +189,7 @@ class Histories(RuleBasedStateMachine):
         self.hand += 1
         self.ledger.in_force(f"hand {self.hand}", use, of)
         with self.world.hub.transaction() as db:
-            edits = outbox.walk(db, "depot", of, status=("conflict",))
+            edits = outbox.walk(db, "depot", of, status=(State.CONFLICT,))
             only = [edit.record for edit in edits]
             now = "2024-01-01T00:00:00Z"
             by = f"hand {self.hand}"
@@ -199,10 +199,10 @@ class Histories(RuleBasedStateMachine):
     def retry_what_was_refused(self) -> None:
         with self.world.hub.transaction() as db:
             for of in ("teams", "people"):
-                for edit in list(outbox.walk(db, "depot", of, status=("failed",))):
+                for edit in list(outbox.walk(db, "depot", of, status=(State.FAILED,))):
                     # Whoever sends what is unsettled again, makes a second one knowingly.
                     if edit.kind != "unsettled":
-                        outbox.save(db, replace(edit, status="pending", attempt_rid=None))
+                        outbox.save(db, replace(edit, status=State.PENDING, attempt_rid=None))
 
     def teardown(self) -> None:
         if hasattr(self, "world"):

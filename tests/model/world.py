@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from lumio_cli.core.clock import format_time, utc
 from lumio_cli.core.errors import OUTCOME_UNKNOWN, UnavailableError
@@ -209,7 +209,7 @@ class World:
     ) -> RunResult:
         link = _Link(self.depot, self)
         jobs = [
-            Job(link, resource, direction != "push", direction != "pull")
+            Job(cast(Any, link), resource, direction != "push", direction != "pull")
             for resource in self.depot.resources
         ]
         options = Options(

@@ -18,8 +18,8 @@ from lumio_cli.core.paths import find_paths
 from lumio_cli.core.redact import Redactor
 from lumio_cli.credentials import CredentialSettings, CredentialStore
 from lumio_cli.providers.contract.auth import Credential
-from lumio_cli.sandbox.hubspot.auth import CLIENT_ID, CLIENT_SECRET, Grant
 from lumio_cli.sandbox.hubspot.tokens import ALL_SCOPES
+from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET, Grant
 from support.lab import VAULT_KEY, Lab
 from support.trials import (
     LIFTED,

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -221,11 +222,12 @@ def test_pain_18_time_zones_of_the_machine_change_nothing(make_lab: MakeLab, zon
             assert abs(datetime.now(UTC) - parse_time(text)) < timedelta(minutes=20)
 
 
-def _spawned(lab: Lab, environ: dict[str, str]) -> dict[str, list[dict[str, str]]]:
+def _spawned(lab: Lab, environ: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
     run = lab.spawn("sync", "hubspot/contacts", "-o", "json", environ=environ)
     out, err = run.communicate(timeout=60)
     assert (run.returncode, err) == (0, "")
-    return json.loads(out)
+    found: dict[str, list[dict[str, Any]]] = json.loads(out)
+    return found
 
 
 def test_pain_19_one_bad_record_fails_alone_and_is_not_dropped(make_lab: MakeLab) -> None:
@@ -259,6 +261,7 @@ def test_pain_21_a_missing_scope_stops_one_resource_and_the_run_is_not_green(lab
 _PEAK = """
 import resource, sys
 from pathlib import Path
+from typing import Any
 from lumio_cli.app import run
 code = run(["sync", "hubspot/contacts", "-q"], stdin=open("/dev/null"))
 # What getrusage says is never below what the parent had when it started this process.

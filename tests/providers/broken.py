@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 from lumio_cli.providers.contract.call import Call, Record, Reply, dig
@@ -131,6 +131,13 @@ def _own_redirects(subject: Subject) -> AbstractContextManager[Any]:
 
 TOKEN = Field("token", "A token", secret=False)
 KNOWN = {"id", "properties", "createdAt", "updatedAt"}
+
+
+def _with_lost_token(place: dict[Any, Any]) -> dict[str, Any]:
+    """The place that is left of one whose key JSON has made a text of."""
+    return {"size": place["size"], **({"token": place[1]} if 1 in place else {})}
+
+
 ALL: tuple[Broken, ...] = (
     *HOLDS,
     *KNOWLEDGE,
@@ -279,8 +286,10 @@ ALL: tuple[Broken, ...] = (
         "loses its place in a checkpoint",
         paging(
             "full",
-            lambda place, following, reply, rows: {"size": place["size"], 1: following["token"]},
-            lambda place: {"size": place["size"], **({"token": place[1]} if 1 in place else {})},
+            lambda place, following, reply, rows: cast(
+                Any, {"size": place["size"], 1: following["token"]}
+            ),
+            _with_lost_token,
         ),
         "after 2 pages",
     ),

@@ -176,7 +176,8 @@ def floor(move: Callable[[Any], Any]) -> Spoil:
             begin = walk.window.floor
             if walk.kind == "changes" and begin is not None:
                 walk = replace(walk, window=replace(walk.window, floor=move(begin)))
-            return good(self, walk)
+            found: Call = good(self, walk)
+            return found
 
         return call
 

@@ -10,10 +10,10 @@ from typing import Any
 from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request
-from lumio_cli.sandbox.hubspot.auth import CLIENT_ID, CLIENT_SECRET, Grant
 from lumio_cli.sandbox.hubspot.catalog import Owner
 from lumio_cli.sandbox.hubspot.metadata import owner_document
 from lumio_cli.sandbox.hubspot.tokens import ALL_SCOPES
+from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET, Grant
 from providers import (
     linkedin_subjects,
     mailchimp_subjects,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from providers.broken import ALL, Broken
+from providers.broken import ALL
+from providers.mistakes import Broken
 from providers.subjects import SUBJECTS
 from support.laws import CASES
 

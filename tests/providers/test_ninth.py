@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -192,12 +192,13 @@ class NinthLab:
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
 
-    sql = Lab.sql
+    sql = cast(Any, Lab.sql)
     hub_path = Lab.hub_path
 
     def held(self) -> dict[str, str]:
         """The hub's notes."""
-        return dict(self.sql("SELECT id, text FROM ninth_notes"))
+        found: dict[str, str] = dict(self.sql("SELECT id, text FROM ninth_notes"))
+        return found
 
 
 @pytest.fixture

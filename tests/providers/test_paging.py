@@ -46,7 +46,7 @@ def walk(
             rows.remove(drop[pages])
         if join and pages in join:
             rows.append(join[pages])
-        start = int(dict(style.ask(CALL, place).params)["offset"])
+        start = int(str(dict(style.ask(CALL, place).params)["offset"]))
         page = [{"id": n} for n in rows[start : start + size - short]]
         met += [row["id"] for row in without_edge(place, page, "id")]
         place = style.next(place, reply(total=len(rows)), page)

@@ -162,7 +162,7 @@ def test_a_page_of_something_in_between_leaves_the_edits_as_they_are(
 
     def proxied(request: Request) -> Response:
         if "/batch/update" in request.path:
-            return Response(404, {"Content-Type": "text/html"}, b"<html>no such page</html>")
+            return Response(404, b"<html>no such page</html>", {"Content-Type": "text/html"})
         return handle(request)
 
     monkeypatch.setattr(provider, "handle", proxied)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from lumio_cli.sandbox import Sandbox
-from lumio_cli.sandbox.hubspot import auth
+from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 
 from .asking import KINDS, Make, search
 
@@ -49,14 +49,14 @@ BACK = "http://127.0.0.1:9/callback"
 
 
 def authorize(client: httpx.Client, **more: str) -> dict[str, str]:
-    query = {"client_id": auth.CLIENT_ID, "redirect_uri": BACK, "state": "a b", **more}
+    query = {"client_id": CLIENT_ID, "redirect_uri": BACK, "state": "a b", **more}
     answer = client.get("/oauth/authorize", params={"scope": "tickets oauth", **query})
     assert answer.status_code == 302, answer.text
     return {k: v[0] for k, v in parse_qs(urlsplit(answer.headers["location"]).query).items()}
 
 
 def exchange(client: httpx.Client, **form: str) -> httpx.Response:
-    whole = {"grant_type": "authorization_code", "client_id": auth.CLIENT_ID,
+    whole = {"grant_type": "authorization_code", "client_id": CLIENT_ID,
              "redirect_uri": BACK, **form}  # fmt: skip
     return client.post("/oauth/v3/token", data=whole)
 
@@ -85,7 +85,7 @@ def test_oauth_with_pkce(make: Make) -> None:
     fresh = exchange(client, grant_type="refresh_token", refresh_token=tokens["refresh_token"])
     headers = {"Authorization": f"Bearer {fresh.json()['access_token']}"}
     assert client.get("/crm/v3/objects/tickets", headers=headers).status_code == 200
-    form = {"client_id": auth.CLIENT_ID, "client_secret": auth.CLIENT_SECRET,
+    form = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET,
             "token": tokens["refresh_token"]}  # fmt: skip
     assert client.post("/oauth/v3/token/revoke", data=form).status_code == 204
     assert client.get("/crm/v3/objects/tickets", headers=headers).status_code == 401
@@ -98,12 +98,12 @@ def test_oauth_refusals(sandbox: Sandbox, client: httpx.Client) -> None:
     assert authorize(client)["error"] == "access_denied"
     sandbox.hubspot.vault.consent = True
     assert exchange(client, code=authorize(client)["code"]).json()["error"] == "invalid_client"
-    basic = httpx.BasicAuth(auth.CLIENT_ID, auth.CLIENT_SECRET)
+    basic = httpx.BasicAuth(CLIENT_ID, CLIENT_SECRET)
     form = {"grant_type": "authorization_code", "redirect_uri": BACK}
     code = authorize(client)["code"]
     answer = client.post("/oauth/v3/token", data={**form, "code": code}, auth=basic)
     assert answer.status_code == 200
-    query = {"client_id": auth.CLIENT_ID, "redirect_uri": "http://far.example/"}
+    query = {"client_id": CLIENT_ID, "redirect_uri": "http://far.example/"}
     assert client.get("/oauth/authorize", params=query).status_code == 400
 
 
@@ -171,7 +171,7 @@ def test_the_daily_quota_ends_at_the_accounts_midnight(make: Make) -> None:
 
 def test_oauth_tokens_hear_nothing_of_the_daily_quota(make: Make) -> None:
     _, client = make(quota="published")
-    form = {"client_secret": auth.CLIENT_SECRET, "code": authorize(client)["code"]}
+    form = {"client_secret": CLIENT_SECRET, "code": authorize(client)["code"]}
     token = exchange(client, **form).json()["access_token"]
     answer = client.get("/crm/v3/objects/tickets", headers={"Authorization": f"Bearer {token}"})
     assert answer.headers["X-HubSpot-RateLimit-Max"] == "110"

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from lumio_cli.sandbox import Sandbox
-from lumio_cli.sandbox.hubspot import auth
+from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 from support import hubspot_spec
 
 
@@ -259,8 +259,8 @@ def test_account(call: Checked, sandbox: Sandbox) -> None:
 def test_oauth(call: Checked, sandbox: Sandbox, version: str) -> None:
     code = consent(call.client)
     form = {
-        "grant_type": "authorization_code", "client_id": auth.CLIENT_ID,
-        "client_secret": auth.CLIENT_SECRET, "redirect_uri": "http://localhost:1/back",
+        "grant_type": "authorization_code", "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET, "redirect_uri": "http://localhost:1/back",
         "code": code,
     }  # fmt: skip
     issued = call("POST", f"/oauth/{version}/token", form=form, status=200)
@@ -270,7 +270,7 @@ def test_oauth(call: Checked, sandbox: Sandbox, version: str) -> None:
     call("POST", f"/oauth/{version}/token", form={**form, "refresh_token": "x"}, status=400)
     call("GET", f"/oauth/v1/access-tokens/{issued['access_token']}", status=200)
     call("GET", "/oauth/v1/access-tokens/nope", status=404)
-    client = {"client_id": auth.CLIENT_ID, "client_secret": auth.CLIENT_SECRET}
+    client = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
     for value in (issued["access_token"], issued["refresh_token"]):
         call("POST", "/oauth/v3/token/introspect", form={**client, "token": value}, status=200)
     call("POST", "/oauth/v3/token/introspect", form={**client, "token": "x"}, status=404)
@@ -281,7 +281,7 @@ def test_oauth(call: Checked, sandbox: Sandbox, version: str) -> None:
 
 def consent(client: httpx.Client, **more: str) -> str:
     query = {
-        "client_id": auth.CLIENT_ID, "redirect_uri": "http://localhost:1/back",
+        "client_id": CLIENT_ID, "redirect_uri": "http://localhost:1/back",
         "scope": "oauth crm.objects.contacts.read", "state": "s", **more,
     }  # fmt: skip
     answer = client.get("/oauth/authorize", params=query)

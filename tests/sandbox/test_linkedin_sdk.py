@@ -290,7 +290,8 @@ class Lumio:
     def write(self, action: Any, urn: str = "", **values: str | None) -> Receipt:
         change = Change(action, "t", id=urn, values=values)
         (receipt,) = self.provider.write(self.provider.resource("posts"), [change], self.send)
-        return receipt
+        found: Receipt = receipt
+        return found
 
     def message(self, text: str, **values: Any) -> Message:
         at = datetime(2026, 1, 1, tzinfo=UTC)
@@ -299,7 +300,8 @@ class Lumio:
     def deliver(self, text: str, **values: Any) -> Receipt:
         message = self.message(text, **values)
         self.provider.check(message, None)
-        return self.provider.deliver(message, self.send)
+        found: Receipt = self.provider.deliver(message, self.send)
+        return found
 
 
 @pytest.fixture

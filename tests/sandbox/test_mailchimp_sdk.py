@@ -141,7 +141,8 @@ class Lumio:
     def deliver(self, kind: str, to: str, **values: Any) -> Receipt:
         message = Message(kind, to, values, "own-key", datetime(2026, 1, 1, tzinfo=UTC))
         self.provider.check(message, _Nothing())
-        return self.provider.deliver(message, self.send)
+        found: Receipt = self.provider.deliver(message, self.send)
+        return found
 
 
 class _Nothing:
@@ -177,7 +178,8 @@ def written(heard: list[Request]) -> list[tuple[str, str, Any]]:
 
 @pytest.fixture
 def audience(sdk: Any) -> str:
-    return sdk.lists.get_all_lists()["lists"][0]["id"]
+    found: str = sdk.lists.get_all_lists()["lists"][0]["id"]
+    return found
 
 
 def members(sdk: Any, audience: str, status: str) -> list[str]:
@@ -191,7 +193,8 @@ def refusal(call: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
         call(*arguments)
     document = json.loads(caught.value.text)
     assert document["status"] == caught.value.status_code
-    return document
+    found: dict[str, Any] = document
+    return found
 
 
 def subscriber_hash(address: str) -> str:
@@ -257,7 +260,7 @@ def test_a_member_is_changed_by_its_contact_id(sdk: Any, audience: str) -> None:
 
 def test_an_upsert_leaves_the_status_of_a_member_who_is_there(sdk: Any, audience: str) -> None:
     name = subscriber_hash("zoe@example.com")
-    body = {"email_address": "zoe@example.com", "status_if_new": "pending"}
+    body: dict[str, Any] = {"email_address": "zoe@example.com", "status_if_new": "pending"}
     assert sdk.lists.set_list_member(audience, name, body)["status"] == "pending"
     forced = sdk.lists.set_list_member(audience, name, {**body, "status": "subscribed"})
     assert forced["status"] == "subscribed"
@@ -368,7 +371,8 @@ def finished(sdk: Any, operations: list[dict[str, Any]]) -> dict[str, Any]:
     batch = sdk.batches.start({"operations": operations})
     while batch["status"] != "finished":
         batch = sdk.batches.status(batch["id"])
-    return batch
+    found: dict[str, Any] = batch
+    return found
 
 
 def test_a_batch_is_finished_though_some_of_its_operations_failed(sdk: Any, audience: str) -> None:
@@ -410,7 +414,8 @@ def draft(sdk: Any, audience: str) -> str:
     body = {"type": "regular", "recipients": {"list_id": audience}, "settings": SETTINGS}
     made = sdk.campaigns.create(body)["id"]
     sdk.campaigns.set_content(made, {"html": "<p>Größe</p>"})
-    return made
+    found: str = made
+    return found
 
 
 def test_a_campaign_is_tested_and_scheduled(sdk: Any, audience: str) -> None:

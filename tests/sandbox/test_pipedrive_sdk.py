@@ -142,7 +142,8 @@ def fields(api: Any, kind: str) -> dict[str, Body]:
 
 
 def option(field: Body, label: str) -> int:
-    return next(item["id"] for item in field["options"] if item["label"] == label)
+    found: int = next(item["id"] for item in field["options"] if item["label"] == label)
+    return found
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -269,12 +270,13 @@ def test_an_archived_deal_is_listed_apart_and_stays_as_it_is(api: Any) -> None:
 
 def test_a_plan_a_scope_or_a_setting_may_forbid_a_write(api: Any, sandbox: Sandbox) -> None:
     reader = connect(sandbox, "read_only")
-    for request in (
+    requests: tuple[Callable[[], Any], ...] = (
         lambda: reader.post("deals", json={"title": "x"}),
         lambda: reader.patch("deals/1", json={"title": "x"}),
         lambda: reader.delete("deals/1"),
         lambda: connect(sandbox, "deals_only").post("persons", json={"name": "x"}),
-    ):
+    )
+    for request in requests:
         with pytest.raises(exceptions.ForbiddenException, match="Scope and URL mismatch"):
             request()
     with pytest.raises(exceptions.ForbiddenException, match="contact sync is not enabled"):

@@ -191,7 +191,9 @@ def test_it_logs_in_with_a_certificate_at_the_orgs_own_address(
     org.certificate = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     # The client itself means an assertion for login or test, whatever the org is.
-    who = {"username": USERNAME, "consumer_key": CLIENT_ID, "privatekey": pem}
+    who: dict[str, Any] = {
+        "username": USERNAME, "consumer_key": CLIENT_ID, "privatekey": pem,
+    }  # fmt: skip
     client = Salesforce(**who, domain="login", session=session(sandbox))
     assert client.session_id.startswith("salesforce-access-")
     with pytest.raises(SalesforceAuthenticationFailed, match="not installed in this org"):

@@ -58,7 +58,7 @@ def make_runtime(home: Path, environ: Mapping[str, str] | None = None) -> Runtim
         "HOME": "/home/janeroe",
         **(environ or {}),
     }
-    streams = {name: io.StringIO() for name in ("stdin", "stdout", "stderr")}
+    streams: dict[str, Any] = {name: io.StringIO() for name in ("stdin", "stdout", "stderr")}
     return Runtime(Globals(no_input=True), environ=values, **streams)
 
 

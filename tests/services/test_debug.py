@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from support.clock import FakeClock
 
 @pytest.fixture
 def runtime(tmp_path: Path) -> Iterator[Runtime]:
-    streams = {name: io.StringIO() for name in ("stdin", "stdout", "stderr")}
+    streams: dict[str, Any] = {name: io.StringIO() for name in ("stdin", "stdout", "stderr")}
     runtime = Runtime(Globals(), environ={"LUMIO_HOME": str(tmp_path)}, **streams)
     runtime.__dict__["clock"] = FakeClock()
     yield runtime
@@ -113,7 +114,7 @@ def test_following_shows_what_comes_until_it_is_stopped(runtime: Runtime) -> Non
 
 def test_following_from_now_on_leaves_out_what_was(runtime: Runtime) -> None:
     runtime.store.append_log("hubspot", {"url": "/old"})
-    runtime.clock = _Feeding(runtime)  # type: ignore[assignment]
+    runtime.clock = _Feeding(runtime)
     shown = request_log.requests(runtime, "hubspot", 0, follow=True)
     assert next(shown)["url"] == "/new"
 

@@ -31,7 +31,7 @@ TOKEN = "pat-na1-11111111-2222-4333-8444-555555555555"
 def runtime_at(home: Path, **environ: str) -> Iterator[Runtime]:
     """A runtime without a terminal, whose credentials come from the environment alone."""
     values = {"LUMIO_HOME": str(home), "LUMIO_CREDENTIALS__STORE": "vault", **environ}
-    streams = {name: io.StringIO() for name in ("stdin", "stdout", "stderr")}
+    streams: dict[str, Any] = {name: io.StringIO() for name in ("stdin", "stdout", "stderr")}
     runtime = Runtime(Globals(no_input=True), environ=values, **streams)
     try:
         yield runtime

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -183,7 +184,7 @@ def add_run(home: Path, status: str, ago: float) -> None:
 
 
 def test_a_vault_key_of_more_than_90_days_is_a_finding(tmp_path: Path) -> None:
-    key = {"LUMIO_VAULT_KEY": "00" * 32}
+    key: dict[str, Any] = {"LUMIO_VAULT_KEY": "00" * 32}
     with runtime_at(tmp_path, **key) as runtime:
         vault = runtime.credentials.vault
         vault.create(vault.keys.find(vault.path))
@@ -222,7 +223,7 @@ def test_certificates_that_do_not_exist_are_found(tmp_path: Path) -> None:
 def test_a_full_disk_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for free, status in ((10 << 20, "fail"), (100 << 20, "warn"), (10 << 30, "pass")):
         usage = (20 << 30, 0, free)
-        monkeypatch.setattr(machine_checks.shutil, "disk_usage", lambda _p, u=usage: Usage(*u))
+        monkeypatch.setattr("shutil.disk_usage", lambda _p, u=usage: Usage(*u))
         check = found(tmp_path, "disk")
         assert check["status"] == status
         assert bool(check["hint"]) == (status != "pass")
@@ -237,7 +238,7 @@ def test_missing_packages_and_an_old_sqlite_are_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert machine_checks.versions().status == "pass"
-    monkeypatch.setattr(machine_checks.sqlite3, "sqlite_version_info", (3, 30, 0))
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 30, 0))
     assert "too old" in machine_checks.versions().detail
     monkeypatch.setattr(machine_checks, "packages", lambda: {"httpx": "missing"})
     assert "not installed: httpx" in machine_checks.versions().detail

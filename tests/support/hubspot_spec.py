@@ -26,7 +26,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -35,17 +35,17 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
-@_FORMATS.checks("uuid")
+@_FORMATS.checks("uuid")  # type: ignore[untyped-decorator]
 def _is_uuid(value: object) -> bool:
     return not isinstance(value, str) or bool(_UUID.fullmatch(value))
 
 
-@_FORMATS.checks("date-time")
+@_FORMATS.checks("date-time")  # type: ignore[untyped-decorator]
 def _is_time(value: object) -> bool:
     return not isinstance(value, str) or bool(_TIME.fullmatch(value))
 
 
-@_FORMATS.checks("int32")
+@_FORMATS.checks("int32")  # type: ignore[untyped-decorator]
 def _is_int32(value: object) -> bool:
     return not isinstance(value, int) or -(2**31) <= value < 2**31
 
@@ -88,8 +88,7 @@ def _documents() -> dict[str, dict[str, Any]]:
 @cache
 def _registry() -> Registry[Any]:
     return Registry().with_resources(
-        (f"urn:{name}", Resource(contents=document, specification=DRAFT4))
-        for name, document in _documents().items()
+        (f"urn:{name}", DRAFT4.create_resource(document)) for name, document in _documents().items()
     )
 
 

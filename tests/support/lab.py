@@ -36,7 +36,8 @@ class Outcome:
     @property
     def document(self) -> dict[str, Any]:
         """The JSON document on stdout."""
-        return json.loads(self.out)
+        found: dict[str, Any] = json.loads(self.out)
+        return found
 
     def resource(self, name: str) -> dict[str, Any]:
         """The entry of a resource in a sync document."""

@@ -33,7 +33,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -43,7 +43,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)")
 _MEMBER = "#/components/schemas/List_Members"
 
 
-@_FORMATS.checks("date-time")
+@_FORMATS.checks("date-time")  # type: ignore[untyped-decorator]
 def _is_time(value: object) -> bool:
     return not isinstance(value, str) or value == "" or bool(_TIME.fullmatch(value))
 
@@ -112,8 +112,9 @@ def _document() -> dict[str, Any]:
 
 @cache
 def _registry() -> Registry[Any]:
-    found = Resource(contents=_document(), specification=DRAFT4)
-    return Registry().with_resource("urn:mailchimp", found)
+    found: Registry[Any] = Registry()
+    whole: Registry[Any] = found.with_resource("urn:mailchimp", DRAFT4.create_resource(_document()))
+    return whole
 
 
 @cache

@@ -28,7 +28,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -94,7 +94,7 @@ def document(name: str = PLATFORM) -> dict[str, Any]:
 @cache
 def _registry() -> Registry[Any]:
     return Registry().with_resources(
-        (f"urn:{name}", Resource(contents=document(name), specification=DRAFT202012))
+        (f"urn:{name}", DRAFT202012.create_resource(document(name)))
         for name in (PLATFORM, SOBJECTS)
     )
 

@@ -24,7 +24,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
 from lumio_cli.providers.contract.call import Call
@@ -92,8 +92,9 @@ def _relaxed(node: Any) -> None:
 
 @cache
 def _registry() -> Registry[Any]:
-    resource = Resource(contents=_document(), specification=DRAFT4)
-    return Registry().with_resource(_URN, resource)
+    resource = DRAFT4.create_resource(_document())
+    found: Registry[Any] = Registry().with_resource(_URN, resource)
+    return found
 
 
 def _complaints(schema: Mapping[str, Any], value: Any, what: str) -> list[str]:

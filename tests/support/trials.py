@@ -69,7 +69,8 @@ def told(outcome: Outcome) -> dict[str, Any]:
         assert error["code"] != "internal", error
         assert set(error) == {"code", "message", "hint", "exit_code"}
     assert len({e["message"] for e in errors}) == 1, errors
-    return errors[0]
+    found: dict[str, Any] = errors[0]
+    return found
 
 
 def told_people(outcome: Outcome) -> tuple[str, str]:

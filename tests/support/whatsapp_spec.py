@@ -33,7 +33,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -88,8 +88,9 @@ def _document() -> dict[str, Any]:
 
 @cache
 def _registry() -> Registry[Any]:
-    resource = Resource(contents=_document(), specification=DRAFT4)
-    return Registry().with_resource("urn:whatsapp", resource)
+    resource = DRAFT4.create_resource(_document())
+    found: Registry[Any] = Registry().with_resource("urn:whatsapp", resource)
+    return found
 
 
 NODES = {

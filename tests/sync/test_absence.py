@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -49,16 +50,18 @@ def horizon(**values: object) -> Horizon:
 
 
 def live(lab: Lab) -> int:
-    return lab.sql("SELECT count(*) FROM hubspot_contacts")[0][0]
+    found: int = lab.sql("SELECT count(*) FROM hubspot_contacts")[0][0]
+    return found
 
 
-def full(lab: Lab, *words: str) -> dict[str, object]:
+def full(lab: Lab, *words: str) -> dict[str, Any]:
     return lab.lumio("sync", "hubspot/contacts", "--mode", "full", *words).resource("contacts")
 
 
 def shown(lab: Lab) -> int:
     (provider,) = lab.lumio("status", "hubspot/contacts").document["providers"]
-    return provider["resources"][0]["hidden"]
+    found: int = provider["resources"][0]["hidden"]
+    return found
 
 
 def test_hidden_records_stay_and_count_for_nothing(hidden: Lab) -> None:

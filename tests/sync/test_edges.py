@@ -59,7 +59,7 @@ def test_every_time_zone_that_is_not_known_is_told_once(
 
     def made(self: HubSpot, options: Mapping[str, Any]) -> None:
         make(self, options)
-        self.quotas = (*self.quotas, *daily)
+        self.quotas = (*self.quotas, *daily)  # type: ignore[assignment]
 
     monkeypatch.setattr(HubSpot, "__init__", made)
     outcome = lab.lumio("sync", "hubspot/contacts", "hubspot/companies")

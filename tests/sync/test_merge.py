@@ -117,7 +117,7 @@ def test_ours_counts(policy: Policy, when: Side) -> None:
 def test_an_edit_of_what_is_gone_there() -> None:
     mine = edit(base={"city": "Natal"}, city="Recife")
     for policy in ("ask", "newest"):
-        left = run(mine, policy, gone=True, city="Natal")  # type: ignore[arg-type]
+        left = run(mine, policy, gone=True, city="Natal")
         assert left.edit is not None
         assert left.edit.conflict == {"kind": "deleted", "fields": {}}
     assert run(mine, "provider", gone=True).edit is None

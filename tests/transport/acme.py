@@ -42,7 +42,7 @@ class Acme(Provider):
     base_url = BASE
     hosts = ("api.acme.test", "files.acme.test")
     credential = ()
-    quotas = (Quota("burst", 1000, 1.0),)
+    quotas: tuple[Quota, ...] = (Quota("burst", 1000, 1.0),)
     resources = ()
     oauth = OAuth(authorize_url=f"{BASE}/authorize", token_path="/oauth/token", scopes=("read",))
 
@@ -268,7 +268,7 @@ def with_(call: Call, **changes: Any) -> Call:
     return replace(call, **changes)
 
 
-def together(count: int, work: Callable[[int], None]) -> None:
+def together(count: int, work: Callable[[int], object]) -> None:
     """Run `work` in `count` threads that begin at once; raise what one of them raised."""
     barrier = threading.Barrier(count)
     errors: list[BaseException] = []

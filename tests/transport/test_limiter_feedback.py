@@ -199,12 +199,16 @@ def test_exhausted_until_midnight_or_as_told(bench: Bench) -> None:
 def test_exhaustion_ends_a_sleep(bench: Bench) -> None:
     limiter = bench.limiter(Quota("w", 1, 10.0, kind="window"), Quota("d", 100, kind="daily"))
     go(limiter)
+
+    def used_up(_: float, __: str) -> None:
+        limiter.exhaust(CALL, "d", None, "used up")
+
     with pytest.raises(QuotaError, match="used up"):
         limiter.acquire(
             CALL,
             priority=Priority.BACKFILL,
             stop=Stop(),
             max_wait=100,
-            on_wait=lambda seconds, name: limiter.exhaust(CALL, "d", None, "used up"),
+            on_wait=used_up,
         )
     assert [item.used for item in limiter.levels()] == [0, 1]

@@ -619,7 +619,7 @@ def test_an_opened_session_stops_asking_a_provider_that_fails(tmp_path: Path) ->
 def test_a_look_alike_stands_for_the_providers_hosts_and_for_no_other(tmp_path: Path) -> None:
     asked: list[str] = []
 
-    def answer(head: bytes, *_: bytes) -> bytes:
+    def answer(head: bytes, *_: object) -> bytes:
         asked.append(head.split(b"\r\n")[0].decode())
         return http(b"{}")
 

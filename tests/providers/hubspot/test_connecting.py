@@ -13,7 +13,7 @@ from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.providers.contract.fields import Identity
 from lumio_cli.runtime import Runtime
 from lumio_cli.sandbox.http import Request, Response
-from lumio_cli.sandbox.hubspot.auth import CLIENT_ID, CLIENT_SECRET
+from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 from lumio_cli.services.connections.sessions import open_for
 from support.lab import Lab
 

@@ -130,7 +130,11 @@ def test_a_refusal_whose_reasons_cannot_be_read_is_a_missing_scope(lab: Lab) -> 
 
     handle = lab.sandbox.hubspot.handle
     lab.sandbox.hubspot.handle = (  # type: ignore[method-assign]
-        lambda r: refused(r) if r.path.startswith("/crm/objects/2026-03/deals") else handle(r)
+        lambda request: (
+            refused(request)
+            if request.path.startswith("/crm/objects/2026-03/deals")
+            else handle(request)
+        )
     )
     outcome = lab.lumio("sync", "hubspot/deals", "hubspot/contacts")
     assert outcome.code == 3

@@ -95,9 +95,9 @@ def test_writing_makes_only_requests_that_the_description_allows(desk: Desk) -> 
     desk.write(*(Change("create", f"c{n}", values={"email_address": f"c{n}@example.com", **listed})
                  for n in range(3)), send=way)  # fmt: skip
     for action in ("update", "upsert", "archive"):
-        values: dict[str, Any] = {} if action == "archive" else {"fname": "bulk"}
+        given: dict[str, Any] = {} if action == "archive" else {"fname": "bulk"}
         changes = [
-            Change(action, f"b{n}", id=record_id, values=values)
+            Change(action, f"b{n}", id=record_id, values=given)
             for n, record_id in enumerate(ids[2:5])
         ]
         if action == "upsert":

@@ -316,7 +316,10 @@ def test_an_organization_without_an_id_is_none(org: Any) -> None:
 
 def test_limits_that_cannot_be_read_are_no_obstacle() -> None:
     organization = {"records": [{"Id": "00Dsb000000000162A", "Name": "N"}]}
-    for limits in ({}, [], {"DailyApiRequests": [1]}, {"DailyApiRequests": {"Max": "x"}}):
+    odd: tuple[Any, ...] = (
+        {}, [], {"DailyApiRequests": [1]}, {"DailyApiRequests": {"Max": "x"}},
+    )  # fmt: skip
+    for limits in odd:
         bodies = iter((organization, limits))
         found = Salesforce({}).probe(
             lambda call: Reply(200, {}, json.dumps(next(bodies)).encode()),  # noqa: B023
