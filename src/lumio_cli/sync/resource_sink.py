@@ -274,6 +274,8 @@ class PageQueue:
         # A page may fail in its commit, and so after its work was done.
         if before is not None and (error := before.exception()) is not None:
             raise error
-        untold = frozenset() if page.kind == "tombstones" else self._untold
-        rows = told_before(db, page.provider, resource, page.rows, untold, self._max_record)
-        return self._store.page(db, replace(page, rows=rows), result)
+        if self._untold and page.kind != "tombstones":
+            name, most = page.provider, self._max_record
+            rows = told_before(db, name, resource, page.rows, self._untold, most)
+            page = replace(page, rows=rows)
+        return self._store.page(db, page, result)

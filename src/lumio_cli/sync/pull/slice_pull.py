@@ -64,7 +64,6 @@ class Walker:
     ) -> None:
         self.engine = engine
         self.sink = sink
-        self.job = job
         self.result = result
         self.tally = tally
         self.walk = walk
@@ -88,7 +87,9 @@ class Walker:
         self._total = total
         self._lock = lock
         self._on_first_rows = on_first_rows
-        self._provider = job.link.provider
+        self._target = job.target
+        self._provider, self._session = job.link.provider, job.link.session
+        self._volatile = walk.resource.volatile
         self._queue = sink.pages(self._provider.untold(walk.resource), engine.options.max_record)
         self._paging = self._provider.paging(walk)
         # Not driven by parents though the resource is: an export has all of those there are now.
@@ -119,7 +120,7 @@ class Walker:
         A page carries the checkpoint that follows it, which is `point` from then on. Raises
         `LumioError`.
         """
-        guard = LoopGuard(self.job.target)
+        guard = LoopGuard(self._target)
         place: Place | None = self._first_place()
         while place is not None:
             self.engine.stop.check()
@@ -161,7 +162,7 @@ class Walker:
         # come from the cache for as long as they say.
         fresh = self.engine.options.mode == "full" or times > 1
         try:
-            reply = self.job.link.session.send(call, tally=self.tally, fresh=fresh)
+            reply = self._session.send(call, tally=self.tally, fresh=fresh)
         except GoneError as error:
             return self._pass_by(asked, error)
         self.stale = self.stale or reply.stale
@@ -172,7 +173,7 @@ class Walker:
         if self._bad_rows:
             # The provider may have mended them by the next run.
             self._bad_rows = False
-            self.job.link.session.forget(call)
+            self._session.forget(call)
         return page
 
     def _read(self, asked: Place, reply: Reply) -> Page:
@@ -180,11 +181,11 @@ class Walker:
         walk = self._window_of(asked)
         found: list[Record] = []
         if brings_rows(asked):
-            with understood(self.job.target):
+            with understood(self._target):
                 found = self._provider.records(walk, reply)
             if len(found) > MOST_RECORDS:
                 raise BadReplyError(
-                    f"{self.job.link.provider.name} answered a page of {len(found):,} records;"
+                    f"{self._provider.name} answered a page of {len(found):,} records;"
                     f" more than {MOST_RECORDS:,} are not taken",
                     hint="`lumio debug` shows the exchange",
                 )
@@ -193,7 +194,7 @@ class Walker:
             if properties is not None:
                 self.walk = replace(self.walk, properties=properties)
                 return self._page(asked)
-        with understood(self.job.target):
+        with understood(self._target):
             following = bounded(self._paging.next(asked, reply, found))
             found = without_edge(asked, found, walk.resource.key)
             filled = self._provider.fill(walk, found, self._send)
@@ -205,7 +206,7 @@ class Walker:
             self.stated = total if self.stated is None else min(total, self.stated)
         if total is not None and self._total is None:
             self._total = total
-            self.engine.progress.start(self.job.target, total, detail=self.walk.kind)
+            self.engine.progress.start(self._target, total, detail=self.walk.kind)
         groups = self._complete_groups(asked, following, reply)
         return self._page_of(found, filled, following, groups)
 
@@ -249,7 +250,7 @@ class Walker:
         if "keys" not in asked or not isinstance(paging, Parents):
             # A parent's records may lie on many pages, and a window holds but some of them.
             return []
-        with understood(self.job.target):
+        with understood(self._target):
             met = asked["keys"] if paging.met is None else paging.met(reply)
         whole = (key for key in asked["keys"] if key not in again and key in met)
         return [self._provider.group_of(self.walk, key) for key in whole]
@@ -280,7 +281,7 @@ class Walker:
         that follows it. `asked`: there was a request for it. `ended`: where the walk is over, as
         far as that matters later."""
         walk, resource = self.walk, self.walk.resource
-        prepared = prepare(self.job.provider, resource, filled, self.engine.options.max_record)
+        prepared = prepare(self._provider.name, resource, filled, self.engine.options.max_record)
         self._bad_rows = bool(prepared.letters)
         tombstones = walk.kind == "tombstones"
         gone = [row.id for row in prepared.rows] if tombstones else []
@@ -293,7 +294,7 @@ class Walker:
             done=following is None,
         )
         return Page(
-            provider=self.job.provider,
+            provider=self._provider.name,
             resource=resource.name,
             kind=walk.kind,
             rows=prepared.rows,
@@ -306,7 +307,7 @@ class Walker:
             seen=walk.kind == "full" and ("sweep" in resource.deletes or became is not None),
             cursor=self._sorted_cursor(filled),
             total=self._total,
-            volatile=resource.volatile,
+            volatile=self._volatile,
             hides=self._hides,
         )
 
@@ -341,7 +342,7 @@ class Walker:
                 self.result.unchanged += stored.unchanged
                 self.result.deleted += stored.deleted
             if count:
-                self.engine.progress.advance(self.job.target, count)
+                self.engine.progress.advance(self._target, count)
 
     def _sorted_cursor(self, found: list[Record]) -> str | None:
         """Where rows arrive in the cursor's order, it may move with each page."""
@@ -356,4 +357,4 @@ class Walker:
         return None if ceiling is None else not_after(value, ceiling.timestamp())
 
     def _send(self, call: Call) -> Reply:
-        return self.job.link.session.send(call, tally=self.tally)
+        return self._session.send(call, tally=self.tally)
