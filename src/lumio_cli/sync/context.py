@@ -19,7 +19,7 @@ TURNS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class RunContext:
     """What every pull of a run shares. `turns` lets few pages be read at the same time: an answer
     takes several times its size while it is, and more threads would not read faster.
     """

@@ -9,7 +9,7 @@ from lumio_cli.hub.sqlite.columns import ViewColumn
 from lumio_cli.hub.sqlite.state import KnownField
 from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.resource import Property
-from lumio_cli.sync.context import Engine
+from lumio_cli.sync.context import RunContext
 from lumio_cli.sync.fields import abilities_of, as_known, as_property, columns_of
 from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Job, ResourceResult
@@ -22,7 +22,7 @@ class Schema:
 
     def __init__(
         self,
-        engine: Engine,
+        context: RunContext,
         sink: ResourceSink,
         job: Job,
         result: ResourceResult,
@@ -31,7 +31,7 @@ class Schema:
         send: Callable[[Call], Reply],
         warn: Callable[[str], None],
     ) -> None:
-        self._engine = engine
+        self._context = context
         self._sink = sink
         self._job = job
         self._result = result
@@ -72,7 +72,7 @@ class Schema:
         for change in drift:
             told = {name: getattr(change, name) for name in ("field", "change", "before", "after")}
             self._result.drift.append(told)
-            self._engine.progress.warn(
+            self._context.progress.warn(
                 f"schema: {change.field} is {change.change}"
                 + (f" ({change.before} -> {change.after})" if change.change == "retyped" else ""),
                 self._job.target,

@@ -14,7 +14,7 @@ from lumio_cli.core.progress import Progress
 from lumio_cli.core.stop import Stop
 from lumio_cli.hub.sqlite.database import Hub
 from lumio_cli.sync.conclusion import conclude
-from lumio_cli.sync.context import Engine
+from lumio_cli.sync.context import RunContext
 from lumio_cli.sync.dry_run_sink import PreviewStore
 from lumio_cli.sync.hub_sink import Store
 from lumio_cli.sync.model import Job, Mode, Options, ResourceResult, RunResult
@@ -66,10 +66,10 @@ def run(
     preview = None if preview_limit is None else PreviewStore(run_id, clock, preview_limit)
     store = preview or Store(run_id, clock)
     writer = Writer(hub, commit=preview is None)
-    engine = Engine(store, writer, progress, clock, stop, options)
-    pulls = [Pull(engine, job, _result(job, options)) for job in jobs]
+    context = RunContext(store, writer, progress, clock, stop, options)
+    pulls = [Pull(context, job, _result(job, options)) for job in jobs]
     pushes = [
-        Push(engine, job, _result(job, options, push=True), pull)
+        Push(context, job, _result(job, options, push=True), pull)
         for job, pull in zip(jobs, pulls, strict=True)
         if job.push
     ]

@@ -13,7 +13,7 @@ from lumio_cli.hub.sqlite.horizon import Reach
 from lumio_cli.hub.sqlite.state import Account, ResourceState
 from lumio_cli.providers.contract.call import Send
 from lumio_cli.providers.contract.resource import Kind, Resource
-from lumio_cli.sync.context import Engine
+from lumio_cli.sync.context import RunContext
 from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Job, ResourceResult
 from lumio_cli.sync.pull.slice_pull import Walker
@@ -33,13 +33,13 @@ class Absence:
 
     def __init__(
         self,
-        engine: Engine,
+        context: RunContext,
         sink: ResourceSink,
         job: Job,
         result: ResourceResult,
         warn: Callable[[str], None],
     ) -> None:
-        self._engine = engine
+        self._context = context
         self._sink = sink
         self._job = job
         self._result = result
@@ -52,7 +52,7 @@ class Absence:
     @property
     def _is_ignored(self) -> bool:
         """Whether the operator knows that the listing is whole, whatever counts more."""
-        return self._job.target in self._engine.options.ignore_counts
+        return self._job.target in self._context.options.ignore_counts
 
     # -- a listing that ended too early
 
@@ -158,10 +158,10 @@ class Absence:
             self._warn(f"{unread} was not read whole, so that nothing was deleted for being absent")
             return True
         # An empty listing is never believed; what it may lack is only what is hidden.
-        limit, reach = 0.0 if empty else self._engine.options.max_delete, self._reach()
+        limit, reach = 0.0 if empty else self._context.options.max_delete, self._reach()
         # By the later of two clocks: what may be hidden is kept.
         ahead = max(0.0, *(w.skew or 0.0 for w in walkers))
-        now = format_timestamp(self._engine.clock.time() + ahead)
+        now = format_timestamp(self._context.clock.time() + ahead)
         counted = self._counted
         if not empty and not self._is_counted and not self._is_ignored:
             some = self._sink.suspects(since, reach, now, SUSPECTS)

@@ -18,7 +18,7 @@ from lumio_cli.hub.sqlite.state import Checkpoint, ResourceState
 from lumio_cli.hub.sqlite.views import NO_COLUMNS
 from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.resource import Kind, Resource
-from lumio_cli.sync.context import Engine
+from lumio_cli.sync.context import RunContext
 from lumio_cli.sync.description import Schema
 from lumio_cli.sync.fields import abilities_of
 from lumio_cli.sync.mishaps import understood, unexpected
@@ -42,12 +42,12 @@ from lumio_cli.transport.quota.kinds import is_known_zone
 class Pull:
     """Pulls one resource. `result` is filled as it goes, and says what went wrong with it."""
 
-    def __init__(self, engine: Engine, job: Job, result: ResourceResult) -> None:
+    def __init__(self, context: RunContext, job: Job, result: ResourceResult) -> None:
         if result.hidden and not job.push:
             # It is read for another's sake only: nobody asked to be told, and nobody says it ended.
-            engine = replace(engine, progress=NoProgress())
-        self.engine = engine
-        self.sink = engine.sink_of(job)
+            context = replace(context, progress=NoProgress())
+        self.context = context
+        self.sink = context.sink_of(job)
         self.job = job
         self.result = result
         self.provider = job.link.provider
@@ -105,7 +105,7 @@ class Pull:
             result.requests, result.retries = self.tally.requests, self.tally.retries
             result.waited_s = self.tally.waited
         if not result.hidden:
-            self.engine.progress.finish(self.job.target, result.as_json())
+            self.context.progress.finish(self.job.target, result.as_json())
         self.sink.end(result)
         self.done = True
 
@@ -140,7 +140,7 @@ class Pull:
 
     def _pull(self) -> None:
         self._schema = Schema(
-            self.engine,
+            self.context,
             self.sink,
             self.job,
             self.result,
@@ -168,10 +168,10 @@ class Pull:
         self._read_all()
         self._absence.mend()
         for _ in self.sink.recount():
-            self.engine.stop.check()
+            self.context.stop.check()
         if any(able):
             # Edits of records that this pull has changed: what is left of them, and which conflict.
-            policy = self.engine.options.policy_of(self.job.target)
+            policy = self.context.options.policy_of(self.job.target)
             self.given_up += self.sink.reconcile_all(policy, before)
 
     def _read_all(self) -> None:
@@ -193,7 +193,7 @@ class Pull:
     def _full(self, unfinished: list[Checkpoint]) -> bool:
         """Whether the walk may move the cursor: a listing that ended too early may not."""
         count = self._expected()
-        self.engine.progress.start(self.job.target, count, detail="full")
+        self.context.progress.start(self.job.target, count, detail="full")
         walkers = self._scan.walk("full", unfinished, total=count)
         absence = self._absence
         if any(w.stale for w in walkers):
@@ -233,7 +233,7 @@ class Pull:
     def _changes(self) -> bool:
         """Whether the walk had been interrupted: its window ended when it began, and what has
         changed since is yet to come."""
-        self.engine.progress.start(self.job.target, None, detail="changes")
+        self.context.progress.start(self.job.target, None, detail="changes")
         describe = self._schema.refresh if self.resource.cursor else None
         unfinished = self._unfinished("changes")
         walkers = self._scan.walk("changes", unfinished, on_first_rows=describe)
@@ -246,7 +246,7 @@ class Pull:
 
     def _tombstones(self) -> None:
         walkers = self._scan.walk("tombstones", self._unfinished("tombstones"))
-        now = format_timestamp(self.engine.clock.time())
+        now = format_timestamp(self.context.clock.time())
         pages = sum(w.point.pages for w in walkers)
         self.sink.finish("tombstones", tombstones_at=now, tombstone_pages=pages)
 
@@ -255,7 +255,7 @@ class Pull:
         known = self._state
         if known.tombstones_at is None or (known.tombstone_pages or 0) <= 1:
             return True
-        now = self.engine.clock.time()
+        now = self.context.clock.time()
         if not_after(known.tombstones_at, now + AHEAD) != known.tombstones_at:
             return True  # It cannot be read, or was noted by a clock that was wrong.
         age = now - parse_time(known.tombstones_at).timestamp()
@@ -292,7 +292,7 @@ class Pull:
         self.result.cursor = cursor
         values: dict[str, str] = {}
         if kind == "full" and self.result.error is None and not self.result.cached:
-            values["full_at"] = format_timestamp(self.engine.clock.time())
+            values["full_at"] = format_timestamp(self.context.clock.time())
         if self.resource.cursor is not None:
             values["slices"] = json.dumps({w.point.slice: w.parent for w in walkers})
             # A walk for changes may follow in the same run.
@@ -301,7 +301,7 @@ class Pull:
 
     def _tell_of_clocks(self, walkers: Sequence[Walker]) -> None:
         skew = max((w.skew for w in walkers if w.skew is not None), key=abs, default=0.0)
-        if abs(skew) > AHEAD and self.engine.tells_first(f"{self.job.provider}'s clock"):
+        if abs(skew) > AHEAD and self.context.tells_first(f"{self.job.provider}'s clock"):
             which = "ahead of" if skew > 0 else "behind"
             self._warn(
                 f"{self.job.provider}'s clock is {format_duration(abs(skew))} {which} this "
@@ -309,7 +309,7 @@ class Pull:
             )
         zones = {q.zone for q in self.provider.quotas if q.kind == "daily"}
         for zone in sorted(zone for zone in zones if not is_known_zone(zone)):
-            if self.engine.tells_first(f"{self.job.provider}'s zone {zone}"):
+            if self.context.tells_first(f"{self.job.provider}'s zone {zone}"):
                 self._warn(
                     f"this machine does not know the time zone {zone!r} of the account: its daily "
                     "quotas count from midnight in UTC (the package tzdata has it)"
@@ -330,7 +330,7 @@ class Pull:
     @property
     def _scan(self) -> Scan:
         return Scan(
-            self.engine,
+            self.context,
             self.sink,
             self.job,
             self.result,
@@ -342,11 +342,11 @@ class Pull:
 
     @property
     def _absence(self) -> Absence:
-        return Absence(self.engine, self.sink, self.job, self.result, self._warn)
+        return Absence(self.context, self.sink, self.job, self.result, self._warn)
 
     @property
     def _bounds(self) -> Bounds:
-        return Bounds(self.engine, self.sink, self.job)
+        return Bounds(self.context, self.sink, self.job)
 
     def _send(self, call: Call) -> Reply:
         return self.job.link.session.send(call, tally=self.tally)
@@ -355,11 +355,11 @@ class Pull:
         return self.job.link.session.send(call, tally=self.tally, fresh=True)
 
     def _waiting(self, seconds: float, reason: str) -> None:
-        self.engine.progress.waiting(self.job.target, reason, seconds)
+        self.context.progress.waiting(self.job.target, reason, seconds)
 
     def _warn(self, message: str) -> None:
         self.result.warnings.append(message)
-        self.engine.progress.warn(message, self.job.target)
+        self.context.progress.warn(message, self.job.target)
 
 
 DELETES_EVERY = 3600.0

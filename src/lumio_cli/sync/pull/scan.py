@@ -15,7 +15,7 @@ from lumio_cli.core.errors import (
 )
 from lumio_cli.hub.sqlite.state import Checkpoint, ResourceState
 from lumio_cli.providers.contract.resource import Kind, Walk, Window
-from lumio_cli.sync.context import Engine
+from lumio_cli.sync.context import RunContext
 from lumio_cli.sync.description import Schema
 from lumio_cli.sync.model import Counter, Job, ResourceResult
 from lumio_cli.sync.pull.bounds import Bounds
@@ -30,7 +30,7 @@ class Scan:
 
     def __init__(
         self,
-        engine: Engine,
+        context: RunContext,
         sink: ResourceSink,
         job: Job,
         result: ResourceResult,
@@ -39,7 +39,7 @@ class Scan:
         known: ResourceState,
         warn: Callable[[str], None],
     ) -> None:
-        self.engine = engine
+        self.context = context
         self.sink = sink
         self.job = job
         self.result = result
@@ -103,12 +103,12 @@ class Scan:
     ) -> list[Walker]:
         """A walker a slice: at its checkpoint, or at the beginning."""
         names = self._schema.names
-        points = unfinished or Bounds(self.engine, self.sink, self.job).begin(
+        points = unfinished or Bounds(self.context, self.sink, self.job).begin(
             kind, self.job.link.provider.slices(self.job.resource, kind, total), self._known
         )
         return [
             Walker(
-                self.engine,
+                self.context,
                 self.sink,
                 self.job,
                 self.result,
@@ -140,7 +140,7 @@ class Scan:
             self._note_refusals(walkers)
             return walkers
         with ThreadPoolExecutor(
-            min(len(todo), self.engine.options.slices), thread_name_prefix=self.job.target
+            min(len(todo), self.context.options.slices), thread_name_prefix=self.job.target
         ) as pool:
             futures = [pool.submit(walker.run) for walker in todo]
         errors = [e for f in futures if (e := f.exception()) is not None]

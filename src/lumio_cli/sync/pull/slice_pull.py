@@ -22,7 +22,7 @@ from lumio_cli.providers.contract.paging import (
 )
 from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.providers.contract.resource import Walk
-from lumio_cli.sync.context import Engine
+from lumio_cli.sync.context import RunContext
 from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Counter, Job, ResourceResult
 from lumio_cli.sync.pages import Page, prepare
@@ -50,7 +50,7 @@ class Walker:
 
     def __init__(
         self,
-        engine: Engine,
+        context: RunContext,
         sink: ResourceSink,
         job: Job,
         result: ResourceResult,
@@ -62,7 +62,7 @@ class Walker:
         total: int | None = None,
         on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
     ) -> None:
-        self.engine = engine
+        self.context = context
         self.sink = sink
         self.result = result
         self.tally = tally
@@ -90,13 +90,13 @@ class Walker:
         self._target = job.target
         self._provider, self._session = job.link.provider, job.link.session
         self._volatile = walk.resource.volatile
-        self._queue = sink.pages(self._provider.untold(walk.resource), engine.options.max_record)
+        self._queue = sink.pages(self._provider.untold(walk.resource), context.options.max_record)
         self._paging = self._provider.paging(walk)
         # Not driven by parents though the resource is: an export has all of those there are now.
         self._undriven = "parent" in walk.options and not isinstance(self._paging, Parents | Each)
         # Nobody may ask the provider for more while it is his turn: others wait for theirs.
         alone = walk.kind == "full" and type(self._provider).fill is Provider.fill
-        self._turn: AbstractContextManager[object] = engine.turns if alone else nullcontext()
+        self._turn: AbstractContextManager[object] = context.turns if alone else nullcontext()
 
     @property
     def exported(self) -> bool:
@@ -110,7 +110,7 @@ class Walker:
                 self._store(page)
                 # While the next one is asked for, only what is yet to be written is held.
                 del page
-                self._drain(self.engine.options.prefetch)
+                self._drain(self.context.options.prefetch)
         finally:
             self._drain(0)
 
@@ -123,7 +123,7 @@ class Walker:
         guard = LoopGuard(self._target)
         place: Place | None = self._first_place()
         while place is not None:
-            self.engine.stop.check()
+            self.context.stop.check()
             guard.check(place, self.point.rows)
             asked = self._with_keys(place)
             if asked is None:
@@ -151,7 +151,7 @@ class Walker:
             try:
                 return self._fetch(asked, times)
             except NoPlaceError:
-                self.engine.stop.check()
+                self.context.stop.check()
         return self._fetch(asked, ASKED)
 
     def _fetch(self, asked: Place, times: int) -> Page:
@@ -160,7 +160,7 @@ class Walker:
         call = replace(call, delay=call.delay + PAUSE * (times - 1))
         # Whoever asks for everything gets it from the provider; otherwise owners and the like may
         # come from the cache for as long as they say.
-        fresh = self.engine.options.mode == "full" or times > 1
+        fresh = self.context.options.mode == "full" or times > 1
         try:
             reply = self._session.send(call, tally=self.tally, fresh=fresh)
         except GoneError as error:
@@ -206,7 +206,7 @@ class Walker:
             self.stated = total if self.stated is None else min(total, self.stated)
         if total is not None and self._total is None:
             self._total = total
-            self.engine.progress.start(self._target, total, detail=self.walk.kind)
+            self.context.progress.start(self._target, total, detail=self.walk.kind)
         groups = self._complete_groups(asked, following, reply)
         return self._page_of(found, filled, following, groups)
 
@@ -258,7 +258,7 @@ class Walker:
     def _note_ceiling(self, reply: Reply) -> None:
         """The walk's end is the provider's time at its first answer, as far as it is believed."""
         if self.ahead is None and reply.date is not None:
-            self.ahead = reply.date.timestamp() - self.engine.clock.time()
+            self.ahead = reply.date.timestamp() - self.context.clock.time()
             self.skew = reply.skew
         cursor = self.walk.resource.cursor
         if cursor is None or self.point.ceiling is not None or reply.date is None:
@@ -281,7 +281,7 @@ class Walker:
         that follows it. `asked`: there was a request for it. `ended`: where the walk is over, as
         far as that matters later."""
         walk, resource = self.walk, self.walk.resource
-        prepared = prepare(self._provider.name, resource, filled, self.engine.options.max_record)
+        prepared = prepare(self._provider.name, resource, filled, self.context.options.max_record)
         self._bad_rows = bool(prepared.letters)
         tombstones = walk.kind == "tombstones"
         gone = [row.id for row in prepared.rows] if tombstones else []
@@ -342,7 +342,7 @@ class Walker:
                 self.result.unchanged += stored.unchanged
                 self.result.deleted += stored.deleted
             if count:
-                self.engine.progress.advance(self._target, count)
+                self.context.progress.advance(self._target, count)
 
     def _sorted_cursor(self, found: list[Record]) -> str | None:
         """Where rows arrive in the cursor's order, it may move with each page."""

@@ -20,7 +20,7 @@ from lumio_cli.hub.sqlite import outbox
 from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.writing import Writing
-from lumio_cli.sync.context import Engine
+from lumio_cli.sync.context import RunContext
 from lumio_cli.sync.dry_run_sink import PreviewStore
 from lumio_cli.sync.merging import reconcile
 from lumio_cli.sync.merging.forms import Reformed
@@ -38,9 +38,9 @@ FIRST: tuple[Action, ...] = ("create", "update")
 class Push:
     """Pushes one resource. `look` is the pull before it; `result` is filled as it goes."""
 
-    def __init__(self, engine: Engine, job: Job, result: ResourceResult, look: Pull) -> None:
-        self.engine = engine
-        self.sink = engine.sink_of(job)
+    def __init__(self, context: RunContext, job: Job, result: ResourceResult, look: Pull) -> None:
+        self.context = context
+        self.sink = context.sink_of(job)
         self.job = job
         self.result = result
         self.look = look
@@ -48,10 +48,10 @@ class Push:
         self.resource = job.resource
         self.tally = job.link.new_tally(self._waiting)
         self.done = False
-        options = engine.options
+        options = context.options
         only = None if options.only is None else options.only.get(job.target, {})
         self.only = only
-        self._out = Outgoing(engine.store, self.provider, self.resource, only)
+        self._out = Outgoing(context.store, self.provider, self.resource, only)
         self._settling = Settling(self._out, options.policy_of(job.target), options.max_record)
         self._lock = threading.Lock()
         self._error: LumioError | None = None
@@ -76,7 +76,7 @@ class Push:
         """Say that the run takes it up."""
         result = self.result
         self.sink.start(result)
-        if not isinstance(self.engine.store, PreviewStore):
+        if not isinstance(self.context.store, PreviewStore):
             self.sink.call(self._out.close_letters)
 
     def ready(self) -> bool:
@@ -92,10 +92,10 @@ class Push:
         if error is not None and error.code != "too_many_deletions":
             self._error = error
             return False
-        if isinstance(self.engine.store, PreviewStore):
-            self._plan(self.engine.store)
+        if isinstance(self.context.store, PreviewStore):
+            self._plan(self.context.store)
             return False
-        policy = self.engine.options.policy_of(self.job.target)
+        policy = self.context.options.policy_of(self.job.target)
         self._given_up += self.sink.reconcile_all(policy, 0)
         told = self.sink.told_of()
         self._reformed, self.result.failed = told.reformed, self.result.failed + told.untaken
@@ -103,11 +103,11 @@ class Push:
         self.result.failed += self.sink.call(self._settling.search, seen)
         total = self.sink.call(self._out.count).get(State.PENDING, 0)
         if total:
-            self.engine.progress.start(self.job.target, total, detail="push")
+            self.context.progress.start(self.job.target, total, detail="push")
         return total > 0
 
     def _plan(self, store: PreviewStore) -> None:
-        policy = self.engine.options.policy_of(self.job.target)
+        policy = self.context.options.policy_of(self.job.target)
         after: str | None = ""
         while after is not None:
             after = self.sink.call(store.plan, self.result, policy, self.only, after)
@@ -120,9 +120,9 @@ class Push:
         self.sink.call(self._out.rewind)
         before = self._done
         with ThreadPoolExecutor(
-            self.engine.options.writers, thread_name_prefix=f"{self.job.target}-push"
+            self.context.options.writers, thread_name_prefix=f"{self.job.target}-push"
         ) as pool:
-            workers = range(self.engine.options.writers)
+            workers = range(self.context.options.writers)
             futures = [pool.submit(self._work, action, size) for _ in workers]
         for future in futures:
             future.result()
@@ -130,8 +130,8 @@ class Push:
 
     def finish(self) -> None:
         """Close the books."""
-        result, engine = self.result, self.engine
-        preview = isinstance(engine.store, PreviewStore)
+        result, context = self.result, self.context
+        preview = isinstance(context.store, PreviewStore)
         counts = {} if preview else self.sink.call(self._out.count)
         if not preview:
             result.conflicts = counts.get(State.CONFLICT, 0)
@@ -139,7 +139,7 @@ class Push:
             result.warnings.append(reconcile.gives_way(given_up))
         for warning in self._reformed.warnings():
             result.warnings.append(warning)
-            engine.progress.warn(warning, self.job.target)
+            context.progress.warn(warning, self.job.target)
         waiting = 0 if preview else self.sink.call(self._out.waiting)
         unknown = counts.get(State.UNKNOWN, 0)
         result.cut_off = self._error is not None
@@ -184,7 +184,7 @@ class Push:
             result.requests += look.tally.requests
             result.retries += look.tally.retries
             result.waited_s += look.tally.waited
-        engine.progress.finish(self.job.target, result.as_json())
+        context.progress.finish(self.job.target, result.as_json())
         self.sink.end(result)
         self.done = True
 
@@ -204,7 +204,7 @@ class Push:
         limit = max(size, self.resource.writes.at_once if self.resource.writes else size)
         while self._error is None:
             try:
-                self.engine.stop.check()
+                self.context.stop.check()
                 batch = self.sink.call(self._out.claim, action, limit)
                 if not batch:
                     return
@@ -320,7 +320,7 @@ class Push:
                 self._reformed.add(forms)
             self._again = self._again or settled.again
             result.requests, result.retries = self.tally.requests, self.tally.retries
-        self.engine.progress.advance(self.job.target, len(pairs))
+        self.context.progress.advance(self.job.target, len(pairs))
 
     # -- small things
 
@@ -328,7 +328,7 @@ class Push:
         return self.job.link.session.send(call, tally=self.tally)
 
     def _waiting(self, seconds: float, reason: str) -> None:
-        self.engine.progress.waiting(self.job.target, reason, seconds)
+        self.context.progress.waiting(self.job.target, reason, seconds)
 
 
 def push_all(pushes: Sequence[Push]) -> None:
