@@ -10,7 +10,7 @@ from lumio_cli.core.clock import Clock
 from lumio_cli.core.progress import Progress
 from lumio_cli.core.stop import Stop
 from lumio_cli.sync.hub_sink import Store
-from lumio_cli.sync.model import Job, Options
+from lumio_cli.sync.model import Options, ResourceTask
 from lumio_cli.sync.resource_sink import ResourceSink
 from lumio_cli.sync.writer import Writer
 
@@ -35,9 +35,9 @@ class RunContext:
     )
     told: set[str] = field(default_factory=set)
 
-    def sink_of(self, job: Job) -> ResourceSink:
+    def sink_of(self, task: ResourceTask) -> ResourceSink:
         """Make the way into the hub for the resource of `job`."""
-        return ResourceSink(self.writer, self.store, *job.name)
+        return ResourceSink(self.writer, self.store, *task.name)
 
     def tells_first(self, what: str) -> bool:
         """Whether this run has not yet told `what` to the operator; from now on it has."""

@@ -15,7 +15,7 @@ from lumio_cli.providers.contract.call import Send
 from lumio_cli.providers.contract.resource import Kind, Resource
 from lumio_cli.sync.context import RunContext
 from lumio_cli.sync.mishaps import understood
-from lumio_cli.sync.model import Job, ResourceResult
+from lumio_cli.sync.model import ResourceResult, ResourceTask
 from lumio_cli.sync.pull.slice_pull import Walker
 from lumio_cli.sync.resource_sink import ResourceSink
 
@@ -35,13 +35,13 @@ class Absence:
         self,
         context: RunContext,
         sink: ResourceSink,
-        job: Job,
+        task: ResourceTask,
         result: ResourceResult,
         warn: Callable[[str], None],
     ) -> None:
         self._context = context
         self._sink = sink
-        self._job = job
+        self._task = task
         self._result = result
         self._warn = warn
         self._counted: int | None = None
@@ -52,7 +52,7 @@ class Absence:
     @property
     def _is_ignored(self) -> bool:
         """Whether the operator knows that the listing is whole, whatever counts more."""
-        return self._job.target in self._context.options.ignore_counts
+        return self._task.target in self._context.options.ignore_counts
 
     # -- a listing that ended too early
 
@@ -68,19 +68,19 @@ class Absence:
         if found is None:
             return False
         met, counted = found
-        self._tell(met, f"{self._job.provider} counts {counted:,}")
+        self._tell(met, f"{self._task.provider} counts {counted:,}")
         return True
 
     def _tell(self, met: int, why: str) -> None:
         """Say that a walk met no more than `met` records, and by what that is known to be few."""
         self._result.status = "partial"
         self._result.error = LumioError(
-            f"{self._job.target}: the listing ended after {met:,} records, though {why}: nothing "
+            f"{self._task.target}: the listing ended after {met:,} records, though {why}: nothing "
             "was deleted, and the cursor stays",
             code="incomplete_listing",
             exit_code=3,
             hint="run it again; if the listing is whole and the count is not, name the resource in "
-            f"providers.{self._job.provider}.ignore_counts",
+            f"providers.{self._task.provider}.ignore_counts",
         )
 
     def _shortfall(
@@ -88,7 +88,7 @@ class Absence:
     ) -> tuple[int, int] | None:
         """How many records the walk met, of how many, where that is clearly fewer."""
         reach = self._reach()
-        if self._job.resource.rough_count or self._is_ignored or not walkers:
+        if self._task.resource.rough_count or self._is_ignored or not walkers:
             return None
         if reach and not reach.lifted:
             # A count may well have what the listing hides.
@@ -108,7 +108,7 @@ class Absence:
 
     def _met(self, walkers: Sequence[Walker]) -> int:
         """Records that the walk has met, each once, the bad ones among them."""
-        if "sweep" not in self._job.resource.deletes:
+        if "sweep" not in self._task.resource.deletes:
             return sum(w.point.rows for w in walkers)
         since = min(w.point.since_seq for w in walkers)
         begun = min(w.point.started_at for w in walkers)
@@ -122,7 +122,7 @@ class Absence:
     def orphan(self, kind: Kind, walkers: Sequence[Walker]) -> None:
         """Delete what belongs to records that are known to be gone: that takes no proof by a full
         walk, and is no absence that a sweep would have to believe."""
-        resource, provider = self._job.resource, self._job.link.provider
+        resource, provider = self._task.resource, self._task.connection.provider
         if not (resource.group and resource.parents):
             return
         begun = min((w.point.since_seq for w in walkers), default=0)
@@ -169,7 +169,7 @@ class Absence:
             if found is None:
                 return True
             if found:
-                met, has = self._met(walkers), self._job.provider
+                met, has = self._met(walkers), self._task.provider
                 why = f"{has} still has {len(found):,} of {len(some):,} others that were asked for"
                 self._tell(met, why)
                 return False
@@ -177,7 +177,7 @@ class Absence:
         if swept.claimed:
             self._warn(
                 f"{swept.claimed:,} records are absent from the listing, though "
-                f"{self._job.provider} still counts some of them: none was deleted"
+                f"{self._task.provider} still counts some of them: none was deleted"
             )
         if empty:
             if swept.refused:
@@ -190,14 +190,14 @@ class Absence:
         if swept.refused:
             needed = ceil(100 * swept.refused / max(1, swept.listed + swept.refused))
             self._warn(
-                f"{swept.refused:,} records are gone from {self._job.provider}, more than "
+                f"{swept.refused:,} records are gone from {self._task.provider}, more than "
                 f"--max-delete {limit:g} % allows ({swept.allowed:,}): none was deleted"
             )
             self._result.error = LumioError(
                 self._result.warnings[-1],
                 code="too_many_deletions",
                 exit_code=3,
-                hint=f"if that is right: lumio sync {self._job.target} --mode full "
+                hint=f"if that is right: lumio sync {self._task.target} --mode full "
                 f"--max-delete {needed}",
             )
             self._result.status = "partial"
@@ -207,8 +207,8 @@ class Absence:
         """Those of the records that the provider still has; None: it could not be asked now. What
         it refuses to say, nobody can ask."""
         try:
-            with understood(self._job.target):
-                return self._job.link.provider.alive(self._job.resource, ids, send)
+            with understood(self._task.target):
+                return self._task.connection.provider.alive(self._task.resource, ids, send)
         except StoppedError:
             raise
         except (DeniedError, RejectedError):
@@ -224,7 +224,7 @@ class Absence:
 
     def mend(self) -> None:
         """Bring back, once, what an older lumio has taken for deleted since it was hidden."""
-        if self._job.resource.horizon is None or self._job.resource.deletes != ("sweep",):
+        if self._task.resource.horizon is None or self._task.resource.deletes != ("sweep",):
             return
         known = self._sink.state()
         reach = None if known.astray_before is None else self._reach()
@@ -234,11 +234,11 @@ class Absence:
         if back:
             self._warn(
                 f"{back:,} records are back that were taken for deleted, though "
-                f"{self._job.provider} only hides them: {self._job.resource.horizon.why}"
+                f"{self._task.provider} only hides them: {self._task.resource.horizon.why}"
             )
 
     def _reach(self) -> Reach | None:
-        return reach_of(self._job.resource, self._sink.account(), self._sink.state())
+        return reach_of(self._task.resource, self._sink.account(), self._sink.state())
 
 
 def reach_of(resource: Resource, account: Account | None, known: ResourceState) -> Reach | None:

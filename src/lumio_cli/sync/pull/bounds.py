@@ -12,7 +12,7 @@ from lumio_cli.core.clock import format_time, format_timestamp, parse_time, utc
 from lumio_cli.hub.sqlite.state import Checkpoint, ResourceState
 from lumio_cli.providers.contract.resource import Kind
 from lumio_cli.sync.context import RunContext
-from lumio_cli.sync.model import Job, is_driven
+from lumio_cli.sync.model import ResourceTask, is_driven
 from lumio_cli.sync.pull.cursors import AHEAD, SEQ, good_one, not_after, parts_of
 from lumio_cli.sync.resource_sink import ResourceSink
 
@@ -24,11 +24,11 @@ Slices = Mapping[str, Mapping[str, Any]]
 class Bounds:
     """Finds where the walks of one resource begin."""
 
-    def __init__(self, context: RunContext, sink: ResourceSink, job: Job) -> None:
+    def __init__(self, context: RunContext, sink: ResourceSink, task: ResourceTask) -> None:
         self._context = context
         self._sink = sink
-        self._job = job
-        self._driven = is_driven(job.resource)
+        self._task = task
+        self._driven = is_driven(task.resource)
 
     def good_cursor(self, cursor: str | None) -> str | None:
         """Return `cursor`, or the last good one where it lies in the future or cannot be read:
@@ -49,7 +49,7 @@ class Bounds:
         of the hub's change counter, from where the last walk began to where this one begins.
         """
         floor, since, driven = None, 0, self._driven
-        declared = self._job.resource.cursor
+        declared = self._task.resource.cursor
         if kind == "changes" and driven:
             since = int(str(known.cursor).removeprefix(SEQ))
         elif kind == "changes" and declared is not None:

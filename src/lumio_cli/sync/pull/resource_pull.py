@@ -22,7 +22,7 @@ from lumio_cli.sync.context import RunContext
 from lumio_cli.sync.description import Schema
 from lumio_cli.sync.fields import abilities_of
 from lumio_cli.sync.mishaps import understood, unexpected
-from lumio_cli.sync.model import Connection, Job, ResourceResult
+from lumio_cli.sync.model import Connection, ResourceResult, ResourceTask
 from lumio_cli.sync.pull.absence import Absence
 from lumio_cli.sync.pull.bounds import Bounds, Slices
 from lumio_cli.sync.pull.cursors import (
@@ -42,18 +42,18 @@ from lumio_cli.transport.quota.kinds import is_known_zone
 class Pull:
     """Pulls one resource. `result` is filled as it goes, and says what went wrong with it."""
 
-    def __init__(self, context: RunContext, job: Job, result: ResourceResult) -> None:
-        if result.hidden and not job.push:
+    def __init__(self, context: RunContext, task: ResourceTask, result: ResourceResult) -> None:
+        if result.hidden and not task.push:
             # It is read for another's sake only: nobody asked to be told, and nobody says it ended.
             context = replace(context, progress=NoProgress())
         self.context = context
-        self.sink = context.sink_of(job)
-        self.job = job
+        self.sink = context.sink_of(task)
+        self.task = task
         self.result = result
-        self.provider = job.link.provider
-        self.resource: Resource = job.resource
-        result.optional = job.resource.metadata
-        self.tally = job.link.new_tally(self._waiting)
+        self.provider = task.connection.provider
+        self.resource: Resource = task.resource
+        result.optional = task.resource.metadata
+        self.tally = task.connection.new_tally(self._waiting)
         self.done = False
         self.seen_until: float | None = None
         """Seconds since 1970, by the provider's clock: whatever was created before is in the hub
@@ -66,11 +66,11 @@ class Pull:
         """Edits that have given way to the provider's values."""
         self._state = ResourceState()
 
-    def relink(self, link: Connection) -> None:
+    def reconnect(self, connection: Connection) -> None:
         """Go another way to the same provider."""
-        self.job = replace(self.job, link=link)
-        self.provider = link.provider
-        self.tally = link.new_tally(self._waiting)
+        self.task = replace(self.task, connection=connection)
+        self.provider = connection.provider
+        self.tally = connection.new_tally(self._waiting)
 
     def run(self, failed: ResourceResult | None = None) -> None:
         """Pull, and say in `result` how it went. Raises only what no run can go on after.
@@ -82,8 +82,8 @@ class Pull:
         if failed is not None and failed.error is not None:
             result.status = "partial"
             result.error = LumioError(
-                f"{self.job.target}: what belongs to new {failed.resource} is missing, since those "
-                f"could not be read: {failed.error.message}",
+                f"{self.task.target}: what belongs to new {failed.resource} is missing, since "
+                f"those could not be read: {failed.error.message}",
                 code=failed.error.code,
                 exit_code=3,
                 hint=failed.error.hint,
@@ -97,7 +97,7 @@ class Pull:
         except LumioError as error:
             self._end(error)
         except Exception as error:  # noqa: BLE001 it costs this resource, and no other
-            self._end(unexpected(self.job.target, error))
+            self._end(unexpected(self.task.target, error))
         finally:
             for remark in self.provider.remarks(self.resource):
                 self._warn(remark)
@@ -105,14 +105,14 @@ class Pull:
             result.requests, result.retries = self.tally.requests, self.tally.retries
             result.waited_s = self.tally.waited
         if not result.hidden:
-            self.context.progress.finish(self.job.target, result.as_json())
+            self.context.progress.finish(self.task.target, result.as_json())
         self.sink.end(result)
         self.done = True
 
     def _tell_of_writes(self) -> None:
         """What has come says of earlier writes how they were taken. A look leaves it to the push
         that it is for."""
-        if self.result.hidden and self.job.push:
+        if self.result.hidden and self.task.push:
             return
         told = self.sink.told_of()
         self.result.failed += told.untaken
@@ -142,7 +142,7 @@ class Pull:
         self._schema = Schema(
             self.context,
             self.sink,
-            self.job,
+            self.task,
             self.result,
             self.sink.fields(),
             send=self._send_fresh,
@@ -171,12 +171,12 @@ class Pull:
             self.context.stop.check()
         if any(able):
             # Edits of records that this pull has changed: what is left of them, and which conflict.
-            policy = self.context.options.policy_of(self.job.target)
+            policy = self.context.options.policy_of(self.task.target)
             self.given_up += self.sink.reconcile_all(policy, before)
 
     def _read_all(self) -> None:
         unfinished = self._unfinished("full")
-        if self.job.push and self.resource.cursor is None:
+        if self.task.push and self.resource.cursor is None:
             # What is sent is compared with what is there now. The first pages of a walk that was
             # interrupted are older, and there is no other way to hear what has changed since.
             unfinished = []
@@ -193,7 +193,7 @@ class Pull:
     def _full(self, unfinished: list[Checkpoint]) -> bool:
         """Whether the walk may move the cursor: a listing that ended too early may not."""
         count = self._expected()
-        self.context.progress.start(self.job.target, count, detail="full")
+        self.context.progress.start(self.task.target, count, detail="full")
         walkers = self._scan.walk("full", unfinished, total=count)
         absence = self._absence
         if any(w.stale for w in walkers):
@@ -223,7 +223,7 @@ class Pull:
         """How many records there are, by the provider's count. What is only asked in order to help
         must not hurt: whatever becomes of the question, the walk goes on."""
         try:
-            with understood(self.job.target):
+            with understood(self.task.target):
                 return self.provider.count(self.resource, self._send)
         except StoppedError:
             raise
@@ -233,7 +233,7 @@ class Pull:
     def _changes(self) -> bool:
         """Whether the walk had been interrupted: its window ended when it began, and what has
         changed since is yet to come."""
-        self.context.progress.start(self.job.target, None, detail="changes")
+        self.context.progress.start(self.task.target, None, detail="changes")
         describe = self._schema.refresh if self.resource.cursor else None
         unfinished = self._unfinished("changes")
         walkers = self._scan.walk("changes", unfinished, on_first_rows=describe)
@@ -301,15 +301,15 @@ class Pull:
 
     def _tell_of_clocks(self, walkers: Sequence[Walker]) -> None:
         skew = max((w.skew for w in walkers if w.skew is not None), key=abs, default=0.0)
-        if abs(skew) > AHEAD and self.context.tells_first(f"{self.job.provider}'s clock"):
+        if abs(skew) > AHEAD and self.context.tells_first(f"{self.task.provider}'s clock"):
             which = "ahead of" if skew > 0 else "behind"
             self._warn(
-                f"{self.job.provider}'s clock is {format_duration(abs(skew))} {which} this "
+                f"{self.task.provider}'s clock is {format_duration(abs(skew))} {which} this "
                 "machine's: the earlier of the two counts"
             )
         zones = {q.zone for q in self.provider.quotas if q.kind == "daily"}
         for zone in sorted(zone for zone in zones if not is_known_zone(zone)):
-            if self.context.tells_first(f"{self.job.provider}'s zone {zone}"):
+            if self.context.tells_first(f"{self.task.provider}'s zone {zone}"):
                 self._warn(
                     f"this machine does not know the time zone {zone!r} of the account: its daily "
                     "quotas count from midnight in UTC (the package tzdata has it)"
@@ -332,7 +332,7 @@ class Pull:
         return Scan(
             self.context,
             self.sink,
-            self.job,
+            self.task,
             self.result,
             self.tally,
             self._schema,
@@ -342,24 +342,24 @@ class Pull:
 
     @property
     def _absence(self) -> Absence:
-        return Absence(self.context, self.sink, self.job, self.result, self._warn)
+        return Absence(self.context, self.sink, self.task, self.result, self._warn)
 
     @property
     def _bounds(self) -> Bounds:
-        return Bounds(self.context, self.sink, self.job)
+        return Bounds(self.context, self.sink, self.task)
 
     def _send(self, call: Call) -> Reply:
-        return self.job.link.session.send(call, tally=self.tally)
+        return self.task.connection.session.send(call, tally=self.tally)
 
     def _send_fresh(self, call: Call) -> Reply:
-        return self.job.link.session.send(call, tally=self.tally, fresh=True)
+        return self.task.connection.session.send(call, tally=self.tally, fresh=True)
 
     def _waiting(self, seconds: float, reason: str) -> None:
-        self.context.progress.waiting(self.job.target, reason, seconds)
+        self.context.progress.waiting(self.task.target, reason, seconds)
 
     def _warn(self, message: str) -> None:
         self.result.warnings.append(message)
-        self.context.progress.warn(message, self.job.target)
+        self.context.progress.warn(message, self.task.target)
 
 
 DELETES_EVERY = 3600.0

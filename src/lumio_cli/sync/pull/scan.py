@@ -17,7 +17,7 @@ from lumio_cli.hub.sqlite.state import Checkpoint, ResourceState
 from lumio_cli.providers.contract.resource import Kind, Walk, Window
 from lumio_cli.sync.context import RunContext
 from lumio_cli.sync.description import Schema
-from lumio_cli.sync.model import Counter, Job, ResourceResult
+from lumio_cli.sync.model import Counter, ResourceResult, ResourceTask
 from lumio_cli.sync.pull.bounds import Bounds
 from lumio_cli.sync.pull.cursors import time_of
 from lumio_cli.sync.pull.slice_pull import Walker
@@ -32,7 +32,7 @@ class Scan:
         self,
         context: RunContext,
         sink: ResourceSink,
-        job: Job,
+        task: ResourceTask,
         result: ResourceResult,
         tally: Counter,
         schema: Schema,
@@ -41,7 +41,7 @@ class Scan:
     ) -> None:
         self.context = context
         self.sink = sink
-        self.job = job
+        self.task = task
         self.result = result
         self.tally = tally
         self._schema = schema
@@ -103,18 +103,18 @@ class Scan:
     ) -> list[Walker]:
         """A walker a slice: at its checkpoint, or at the beginning."""
         names = self._schema.names
-        points = unfinished or Bounds(self.context, self.sink, self.job).begin(
-            kind, self.job.link.provider.slices(self.job.resource, kind, total), self._known
+        points = unfinished or Bounds(self.context, self.sink, self.task).begin(
+            kind, self.task.connection.provider.slices(self.task.resource, kind, total), self._known
         )
         return [
             Walker(
                 self.context,
                 self.sink,
-                self.job,
+                self.task,
                 self.result,
                 self.tally,
                 Walk(
-                    self.job.resource,
+                    self.task.resource,
                     kind,
                     slice=point.slice,
                     options=point.options,
@@ -140,7 +140,7 @@ class Scan:
             self._note_refusals(walkers)
             return walkers
         with ThreadPoolExecutor(
-            min(len(todo), self.context.options.slices), thread_name_prefix=self.job.target
+            min(len(todo), self.context.options.slices), thread_name_prefix=self.task.target
         ) as pool:
             futures = [pool.submit(walker.run) for walker in todo]
         errors = [e for f in futures if (e := f.exception()) is not None]

@@ -24,7 +24,7 @@ from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.providers.contract.resource import Walk
 from lumio_cli.sync.context import RunContext
 from lumio_cli.sync.mishaps import understood
-from lumio_cli.sync.model import Counter, Job, ResourceResult
+from lumio_cli.sync.model import Counter, ResourceResult, ResourceTask
 from lumio_cli.sync.pages import Page, prepare
 from lumio_cli.sync.pull.cursors import not_after
 from lumio_cli.sync.pull.loop_guard import LoopGuard
@@ -52,7 +52,7 @@ class Walker:
         self,
         context: RunContext,
         sink: ResourceSink,
-        job: Job,
+        task: ResourceTask,
         result: ResourceResult,
         tally: Counter,
         walk: Walk,
@@ -87,8 +87,8 @@ class Walker:
         self._total = total
         self._lock = lock
         self._on_first_rows = on_first_rows
-        self._target = job.target
-        self._provider, self._session = job.link.provider, job.link.session
+        self._target = task.target
+        self._provider, self._session = task.connection.provider, task.connection.session
         self._volatile = walk.resource.volatile
         self._queue = sink.pages(self._provider.untold(walk.resource), context.options.max_record)
         self._paging = self._provider.paging(walk)

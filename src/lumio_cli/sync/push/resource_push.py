@@ -26,7 +26,7 @@ from lumio_cli.sync.merging import reconcile
 from lumio_cli.sync.merging.forms import Reformed
 from lumio_cli.sync.merging.merge import about
 from lumio_cli.sync.mishaps import understood, unexpected
-from lumio_cli.sync.model import Connection, Job, ResourceResult
+from lumio_cli.sync.model import Connection, ResourceResult, ResourceTask
 from lumio_cli.sync.pull.resource_pull import Pull
 from lumio_cli.sync.push.queue import WRITE, Outgoing
 from lumio_cli.sync.push.receipts import Settled, Settling
@@ -38,21 +38,23 @@ FIRST: tuple[Action, ...] = ("create", "update")
 class Push:
     """Pushes one resource. `look` is the pull before it; `result` is filled as it goes."""
 
-    def __init__(self, context: RunContext, job: Job, result: ResourceResult, look: Pull) -> None:
+    def __init__(
+        self, context: RunContext, task: ResourceTask, result: ResourceResult, look: Pull
+    ) -> None:
         self.context = context
-        self.sink = context.sink_of(job)
-        self.job = job
+        self.sink = context.sink_of(task)
+        self.task = task
         self.result = result
         self.look = look
-        self.provider = job.link.provider
-        self.resource = job.resource
-        self.tally = job.link.new_tally(self._waiting)
+        self.provider = task.connection.provider
+        self.resource = task.resource
+        self.tally = task.connection.new_tally(self._waiting)
         self.done = False
         options = context.options
-        only = None if options.only is None else options.only.get(job.target, {})
+        only = None if options.only is None else options.only.get(task.target, {})
         self.only = only
         self._out = Outgoing(context.store, self.provider, self.resource, only)
-        self._settling = Settling(self._out, options.policy_of(job.target), options.max_record)
+        self._settling = Settling(self._out, options.policy_of(task.target), options.max_record)
         self._lock = threading.Lock()
         self._error: LumioError | None = None
         self._done = 0
@@ -61,11 +63,11 @@ class Push:
         self._again = ""
         self._reformed = Reformed()
 
-    def relink(self, link: Connection) -> None:
+    def reconnect(self, connection: Connection) -> None:
         """Go another way to the same provider."""
-        self.job = replace(self.job, link=link)
-        self.provider = self._out.provider = link.provider
-        self.tally = link.new_tally(self._waiting)
+        self.task = replace(self.task, connection=connection)
+        self.provider = self._out.provider = connection.provider
+        self.tally = connection.new_tally(self._waiting)
 
     def wanted(self) -> bool:
         """Whether there is anything to push, or to settle."""
@@ -95,7 +97,7 @@ class Push:
         if isinstance(self.context.store, PreviewStore):
             self._plan(self.context.store)
             return False
-        policy = self.context.options.policy_of(self.job.target)
+        policy = self.context.options.policy_of(self.task.target)
         self._given_up += self.sink.reconcile_all(policy, 0)
         told = self.sink.told_of()
         self._reformed, self.result.failed = told.reformed, self.result.failed + told.untaken
@@ -103,11 +105,11 @@ class Push:
         self.result.failed += self.sink.call(self._settling.search, seen)
         total = self.sink.call(self._out.count).get(State.PENDING, 0)
         if total:
-            self.context.progress.start(self.job.target, total, detail="push")
+            self.context.progress.start(self.task.target, total, detail="push")
         return total > 0
 
     def _plan(self, store: PreviewStore) -> None:
-        policy = self.context.options.policy_of(self.job.target)
+        policy = self.context.options.policy_of(self.task.target)
         after: str | None = ""
         while after is not None:
             after = self.sink.call(store.plan, self.result, policy, self.only, after)
@@ -120,7 +122,7 @@ class Push:
         self.sink.call(self._out.rewind)
         before = self._done
         with ThreadPoolExecutor(
-            self.context.options.writers, thread_name_prefix=f"{self.job.target}-push"
+            self.context.options.writers, thread_name_prefix=f"{self.task.target}-push"
         ) as pool:
             workers = range(self.context.options.writers)
             futures = [pool.submit(self._work, action, size) for _ in workers]
@@ -139,18 +141,18 @@ class Push:
             result.warnings.append(reconcile.gives_way(given_up))
         for warning in self._reformed.warnings():
             result.warnings.append(warning)
-            context.progress.warn(warning, self.job.target)
+            context.progress.warn(warning, self.task.target)
         waiting = 0 if preview else self.sink.call(self._out.waiting)
         unknown = counts.get(State.UNKNOWN, 0)
         result.cut_off = self._error is not None
         if self._error is None and self._again:
             self._error = UnavailableError(
-                f"{self.job.target}: some changes were not taken: {self._again}",
+                f"{self.task.target}: some changes were not taken: {self._again}",
                 hint="they stay pending; push again later",
             )
         if self._error is None and unknown:
             self._error = LumioError(
-                f"{self.job.target}: whether {unknown:,} new records were created is not known",
+                f"{self.task.target}: whether {unknown:,} new records were created is not known",
                 code=OUTCOME_UNKNOWN,
                 exit_code=3,
                 hint="the next push looks for them first, and creates none twice",
@@ -158,7 +160,7 @@ class Push:
         if self._error is None and self._merged:
             edits = "1 edit is" if self._merged == 1 else f"{self._merged:,} edits are"
             self._error = LumioError(
-                f"{self.job.target}: {edits} of records that were merged meanwhile",
+                f"{self.task.target}: {edits} of records that were merged meanwhile",
                 code="merged",
                 exit_code=3,
                 hint="the next push looks at what they were merged into, and sends them to that",
@@ -166,10 +168,10 @@ class Push:
         if self._error is None and waiting:
             edits = "1 edit waits" if waiting == 1 else f"{waiting:,} edits wait"
             self._error = LumioError(
-                f"{self.job.target}: {edits} for new records that are not created yet",
+                f"{self.task.target}: {edits} for new records that are not created yet",
                 code="waiting",
                 exit_code=3,
-                hint=f"push what they refer to, too: lumio sync {self.job.provider}"
+                hint=f"push what they refer to, too: lumio sync {self.task.provider}"
                 " --direction push",
             )
         if self._error is not None:
@@ -184,13 +186,13 @@ class Push:
             result.requests += look.tally.requests
             result.retries += look.tally.retries
             result.waited_s += look.tally.waited
-        context.progress.finish(self.job.target, result.as_json())
+        context.progress.finish(self.task.target, result.as_json())
         self.sink.end(result)
         self.done = True
 
     def resolve(self) -> None:
         """Let the edits that are left refer to what was created by the provider's ids."""
-        self.sink.call(outbox.resolve_all, self.job.provider)
+        self.sink.call(outbox.resolve_all, self.task.provider)
 
     def fail(self, error: LumioError) -> None:
         """Do not push at all: what this resource hangs on has failed with `error`."""
@@ -212,7 +214,7 @@ class Push:
             except LumioError as error:
                 self._error = self._error or error
             except Exception as error:  # noqa: BLE001 it costs this resource, and no other
-                self._error = self._error or unexpected(self.job.target, error)
+                self._error = self._error or unexpected(self.task.target, error)
 
     def _send_batch(self, batch: Sequence[Edit], size: int) -> None:
         provider = self.provider
@@ -230,7 +232,7 @@ class Push:
         arrived: list[tuple[Edit, Receipt]] = []
         waiting = {edit.trace: edit for edit in batch}
         changes = [self._out.change_of(edit, columns) for edit in batch]
-        told = Told(provider, self.job.target, self._send)
+        told = Told(provider, self.task.target, self._send)
         while (pair := told.next(self.resource, changes, waiting)) is not None:
             arrived.append(pair)
             if len(arrived) >= size:
@@ -277,7 +279,7 @@ class Push:
 
     def _survivors(self, ids: Sequence[str]) -> Mapping[str, str]:
         """What records that are gone were merged into, by the provider itself."""
-        with understood(self.job.target):
+        with understood(self.task.target):
             return self.provider.survivors(self.resource, ids, self._send)
 
     def _told_of_gone(
@@ -320,15 +322,15 @@ class Push:
                 self._reformed.add(forms)
             self._again = self._again or settled.again
             result.requests, result.retries = self.tally.requests, self.tally.retries
-        self.context.progress.advance(self.job.target, len(pairs))
+        self.context.progress.advance(self.task.target, len(pairs))
 
     # -- small things
 
     def _send(self, call: Call) -> Reply:
-        return self.job.link.session.send(call, tally=self.tally)
+        return self.task.connection.session.send(call, tally=self.tally)
 
     def _waiting(self, seconds: float, reason: str) -> None:
-        self.context.progress.waiting(self.job.target, reason, seconds)
+        self.context.progress.waiting(self.task.target, reason, seconds)
 
 
 def push_all(pushes: Sequence[Push]) -> None:
