@@ -11,7 +11,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 import lumio_cli
-from lumio_cli.sync.pull.slice_pull import Walker
+from lumio_cli.sync.pull.slice_pull import SlicePull
 from support.lab import Lab
 
 ROOT = Path(lumio_cli.__file__).parent
@@ -28,7 +28,7 @@ class _Tracer:
         self.entered: set[CodeType] = set()
         self.pages = 0
         self._is_on = False
-        self._page, self._run = Walker._page.__code__, Walker.run.__code__
+        self._page, self._run = SlicePull._page.__code__, SlicePull.run.__code__
 
     def __call__(self, frame: FrameType, event: str, arg: Any) -> None:
         code = frame.f_code
@@ -85,4 +85,4 @@ def test_a_page_passes_few_files_and_no_lambda(make_lab: Callable[..., Lab]) -> 
 
 
 def test_the_whole_loop_of_a_slice_stands_in_one_generator() -> None:
-    assert inspect.isgeneratorfunction(Walker.pages)
+    assert inspect.isgeneratorfunction(SlicePull.pages)

@@ -35,7 +35,7 @@ from lumio_cli.sync.pull.cursors import (
     time_of,
 )
 from lumio_cli.sync.pull.scan import Scan
-from lumio_cli.sync.pull.slice_pull import Walker
+from lumio_cli.sync.pull.slice_pull import SlicePull
 from lumio_cli.transport.quota.kinds import is_known_zone
 
 
@@ -194,24 +194,24 @@ class Pull:
         """Whether the walk may move the cursor: a listing that ended too early may not."""
         count = self._expected()
         self.context.progress.start(self.task.target, count, detail="full")
-        walkers = self._scan.walk("full", unfinished, total=count)
+        slices = self._scan.walk("full", unfinished, total=count)
         absence = self._absence
-        if any(w.stale for w in walkers):
+        if any(s.stale for s in slices):
             self.result.warnings.append("served from the cache, since the provider is down")
-        elif self.result.error is None and absence.is_short(walkers, count, self._expected):
+        elif self.result.error is None and absence.is_short(slices, count, self._expected):
             if "tombstones" in self.resource.deletes and self._state.records:
                 self._tombstones()
             return self._leave()
         else:
-            self._settle_merges(walkers, min((w.point.since_seq for w in walkers), default=0))
+            self._settle_merges(slices, min((s.point.since_seq for s in slices), default=0))
             if "tombstones" in self.resource.deletes and self._state.records:
                 self._tombstones()
-            absence.orphan("full", walkers)
+            absence.orphan("full", slices)
             # A part that was refused does not prove that its records are gone.
             sweeps = "sweep" in self.resource.deletes and self.result.error is None
-            if sweeps and not absence.sweep(walkers, self._send, self.unread):
+            if sweeps and not absence.sweep(slices, self._send, self.unread):
                 return self._leave()
-        self._finish("full", walkers)
+        self._finish("full", slices)
         return True
 
     def _leave(self) -> bool:
@@ -236,18 +236,18 @@ class Pull:
         self.context.progress.start(self.task.target, None, detail="changes")
         describe = self._schema.refresh if self.resource.cursor else None
         unfinished = self._unfinished("changes")
-        walkers = self._scan.walk("changes", unfinished, on_first_rows=describe)
-        self._settle_merges(walkers, None)
-        self._absence.orphan("changes", walkers)
-        self._finish("changes", walkers)
+        slices = self._scan.walk("changes", unfinished, on_first_rows=describe)
+        self._settle_merges(slices, None)
+        self._absence.orphan("changes", slices)
+        self._finish("changes", slices)
         if "tombstones" in self.resource.deletes and self._tombstones_due():
             self._tombstones()
         return bool(unfinished)
 
     def _tombstones(self) -> None:
-        walkers = self._scan.walk("tombstones", self._unfinished("tombstones"))
+        slices = self._scan.walk("tombstones", self._unfinished("tombstones"))
         now = format_timestamp(self.context.clock.time())
-        pages = sum(w.point.pages for w in walkers)
+        pages = sum(s.point.pages for s in slices)
         self.sink.finish("tombstones", tombstones_at=now, tombstone_pages=pages)
 
     def _tombstones_due(self) -> bool:
@@ -261,10 +261,10 @@ class Pull:
         age = now - parse_time(known.tombstones_at).timestamp()
         return age >= float(self.provider.options.get("deletes_every", DELETES_EVERY))
 
-    def _settle_merges(self, walkers: Sequence[Walker], since: int | None) -> None:
+    def _settle_merges(self, slices: Sequence[SlicePull], since: int | None) -> None:
         """What others have swallowed is gone, unless this walk has listed it. A part of the walk
         that was refused may have listed it: then nobody can say yet."""
-        if self.result.error is None and not any(w.stale for w in walkers):
+        if self.result.error is None and not any(s.stale for s in slices):
             self.result.deleted += self.sink.settle_merges(since)
 
     @property
@@ -278,15 +278,15 @@ class Pull:
     def _unfinished(self, kind: Kind) -> list[Checkpoint]:
         return self._bounds.unfinished(kind, self._slices(kind, None))
 
-    def _finish(self, kind: Kind, walkers: Sequence[Walker]) -> None:
+    def _finish(self, kind: Kind, slices: Sequence[SlicePull]) -> None:
         """The walk is complete: the cursor moves to its ceiling, and never back."""
         cursor = self.result.cursor
-        self._tell_of_clocks(walkers)
-        if not any(w.stale for w in walkers):
-            self._note_seen(kind, walkers)
-        ceilings = [w.point.ceiling for w in walkers if w.point.ceiling]
+        self._tell_of_clocks(slices)
+        if not any(s.stale for s in slices):
+            self._note_seen(kind, slices)
+        ceilings = [s.point.ceiling for s in slices if s.point.ceiling]
         # A part that has no parents yet asked nothing, and has no window that could end.
-        asked = [w for w in walkers if w.point.pages or w.point.ceiling]
+        asked = [s for s in slices if s.point.pages or s.point.ceiling]
         if ceilings and len(ceilings) == len(asked):
             cursor = later(cursor, min(ceilings, key=order))
         self.result.cursor = cursor
@@ -294,13 +294,13 @@ class Pull:
         if kind == "full" and self.result.error is None and not self.result.cached:
             values["full_at"] = format_timestamp(self.context.clock.time())
         if self.resource.cursor is not None:
-            values["slices"] = json.dumps({w.point.slice: w.parent for w in walkers})
+            values["slices"] = json.dumps({s.point.slice: s.parent for s in slices})
             # A walk for changes may follow in the same run.
             self._state = replace(self._state, slices=values["slices"])
         self.sink.finish(kind, cursor=cursor, **values)
 
-    def _tell_of_clocks(self, walkers: Sequence[Walker]) -> None:
-        skew = max((w.skew for w in walkers if w.skew is not None), key=abs, default=0.0)
+    def _tell_of_clocks(self, slices: Sequence[SlicePull]) -> None:
+        skew = max((s.skew for s in slices if s.skew is not None), key=abs, default=0.0)
         if abs(skew) > AHEAD and self.context.tells_first(f"{self.task.provider}'s clock"):
             which = "ahead of" if skew > 0 else "behind"
             self._warn(
@@ -315,14 +315,14 @@ class Pull:
                     "quotas count from midnight in UTC (the package tzdata has it)"
                 )
 
-    def _note_seen(self, kind: Kind, walkers: Sequence[Walker]) -> None:
-        self.ahead = max((w.ahead for w in walkers if w.ahead is not None), default=self.ahead)
+    def _note_seen(self, kind: Kind, slices: Sequence[SlicePull]) -> None:
+        self.ahead = max((s.ahead for s in slices if s.ahead is not None), default=self.ahead)
         if kind == "full":
-            begun = [parse_time(w.point.started_at).timestamp() + self.ahead for w in walkers]
+            begun = [parse_time(s.point.started_at).timestamp() + self.ahead for s in slices]
         else:
-            ends = [time_of(w.point.ceiling) for w in walkers]
+            ends = [time_of(s.point.ceiling) for s in slices]
             begun = [end.timestamp() for end in ends if end is not None]
-        if begun and len(begun) == len(walkers):
+        if begun and len(begun) == len(slices):
             self.seen_until = max(self.seen_until or 0.0, min(begun))
 
     # -- small things

@@ -40,10 +40,10 @@ MOST_RECORDS = 200_000
 page may."""
 
 
-class Walker:
+class SlicePull:
     """Walks one slice, from its checkpoint to its end.
 
-    `point` is always what the hub holds, or is about to: a walker can be killed at any time.
+    `point` is always what the hub holds, or is about to: the process may end at any time.
     `on_first_rows`, where set, is asked once when a first page has records; if it returns
     properties, the page is asked for again with those.
     """
