@@ -9,7 +9,7 @@ from functools import partial
 from lumio_cli.core.clock import Clock
 from lumio_cli.core.progress import Progress
 from lumio_cli.core.stop import Stop
-from lumio_cli.sync.hub_sink import Store
+from lumio_cli.sync.hub_sink import HubSink
 from lumio_cli.sync.model import Options, ResourceTask
 from lumio_cli.sync.resource_sink import ResourceSink
 from lumio_cli.sync.writer import Writer
@@ -24,7 +24,7 @@ class RunContext:
     takes several times its size while it is, and more threads would not read faster.
     """
 
-    store: Store
+    store: HubSink
     writer: Writer
     progress: Progress
     clock: Clock

@@ -15,8 +15,8 @@ from lumio_cli.core.stop import Stop
 from lumio_cli.hub.sqlite.database import Hub
 from lumio_cli.sync.conclusion import conclude
 from lumio_cli.sync.context import RunContext
-from lumio_cli.sync.dry_run_sink import PreviewStore
-from lumio_cli.sync.hub_sink import Store
+from lumio_cli.sync.dry_run_sink import DryRunSink
+from lumio_cli.sync.hub_sink import HubSink
 from lumio_cli.sync.model import Mode, Options, ResourceResult, ResourceTask, RunResult
 from lumio_cli.sync.pull.resource_pull import Pull
 from lumio_cli.sync.push.resource_push import Push
@@ -63,8 +63,8 @@ def run(
     `concurrency` is how many resources of one provider are pulled at once. The calling thread
     becomes the hub's writer until the run is over.
     """
-    preview = None if preview_limit is None else PreviewStore(run_id, clock, preview_limit)
-    store = preview or Store(run_id, clock)
+    preview = None if preview_limit is None else DryRunSink(run_id, clock, preview_limit)
+    store = preview or HubSink(run_id, clock)
     writer = Writer(hub, commit=preview is None)
     context = RunContext(store, writer, progress, clock, stop, options)
     pulls = [Pull(context, task, _result(task, options)) for task in tasks]

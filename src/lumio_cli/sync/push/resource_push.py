@@ -21,7 +21,7 @@ from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.writing import Writing
 from lumio_cli.sync.context import RunContext
-from lumio_cli.sync.dry_run_sink import PreviewStore
+from lumio_cli.sync.dry_run_sink import DryRunSink
 from lumio_cli.sync.merging import reconcile
 from lumio_cli.sync.merging.forms import Reformed
 from lumio_cli.sync.merging.merge import about
@@ -78,7 +78,7 @@ class Push:
         """Say that the run takes it up."""
         result = self.result
         self.sink.start(result)
-        if not isinstance(self.context.store, PreviewStore):
+        if not isinstance(self.context.store, DryRunSink):
             self.sink.call(self._out.close_letters)
 
     def ready(self) -> bool:
@@ -94,7 +94,7 @@ class Push:
         if error is not None and error.code != "too_many_deletions":
             self._error = error
             return False
-        if isinstance(self.context.store, PreviewStore):
+        if isinstance(self.context.store, DryRunSink):
             self._plan(self.context.store)
             return False
         policy = self.context.options.policy_of(self.task.target)
@@ -108,7 +108,7 @@ class Push:
             self.context.progress.start(self.task.target, total, detail="push")
         return total > 0
 
-    def _plan(self, store: PreviewStore) -> None:
+    def _plan(self, store: DryRunSink) -> None:
         policy = self.context.options.policy_of(self.task.target)
         after: str | None = ""
         while after is not None:
@@ -133,7 +133,7 @@ class Push:
     def finish(self) -> None:
         """Close the books."""
         result, context = self.result, self.context
-        preview = isinstance(context.store, PreviewStore)
+        preview = isinstance(context.store, DryRunSink)
         counts = {} if preview else self.sink.call(self._out.count)
         if not preview:
             result.conflicts = counts.get(State.CONFLICT, 0)
