@@ -124,7 +124,7 @@ WALKS = (
     Broken(
         "bad_value",
         "strict",
-        _code("providers.contract.values.read_json", orjson.loads),
+        _code("providers.contract.json_reading.read_json", orjson.loads),
         "exit code",
     ),
     Broken("refused_count", "must count", _counts_at_any_price, "exit code"),

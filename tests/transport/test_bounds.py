@@ -15,8 +15,8 @@ import pytest
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.core.stop import Stop
 from lumio_cli.providers.contract.call import Call
+from lumio_cli.providers.contract.json_reading import MAX_DEPTH, MAX_VALUES, read_json
 from lumio_cli.providers.contract.paging import LONGEST_TOKEN, bounded
-from lumio_cli.providers.contract.values import MAX_DEPTH, MAX_VALUES, read_json
 from lumio_cli.transport import sockets
 from lumio_cli.transport.request_log import Tally
 from lumio_cli.transport.wire import Exchange, Timeouts, Wire

@@ -22,9 +22,9 @@ from lumio_cli.core.errors import (
     UnavailableError,
 )
 from lumio_cli.providers.contract.call import Call, Reply, Send, dig
-from lumio_cli.providers.contract.paging import JobState
+from lumio_cli.providers.contract.jobs import JobState
+from lumio_cli.providers.contract.json_reading import read_json
 from lumio_cli.providers.contract.receipt import Receipt
-from lumio_cli.providers.contract.values import read_json
 from lumio_cli.providers.mailchimp.operations import (
     Operation,
     of_error,

@@ -11,9 +11,9 @@ from lumio_cli.core.clock import format_time
 from lumio_cli.core.errors import BadReplyError, GoneError
 from lumio_cli.hub.sqlite.state import Checkpoint
 from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
+from lumio_cli.providers.contract.jobs import Jobs
 from lumio_cli.providers.contract.paging import (
     Each,
-    Jobs,
     NoPlaceError,
     Parents,
     bounded,

@@ -8,15 +8,15 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from lumio_cli.hub.edit_events import Done, Postponed, Refused, Unanswered
+from lumio_cli.hub.edit_events import Done
 from lumio_cli.hub.edits import Edit, State, afresh, after, failed
 from lumio_cli.hub.sqlite import outbox, records, runs, written_values
 from lumio_cli.hub.sqlite.columns import values_of
 from lumio_cli.hub.sqlite.records import Held
-from lumio_cli.hub.sqlite.written_values import Form, Written
+from lumio_cli.hub.sqlite.written_values import Written
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.values import merged, put, tells
 from lumio_cli.sync.merging import forms, reconcile
@@ -25,35 +25,10 @@ from lumio_cli.sync.merging.merge import about, same
 from lumio_cli.sync.push import gone
 from lumio_cli.sync.push.books import Books, Columns, deletion, shown, writable
 from lumio_cli.sync.push.lost_creates import Doubt, sent_values
+from lumio_cli.sync.push.settled import Settled, heard
 
 MAX_MESSAGE = 300
 """Characters that are kept of a receipt's message; some repeat a whole value."""
-
-
-@dataclass(slots=True)
-class Settled:
-    """What settling came to: numbers of changes, and why some are to be sent again. `met`: edits
-    of records that turned out to be gone; `given_up`: those of them that the policy decided
-    against; `merged`: those that wait for a look at the records that theirs were merged into;
-    `partly`: new records that are there without all of their values, both created and failed;
-    `reformed`: by record, the forms that the provider has written values in."""
-
-    created: int = 0
-    updated: int = 0
-    deleted: int = 0
-    failed: int = 0
-    unknown: int = 0
-    met: int = 0
-    given_up: int = 0
-    merged: int = 0
-    partly: int = 0
-    again: str = ""
-    reformed: list[Mapping[str, Form]] = field(default_factory=list)
-
-    @property
-    def sent(self) -> int:
-        """Changes that the provider has decided about."""
-        return self.created + self.updated + self.deleted + self.failed - self.partly
 
 
 class Settling(Books):
@@ -329,38 +304,15 @@ class Settling(Books):
                 return
             left: Edit | None = self._failed(db, current, receipt, settled)
         else:
-            left = after(current, self._heard(db, edit, current, receipt))
-            self._count(left, receipt, settled)
+            rid = records.last_rid(db, self.table) if current.is_new else 0
+            left = after(current, heard(edit, current, receipt, self.out.now(), rid))
+            settled.count(left, receipt)
             if left is not None and left.status is State.FAILED:
                 self.bury(db, left, receipt)
         if left is None:
             outbox.drop(db, *self.name, edit.record)
         else:
             outbox.save(db, left)
-
-    def _heard(
-        self, db: sqlite3.Connection, edit: Edit, current: Edit, receipt: Receipt
-    ) -> Unanswered | Postponed | Refused:
-        """What a receipt of a change that is not done says of it."""
-        # A new record that is in doubt since an earlier attempt is so since then.
-        since = edit.attempted_at if current.in_doubt else current.attempted_at
-        if receipt.status == "unknown":
-            rid = records.last_rid(db, self.table) if current.is_new else 0
-            return Unanswered(receipt.message, self.out.now(), rid, since)
-        if receipt.status == "retry" or receipt.kind == "transient":
-            return Postponed(receipt.message or None, since)
-        return Refused(receipt.kind, receipt.message, edit.version, since)
-
-    @staticmethod
-    def _count(left: Edit | None, receipt: Receipt, settled: Settled) -> None:
-        if left is None:
-            return
-        if left.status is State.UNKNOWN:
-            settled.unknown += 1
-        elif receipt.status == "failed" and receipt.kind != "transient":
-            settled.failed += 1
-        else:
-            settled.again = settled.again or receipt.message or "the provider did not take it"
 
     def _failed(
         self, db: sqlite3.Connection, edit: Edit, receipt: Receipt, settled: Settled

@@ -29,7 +29,8 @@ from lumio_cli.sync.mishaps import understood, unexpected
 from lumio_cli.sync.model import Connection, ResourceResult, ResourceTask
 from lumio_cli.sync.pull.resource_pull import Pull
 from lumio_cli.sync.push.queue import WRITE, Outgoing
-from lumio_cli.sync.push.receipts import Settled, Settling
+from lumio_cli.sync.push.receipts import Settling
+from lumio_cli.sync.push.settled import Settled
 from lumio_cli.sync.push.told import Told, unanswered
 
 FIRST: tuple[Action, ...] = ("create", "update")
