@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from lumio_cli.core.clock import format_time
-from lumio_cli.core.errors import BadReplyError, GoneError
+from lumio_cli.core.errors import BadReplyError, GoneError, PagingError
 from lumio_cli.hub.sqlite.state import Checkpoint
 from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
 from lumio_cli.providers.contract.jobs import Jobs
@@ -27,7 +27,6 @@ from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Counter, ResourceResult, ResourceTask
 from lumio_cli.sync.pages import Page, prepare
 from lumio_cli.sync.pull.cursors import not_after
-from lumio_cli.sync.pull.loop_guard import LoopGuard
 from lumio_cli.sync.resource_sink import ResourceSink
 
 DEFAULT_PAGE = 100
@@ -38,6 +37,10 @@ PAUSE = 1.0
 MOST_RECORDS = 200_000
 """Records of one page: a hundred times as many as any provider sends take all the memory that a
 page may."""
+HOLLOW = 1000
+"""Empty pages in a row after which a listing that promises more is given up."""
+PROMISED = frozenset({"token", "url", "again"})
+"""What is in a place that the page before has named."""
 
 
 class SlicePull:
@@ -120,7 +123,7 @@ class SlicePull:
         A page carries the checkpoint that follows it, which is `point` from then on. Raises
         `LumioError`.
         """
-        guard = LoopGuard(self._target)
+        guard = _LoopGuard(self._target)
         place: Place | None = self._first_place()
         while place is not None:
             self.context.stop.check()
@@ -358,3 +361,36 @@ class SlicePull:
 
     def _send(self, call: Call) -> Reply:
         return self._session.send(call, tally=self.tally)
+
+
+class _LoopGuard:
+    """Finds out that a walk goes in circles, of any length, without keeping every place; and that
+    it meets nothing but empty pages.
+
+    Brent's way: remember one place, and another one after twice as many steps.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._kept: Place | None = None
+        self._steps = 0
+        self._limit = 1
+        self._rows = 0
+        self._hollow = 0
+
+    def check(self, place: Place, rows: int) -> None:
+        """Raises `PagingError` if this place was met before, or for long no row has come with it;
+        `rows` are all that have come."""
+        # Parents without records of theirs are no empty pages of one listing.
+        promised = rows == self._rows and not PROMISED.isdisjoint(place)
+        self._hollow = self._hollow + 1 if promised else 0
+        self._rows = rows
+        if place == self._kept or self._hollow > HOLLOW:
+            raise PagingError(
+                f"{self._target}: the provider's paging does not move on; stopped instead of going "
+                "in circles",
+                hint="`lumio debug` shows the exchange; report it to the provider",
+            )
+        self._steps += 1
+        if self._steps >= self._limit:
+            self._kept, self._steps, self._limit = place, 0, self._limit * 2
