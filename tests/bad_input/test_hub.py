@@ -18,7 +18,7 @@ import pytest
 from lumio_cli.core.errors import HubError
 from lumio_cli.hub.sqlite import database as hub_db
 from lumio_cli.hub.sqlite.database import Hub
-from lumio_cli.sync.hub_sink import Store
+from lumio_cli.sync.hub_sink import HubSink
 from lumio_cli.sync.model import ResourceResult
 from support.lab import Lab, Outcome
 from support.trials import MakeLab, both, contents, hold_open, told
@@ -236,9 +236,9 @@ def test_a_hub_that_goes_while_a_run_is_at_work_is_told_and_not_called_a_success
     synced: Lab, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     backup = synced.lumio("hub", "backup").document["path"]
-    finish = Store.finish_resource
+    finish = HubSink.finish_resource
 
-    def go(store: Store, db: sqlite3.Connection, result: ResourceResult) -> None:
+    def go(store: HubSink, db: sqlite3.Connection, result: ResourceResult) -> None:
         if what == "deleted":
             synced.hub_path.unlink(missing_ok=True)
         else:
@@ -246,7 +246,7 @@ def test_a_hub_that_goes_while_a_run_is_at_work_is_told_and_not_called_a_success
             synced.hub_path.with_name("new").replace(synced.hub_path)
         finish(store, db, result)
 
-    monkeypatch.setattr(Store, "finish_resource", go)
+    monkeypatch.setattr(HubSink, "finish_resource", go)
     done = synced.lumio("sync", "hubspot/contacts")
     assert done.code == 1
     assert told(done)["code"] == "hub_moved"

@@ -20,7 +20,7 @@ from lumio_cli.core.stop import Stop
 from lumio_cli.hub.sqlite.database import Hub, Transactions
 from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.sync.merging.merge import Policy
-from lumio_cli.sync.model import Direction, Job, Mode, Options, RunResult
+from lumio_cli.sync.model import Direction, Mode, Options, ResourceTask, RunResult
 from lumio_cli.sync.run import run
 from lumio_cli.transport.request_log import Tally
 from model.depot import COLUMNS, Depot, Server, Shape
@@ -208,8 +208,8 @@ class World:
         preview_limit: int | None = None,
     ) -> RunResult:
         link = _Link(self.depot, self)
-        jobs = [
-            Job(cast(Any, link), resource, direction != "push", direction != "pull")
+        tasks = [
+            ResourceTask(cast(Any, link), resource, direction != "push", direction != "pull")
             for resource in self.depot.resources
         ]
         options = Options(
@@ -223,7 +223,7 @@ class World:
         )
         return run(
             self.hub,
-            jobs,
+            tasks,
             options,
             run_id=f"run-{self.runs:04}",
             started_at=utc(self.clock.time()),

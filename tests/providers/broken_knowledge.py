@@ -10,8 +10,8 @@ from unittest.mock import patch
 
 from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.resource import Walk
-from lumio_cli.sync.dry_run_sink import PreviewStore
-from lumio_cli.sync.hub_sink import Store
+from lumio_cli.sync.dry_run_sink import DryRunSink
+from lumio_cli.sync.hub_sink import HubSink
 from lumio_cli.sync.pull.absence import Absence
 from lumio_cli.transport.session import Session
 from providers.mistakes import Broken, Spoil, method
@@ -53,7 +53,7 @@ def _keeps_orphans(subject: Subject) -> Iterator[None]:
 
 @contextmanager
 def _knows_only_the_hub(subject: Subject) -> Iterator[None]:
-    with patch.object(PreviewStore, "keys_after", Store.keys_after):
+    with patch.object(DryRunSink, "keys_after", HubSink.keys_after):
         yield
 
 

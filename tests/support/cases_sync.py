@@ -17,7 +17,7 @@ from lumio_cli.providers.contract.resource import Kind, Walk
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.services.connections.sessions import open_for
 from lumio_cli.sync.pages import Page
-from lumio_cli.sync.pull.slice_pull import Walker
+from lumio_cli.sync.pull.slice_pull import SlicePull
 from support.conformance import Subject, altered, case, rig
 
 
@@ -280,12 +280,12 @@ def check_resume(subject: Subject, home: Path) -> None:
     pages = ceil(count / subject.page())
     with rig(subject, home, count) as lab:
         stop, stored = Stop(), 0
-        store = Walker._store
+        store = SlicePull._store
 
-        def end(walker: Walker, page: Page) -> None:
+        def end(slice_pull: SlicePull, page: Page) -> None:
             # Not before: a page is whole only with the requests that fill it.
             nonlocal stored
-            store(walker, page)
+            store(slice_pull, page)
             stored += bool(page.rows)
             if 0 < stored < pages:
                 stop.set("SIGTERM", 143)
@@ -293,7 +293,7 @@ def check_resume(subject: Subject, home: Path) -> None:
         seen = lab.on_page(lambda *_: None)
         for run in range(1, pages + 1):
             stop = Stop()
-            with patch.object(Walker, "_store", end):
+            with patch.object(SlicePull, "_store", end):
                 lab.sync(code=0 if run == pages else 143, stop=stop)
             expected = min(run * subject.page(), count)
             held = len(lab.payloads)

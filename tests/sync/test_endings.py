@@ -11,7 +11,7 @@ import pytest
 from lumio_cli.core.clock import parse_time
 from lumio_cli.core.errors import DeniedError
 from lumio_cli.providers.hubspot import HubSpot
-from lumio_cli.sync.pull.slice_pull import Walker
+from lumio_cli.sync.pull.slice_pull import SlicePull
 from lumio_cli.sync.schedule import Schedule
 from lumio_cli.transport.retry import Retry
 from support.lab import Lab
@@ -35,14 +35,14 @@ def test_what_came_from_the_cache_is_no_fresh_success(lab: Lab) -> None:
 
 
 def test_a_mistake_of_ours_costs_one_resource_and_is_told_without_python(lab: Lab) -> None:
-    good = Walker.run
+    good = SlicePull.run
 
-    def run(walker: Walker) -> None:
-        if walker.walk.resource.name == "deals":
+    def run(slice_pull: SlicePull) -> None:
+        if slice_pull.walk.resource.name == "deals":
             raise KeyError("page")
-        good(walker)
+        good(slice_pull)
 
-    with patch.object(Walker, "run", run):
+    with patch.object(SlicePull, "run", run):
         done = lab.lumio("sync", "hubspot/contacts", "hubspot/deals")
     assert done.code == 3
     assert done.resource("contacts")["status"] == "succeeded"

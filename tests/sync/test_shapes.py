@@ -16,7 +16,7 @@ from lumio_cli.providers import registry as providers
 from lumio_cli.sandbox import Sandbox, registry
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
-from lumio_cli.sync.hub_sink import Store
+from lumio_cli.sync.hub_sink import HubSink
 from lumio_cli.transport import attempt
 from support.lab import VAULT_KEY, Lab
 from support.trials import Hands
@@ -227,16 +227,16 @@ def test_a_secret_of_a_way_does_not_belong_on_the_command_line(lab: ShelfLab) ->
 
 def failing_once(monkeypatch: pytest.MonkeyPatch, resource: str) -> None:
     """The hub cannot be written to when a walk is about to be finished, one time."""
-    finish = Store.finish_walk
+    finish = HubSink.finish_walk
     failed: list[bool] = []
 
-    def finish_walk(self: Store, *where: Any, **values: Any) -> None:
+    def finish_walk(self: HubSink, *where: Any, **values: Any) -> None:
         if where[2] == resource and not failed:
             failed.append(True)
             raise HubError("the disk is full")
         finish(self, *where, **values)
 
-    monkeypatch.setattr(Store, "finish_walk", finish_walk)
+    monkeypatch.setattr(HubSink, "finish_walk", finish_walk)
 
 
 def answering(lab: ShelfLab, ending: str, answer: Callable[[], Response]) -> None:

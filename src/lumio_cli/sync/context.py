@@ -9,8 +9,8 @@ from functools import partial
 from lumio_cli.core.clock import Clock
 from lumio_cli.core.progress import Progress
 from lumio_cli.core.stop import Stop
-from lumio_cli.sync.hub_sink import Store
-from lumio_cli.sync.model import Job, Options
+from lumio_cli.sync.hub_sink import HubSink
+from lumio_cli.sync.model import Options, ResourceTask
 from lumio_cli.sync.resource_sink import ResourceSink
 from lumio_cli.sync.writer import Writer
 
@@ -19,12 +19,12 @@ TURNS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Engine:
+class RunContext:
     """What every pull of a run shares. `turns` lets few pages be read at the same time: an answer
     takes several times its size while it is, and more threads would not read faster.
     """
 
-    store: Store
+    store: HubSink
     writer: Writer
     progress: Progress
     clock: Clock
@@ -35,9 +35,9 @@ class Engine:
     )
     told: set[str] = field(default_factory=set)
 
-    def sink_of(self, job: Job) -> ResourceSink:
+    def sink_of(self, task: ResourceTask) -> ResourceSink:
         """Make the way into the hub for the resource of `job`."""
-        return ResourceSink(self.writer, self.store, *job.name)
+        return ResourceSink(self.writer, self.store, *task.name)
 
     def tells_first(self, what: str) -> bool:
         """Whether this run has not yet told `what` to the operator; from now on it has."""

@@ -9,10 +9,10 @@ from lumio_cli.hub.sqlite.columns import ViewColumn
 from lumio_cli.hub.sqlite.state import KnownField
 from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.resource import Property
-from lumio_cli.sync.context import Engine
+from lumio_cli.sync.context import RunContext
 from lumio_cli.sync.fields import abilities_of, as_known, as_property, columns_of
 from lumio_cli.sync.mishaps import understood
-from lumio_cli.sync.model import Job, ResourceResult
+from lumio_cli.sync.model import ResourceResult, ResourceTask
 from lumio_cli.sync.resource_sink import ResourceSink
 
 
@@ -22,18 +22,18 @@ class Schema:
 
     def __init__(
         self,
-        engine: Engine,
+        context: RunContext,
         sink: ResourceSink,
-        job: Job,
+        task: ResourceTask,
         result: ResourceResult,
         known: Sequence[KnownField],
         *,
         send: Callable[[Call], Reply],
         warn: Callable[[str], None],
     ) -> None:
-        self._engine = engine
+        self._context = context
         self._sink = sink
-        self._job = job
+        self._task = task
         self._result = result
         self._send = send
         self._warn = warn
@@ -47,7 +47,7 @@ class Schema:
     @property
     def columns(self) -> list[ViewColumn]:
         """What the view shows."""
-        return columns_of(self._job.link.provider, self._job.resource, self._properties)
+        return columns_of(self._task.connection.provider, self._task.resource, self._properties)
 
     def describe(self) -> None:
         """Ask the provider for the fields it has now, and let the view follow. Where it refuses to
@@ -55,9 +55,9 @@ class Schema:
 
         Raises `LumioError`.
         """
-        provider, resource = self._job.link.provider, self._job.resource
+        provider, resource = self._task.connection.provider, self._task.resource
         try:
-            with understood(self._job.target):
+            with understood(self._task.target):
                 described = provider.describe(resource, self._send)
         except (RejectedError, DeniedError) as error:
             if not self._properties:
@@ -72,10 +72,10 @@ class Schema:
         for change in drift:
             told = {name: getattr(change, name) for name in ("field", "change", "before", "after")}
             self._result.drift.append(told)
-            self._engine.progress.warn(
+            self._context.progress.warn(
                 f"schema: {change.field} is {change.change}"
                 + (f" ({change.before} -> {change.after})" if change.change == "retyped" else ""),
-                self._job.target,
+                self._task.target,
             )
 
     def refresh(self) -> tuple[str, ...] | None:

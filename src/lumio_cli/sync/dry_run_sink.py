@@ -19,7 +19,7 @@ from lumio_cli.hub.sqlite.state import Checkpoint, Drift, KnownField, ResourceSt
 from lumio_cli.providers.contract.call import dig
 from lumio_cli.sync import choices
 from lumio_cli.sync.hub_pages import Stored, renamed
-from lumio_cli.sync.hub_sink import Store
+from lumio_cli.sync.hub_sink import HubSink
 from lumio_cli.sync.merging import reconcile
 from lumio_cli.sync.merging.ahead import Ahead
 from lumio_cli.sync.merging.merge import Policy, about
@@ -28,8 +28,8 @@ from lumio_cli.sync.model import Action, FieldChange, RecordChange, ResourceResu
 from lumio_cli.sync.pages import Page
 
 
-class PreviewStore(Store):
-    """The same questions, nothing written: it says what `Store` would have done.
+class DryRunSink(HubSink):
+    """The same questions, nothing written: it says what `HubSink` would have done.
 
     What a walk has met is kept in a private temporary database, so that memory stays flat.
     """

@@ -67,9 +67,10 @@ class PageSink:
                 records.mark_seen(db, provider, resource, found.unchanged)
         gone = self._gone(db, table, page)
         deleted = records.mark_deleted(db, table, gone, seq, now) if gone else 0
-        written_values.forget(db, provider, resource, gone)
         heirs.note_page(db, page, found.created, now)
-        self._note_deletions(db, (provider, resource), gone, now, page.became or {})
+        if gone:
+            written_values.forget(db, provider, resource, gone)
+            self._note_deletions(db, (provider, resource), gone, now, page.became or {})
         if page.letters:
             runs.add_dead_letters(db, page.letters, self.run_id, now)
             self._failing[provider, resource] = True
@@ -90,6 +91,8 @@ class PageSink:
         name = page.provider, page.resource
         columns = self._columns.get(name, ())
         told = readings.note_page(db, page, columns, self.now(), self.run_id)
+        if told is None:
+            return
         learned = self._learned.setdefault(name, Told())
         learned.untaken += told.untaken
         learned.reformed.join(told.reformed)
@@ -113,7 +116,8 @@ class PageSink:
             noted += reconcile.history_of(
                 db, name, columns, pairs, page.volatile, run_id=self.run_id, now=now
             )
-        record_history.add(db, noted)
+        if noted:
+            record_history.add(db, noted)
 
     def _note_deletions(
         self,

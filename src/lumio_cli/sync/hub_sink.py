@@ -19,7 +19,7 @@ from lumio_cli.sync.merging.reconcile import Reconciled
 from lumio_cli.sync.model import ResourceResult
 
 
-class Store(AbsenceSink):
+class HubSink(AbsenceSink):
     """The hub, as the engine writes it."""
 
     # -- where a resource and its walks stand

@@ -67,12 +67,12 @@ class Connection(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ResourceTask:
     """One resource to pull, to push, or both. One that is only pushed is pulled before, too, if
     there is anything to push: what changed there meanwhile is not overwritten.
     """
 
-    link: Connection
+    connection: Connection
     resource: Resource
     pull: bool = True
     push: bool = False
@@ -80,12 +80,12 @@ class Job:
     @property
     def provider(self) -> str:
         """The provider's name."""
-        return self.link.provider.name
+        return self.connection.provider.name
 
     @property
     def name(self) -> tuple[str, str]:
         """The provider's name and the resource's, as the hub knows it."""
-        return self.link.provider.name, self.resource.name
+        return self.connection.provider.name, self.resource.name
 
     @property
     def target(self) -> str:

@@ -1,7 +1,7 @@
 """One resource's way into the hub: what pull and push ask for, done in the writer's thread.
 
-Each method hands one of `Store`'s to the writer and waits for it. Only pages are not waited for: a
-`PageQueue` holds them.
+Each method hands one of `HubSink`'s to the writer and waits for it. Only pages are not waited for:
+a `PageQueue` holds them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lumio_cli.hub.sqlite.state import Account, Checkpoint, Drift, KnownField, R
 from lumio_cli.providers.contract.resource import Resource
 from lumio_cli.sync.hub_absence import Swept
 from lumio_cli.sync.hub_pages import Stored
-from lumio_cli.sync.hub_sink import Store
+from lumio_cli.sync.hub_sink import HubSink
 from lumio_cli.sync.merging.merge import Policy
 from lumio_cli.sync.merging.readings import Told
 from lumio_cli.sync.model import ResourceResult
@@ -38,7 +38,7 @@ class ResourceSink:
     """The hub, as one resource of a run writes it. Every method raises `HubError` where the hub
     cannot take it, and `StoppedError` once the run has ended. Safe to share by threads."""
 
-    def __init__(self, writer: Writer, store: Store, provider: str, resource: str) -> None:
+    def __init__(self, writer: Writer, store: HubSink, provider: str, resource: str) -> None:
         self._writer = writer
         self._store = store
         self.provider = provider
@@ -242,7 +242,7 @@ class PageQueue:
     """
 
     def __init__(
-        self, writer: Writer, store: Store, untold: frozenset[str], max_record: int
+        self, writer: Writer, store: HubSink, untold: frozenset[str], max_record: int
     ) -> None:
         self._writer = writer
         self._store = store
@@ -274,6 +274,8 @@ class PageQueue:
         # A page may fail in its commit, and so after its work was done.
         if before is not None and (error := before.exception()) is not None:
             raise error
-        untold = frozenset() if page.kind == "tombstones" else self._untold
-        rows = told_before(db, page.provider, resource, page.rows, untold, self._max_record)
-        return self._store.page(db, replace(page, rows=rows), result)
+        if self._untold and page.kind != "tombstones":
+            name, most = page.provider, self._max_record
+            rows = told_before(db, name, resource, page.rows, self._untold, most)
+            page = replace(page, rows=rows)
+        return self._store.page(db, page, result)

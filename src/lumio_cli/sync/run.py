@@ -14,10 +14,10 @@ from lumio_cli.core.progress import Progress
 from lumio_cli.core.stop import Stop
 from lumio_cli.hub.sqlite.database import Hub
 from lumio_cli.sync.conclusion import conclude
-from lumio_cli.sync.context import Engine
-from lumio_cli.sync.dry_run_sink import PreviewStore
-from lumio_cli.sync.hub_sink import Store
-from lumio_cli.sync.model import Job, Mode, Options, ResourceResult, RunResult
+from lumio_cli.sync.context import RunContext
+from lumio_cli.sync.dry_run_sink import DryRunSink
+from lumio_cli.sync.hub_sink import HubSink
+from lumio_cli.sync.model import Mode, Options, ResourceResult, ResourceTask, RunResult
 from lumio_cli.sync.pull.resource_pull import Pull
 from lumio_cli.sync.push.resource_push import Push
 from lumio_cli.sync.run_record import RunRecord
@@ -43,7 +43,7 @@ class Skip:
 
 def run(
     hub: Hub,
-    jobs: Sequence[Job],
+    tasks: Sequence[ResourceTask],
     options: Options,
     *,
     run_id: str,
@@ -56,22 +56,22 @@ def run(
     concurrency: int = 8,
     preview_limit: int | None = None,
 ) -> RunResult:
-    """Carry out `jobs` and say how it went; with `preview_limit` only say what would be.
+    """Carry out `tasks` and say how it went; with `preview_limit` only say what would be.
 
     `started_at` is when the command began, which may have waited for locks since.
 
     `concurrency` is how many resources of one provider are pulled at once. The calling thread
     becomes the hub's writer until the run is over.
     """
-    preview = None if preview_limit is None else PreviewStore(run_id, clock, preview_limit)
-    store = preview or Store(run_id, clock)
+    preview = None if preview_limit is None else DryRunSink(run_id, clock, preview_limit)
+    store = preview or HubSink(run_id, clock)
     writer = Writer(hub, commit=preview is None)
-    engine = Engine(store, writer, progress, clock, stop, options)
-    pulls = [Pull(engine, job, _result(job, options)) for job in jobs]
+    context = RunContext(store, writer, progress, clock, stop, options)
+    pulls = [Pull(context, task, _result(task, options)) for task in tasks]
     pushes = [
-        Push(engine, job, _result(job, options, push=True), pull)
-        for job, pull in zip(jobs, pulls, strict=True)
-        if job.push
+        Push(context, task, _result(task, options, push=True), pull)
+        for task, pull in zip(tasks, pulls, strict=True)
+        if task.push
     ]
     told: list[Pull | Push] = [*(pull for pull in pulls if not pull.result.hidden), *pushes]
     skipped = [_skipped(skip, options) for skip in skips]
@@ -105,19 +105,19 @@ def _leave(result: ResourceResult, stop: Stop) -> None:
         result.error = error
 
 
-def _mode(job: Job, options: Options) -> Mode:
+def _mode(task: ResourceTask, options: Options) -> Mode:
     """A resource that cannot tell what changed is always read whole."""
-    changes = job.resource.cursor is not None or bool(job.resource.parents)
+    changes = task.resource.cursor is not None or bool(task.resource.parents)
     return options.mode if changes else "full"
 
 
-def _result(job: Job, options: Options, *, push: bool = False) -> ResourceResult:
+def _result(task: ResourceTask, options: Options, *, push: bool = False) -> ResourceResult:
     return ResourceResult(
-        job.provider,
-        job.resource.name,
-        _mode(job, options),
+        task.provider,
+        task.resource.name,
+        _mode(task, options),
         "push" if push else "pull",
-        hidden=not push and not job.pull,
+        hidden=not push and not task.pull,
     )
 
 

@@ -10,7 +10,7 @@ from lumio_cli import __version__
 from lumio_cli.core.clock import Clock, format_timestamp
 from lumio_cli.hub.sqlite import outbox, record_history, runs
 from lumio_cli.hub.sqlite.database import Hub
-from lumio_cli.sync.hub_sink import Store
+from lumio_cli.sync.hub_sink import HubSink
 from lumio_cli.sync.model import Options, ResourceResult, RunResult
 
 
@@ -21,7 +21,7 @@ class RunRecord:
     def __init__(
         self,
         hub: Hub,
-        store: Store,
+        store: HubSink,
         options: Options,
         clock: Clock,
         *,

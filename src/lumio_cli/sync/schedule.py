@@ -53,12 +53,12 @@ class Schedule:
         """Run all providers at once, and let the writer go when all is done."""
         try:
             threads = []
-            for name in sorted({pull.job.provider for pull in self._pulls}):
+            for name in sorted({pull.task.provider for pull in self._pulls}):
                 thread = threading.Thread(
                     target=self._conduct_provider,
                     args=(
-                        [pull for pull in self._pulls if pull.job.provider == name],
-                        [push for push in self._pushes if push.job.provider == name],
+                        [pull for pull in self._pulls if pull.task.provider == name],
+                        [push for push in self._pushes if push.task.provider == name],
                     ),
                     name=f"lumio-{name}",
                 )
@@ -96,14 +96,14 @@ class Schedule:
         """Whether the provider may be asked at all; where it may not, all its work has failed."""
         work: list[Pull | Push] = [*pulls, *pushes]
         try:
-            with understood(pulls[0].job.provider):
-                link = pulls[0].job.link.verify_account(self._writer)
+            with understood(pulls[0].task.provider):
+                connection = pulls[0].task.connection.verify_account(self._writer)
         except LumioError as error:
             for piece in work:
                 piece.fail(error)
             return False
         for piece in work:
-            piece.relink(link)
+            piece.reconnect(connection)
         return True
 
     def _pull_all(self, pulls: Sequence[Pull]) -> None:
@@ -113,7 +113,7 @@ class Schedule:
             if not chosen:
                 continue
             with ThreadPoolExecutor(
-                self._concurrency, thread_name_prefix=pulls[0].job.provider
+                self._concurrency, thread_name_prefix=pulls[0].task.provider
             ) as pool:
                 futures = [pool.submit(_run_one, pull, results) for pull in chosen]
             self.crashed.extend(e for f in futures if (e := f.exception()) is not None)
@@ -123,7 +123,7 @@ def _fail_all(pieces: Sequence[Pull | Push], error: Exception) -> None:
     """Close the books of what a mistake has left open."""
     for piece in pieces:
         if not piece.done:
-            piece.fail(unexpected(piece.job.target, error))
+            piece.fail(unexpected(piece.task.target, error))
 
 
 def _worth_pulling(pulls: Sequence[Pull], pushes: Sequence[Push]) -> list[Pull]:

@@ -16,7 +16,7 @@ from lumio_cli.services.connections.provider_connection import Manner, connect
 from lumio_cli.services.syncing.run_log import LoggedProgress
 from lumio_cli.services.syncing.targets import Selection, select
 from lumio_cli.sync.fields import abilities_of
-from lumio_cli.sync.model import Direction, Job, Mode, Options, RunResult
+from lumio_cli.sync.model import Direction, Mode, Options, ResourceTask, RunResult
 from lumio_cli.sync.run import Skip, new_run_id, run
 from lumio_cli.sync.run_locks import RunLocks, bury_dead_runs, busy_error
 
@@ -75,7 +75,7 @@ def sync(
         locks.live()
         bury_dead_runs(hub, runtime.paths.locks, format_timestamp(clock.time()))
         wait = runtime.settings.sync.lock_wait if request.wait is None else request.wait
-        jobs: list[Job] = []
+        tasks: list[ResourceTask] = []
         skips: list[Skip] = []
         # In one order, whatever the order of the targets: two runs that wait for each other's
         # locks would wait for ever.
@@ -98,10 +98,12 @@ def sync(
             )
             if free.resources:
                 found, failed = _connect(runtime, free, request, run_id, write=True)
-                jobs += found
+                tasks += found
                 skips += failed
         targets = list(request.targets) or [s.provider.name for s in selections]
-        return _run(runtime, hub, _Run(run_id, started_at, request, targets), jobs, skips, progress)
+        return _run(
+            runtime, hub, _Run(run_id, started_at, request, targets), tasks, skips, progress
+        )
     finally:
         locks.release()
 
@@ -119,14 +121,14 @@ def preview(
     hub = runtime.hub_reader or Hub.in_memory()
     run_id, started_at = new_run_id(runtime.clock), utc(runtime.clock.time())
     runtime.start_log(run_id=run_id)
-    jobs: list[Job] = []
+    tasks: list[ResourceTask] = []
     skips: list[Skip] = []
     for selection in selections:
         found, failed = _connect(runtime, selection, request, run_id, write=False)
-        jobs += found
+        tasks += found
         skips += failed
     asked = _Run(run_id, started_at, request, list(request.targets))
-    return _run(runtime, hub, asked, jobs, skips, progress, preview_limit=limit)
+    return _run(runtime, hub, asked, tasks, skips, progress, preview_limit=limit)
 
 
 def _all_free(taken: Mapping[str, Mapping[str, Holder | None]]) -> None:
@@ -150,7 +152,7 @@ def _run(
     runtime: Runtime,
     hub: Hub,
     asked: _Run,
-    jobs: Sequence[Job],
+    tasks: Sequence[ResourceTask],
     skips: Sequence[Skip],
     progress: Progress | None,
     preview_limit: int | None = None,
@@ -159,7 +161,7 @@ def _run(
     share_heaps()
     return run(
         hub,
-        jobs,
+        tasks,
         _options(runtime, asked.request),
         run_id=asked.run_id,
         started_at=asked.started_at,
@@ -175,8 +177,8 @@ def _run(
 
 def _connect(
     runtime: Runtime, selection: Selection, request: Request, run_id: str, *, write: bool
-) -> tuple[list[Job], list[Skip]]:
-    """Jobs for a provider that has a credential; else why each of its resources is left out.
+) -> tuple[list[ResourceTask], list[Skip]]:
+    """Tasks for a provider that has a credential; else why each of its resources is left out.
 
     Whose account it opens is proved within the run, so that a slow provider holds no other back.
     """
@@ -197,7 +199,7 @@ def _connect(
         return [], [Skip(provider.name, r.name, error) for r in selection.resources]
     pull = request.direction != "push"
     return [
-        Job(connection, resource, pull, _is_pushed(provider, resource, request))
+        ResourceTask(connection, resource, pull, _is_pushed(provider, resource, request))
         for resource in selection.resources
     ], []
 

@@ -36,13 +36,15 @@ class Told:
 
 def note_page(
     db: sqlite3.Connection, page: Page, columns: Sequence[ViewColumn], now: str, run_id: str
-) -> Told:
-    """Compare a page that is about to be stored with what is remembered of its records."""
-    name, told = (page.provider, page.resource), Told()
+) -> Told | None:
+    """Compare a page that is about to be stored with what is remembered of its records; None:
+    nothing is."""
+    name = page.provider, page.resource
     rows = {row.id: row for row in page.rows}
     known = written_values.find(db, *name, rows)
     if not known:
-        return told
+        return None
+    told = Told()
     named = {column.name: column for column in columns}
     held = records.held(db, raw_table(*name), list(known))
     for record, remembered in known.items():

@@ -11,8 +11,8 @@ from typing import Any
 from lumio_cli.core.clock import format_time, format_timestamp, parse_time, utc
 from lumio_cli.hub.sqlite.state import Checkpoint, ResourceState
 from lumio_cli.providers.contract.resource import Kind
-from lumio_cli.sync.context import Engine
-from lumio_cli.sync.model import Job, is_driven
+from lumio_cli.sync.context import RunContext
+from lumio_cli.sync.model import ResourceTask, is_driven
 from lumio_cli.sync.pull.cursors import AHEAD, SEQ, good_one, not_after, parts_of
 from lumio_cli.sync.resource_sink import ResourceSink
 
@@ -24,18 +24,18 @@ Slices = Mapping[str, Mapping[str, Any]]
 class Bounds:
     """Finds where the walks of one resource begin."""
 
-    def __init__(self, engine: Engine, sink: ResourceSink, job: Job) -> None:
-        self._engine = engine
+    def __init__(self, context: RunContext, sink: ResourceSink, task: ResourceTask) -> None:
+        self._context = context
         self._sink = sink
-        self._job = job
-        self._driven = is_driven(job.resource)
+        self._task = task
+        self._driven = is_driven(task.resource)
 
     def good_cursor(self, cursor: str | None) -> str | None:
         """Return `cursor`, or the last good one where it lies in the future or cannot be read:
         from there on changes may have been missed. None: there is none to go on from."""
         if cursor is None:
             return None
-        now = self._engine.clock.time()
+        now = self._context.clock.time()
         seq, left = self._sink.sequence(), self._sink.cursors()
         good = good_one(cursor, left, driven=self._driven, now=now, seq=seq)
         if good != cursor:
@@ -49,7 +49,7 @@ class Bounds:
         of the hub's change counter, from where the last walk began to where this one begins.
         """
         floor, since, driven = None, 0, self._driven
-        declared = self._job.resource.cursor
+        declared = self._task.resource.cursor
         if kind == "changes" and driven:
             since = int(str(known.cursor).removeprefix(SEQ))
         elif kind == "changes" and declared is not None:
@@ -65,7 +65,7 @@ class Bounds:
                 # A part that was not there before has no past: all of it is new.
                 floor=floor if past is None or name in past else None,
                 since_seq=since if driven else (past or {}).get(name, 0),
-                started_at=format_timestamp(self._engine.clock.time()),
+                started_at=format_timestamp(self._context.clock.time()),
             )
             for name, options in slices.items()
         ]
@@ -79,11 +79,11 @@ class Bounds:
             points = self._sink.checkpoints(kind)
         except ValueError:
             return []
-        latest = self._engine.clock.time() + AHEAD
+        latest = self._context.clock.time() + AHEAD
         if not points or not all(_is_readable(point, latest) for point in points):
             return []
-        age = self._engine.clock.time() - parse_time(points[0].started_at).timestamp()
-        if age > self._engine.options.stale_after or {p.slice for p in points} != set(slices):
+        age = self._context.clock.time() - parse_time(points[0].started_at).timestamp()
+        if age > self._context.options.stale_after or {p.slice for p in points} != set(slices):
             return []
         return points
 

@@ -18,11 +18,11 @@ from lumio_cli.hub.sqlite.state import Checkpoint, ResourceState
 from lumio_cli.hub.sqlite.views import NO_COLUMNS
 from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.resource import Kind, Resource
-from lumio_cli.sync.context import Engine
+from lumio_cli.sync.context import RunContext
 from lumio_cli.sync.description import Schema
 from lumio_cli.sync.fields import abilities_of
 from lumio_cli.sync.mishaps import understood, unexpected
-from lumio_cli.sync.model import Connection, Job, ResourceResult
+from lumio_cli.sync.model import Connection, ResourceResult, ResourceTask
 from lumio_cli.sync.pull.absence import Absence
 from lumio_cli.sync.pull.bounds import Bounds, Slices
 from lumio_cli.sync.pull.cursors import (
@@ -35,25 +35,25 @@ from lumio_cli.sync.pull.cursors import (
     time_of,
 )
 from lumio_cli.sync.pull.scan import Scan
-from lumio_cli.sync.pull.slice_pull import Walker
+from lumio_cli.sync.pull.slice_pull import SlicePull
 from lumio_cli.transport.quota.kinds import is_known_zone
 
 
 class Pull:
     """Pulls one resource. `result` is filled as it goes, and says what went wrong with it."""
 
-    def __init__(self, engine: Engine, job: Job, result: ResourceResult) -> None:
-        if result.hidden and not job.push:
+    def __init__(self, context: RunContext, task: ResourceTask, result: ResourceResult) -> None:
+        if result.hidden and not task.push:
             # It is read for another's sake only: nobody asked to be told, and nobody says it ended.
-            engine = replace(engine, progress=NoProgress())
-        self.engine = engine
-        self.sink = engine.sink_of(job)
-        self.job = job
+            context = replace(context, progress=NoProgress())
+        self.context = context
+        self.sink = context.sink_of(task)
+        self.task = task
         self.result = result
-        self.provider = job.link.provider
-        self.resource: Resource = job.resource
-        result.optional = job.resource.metadata
-        self.tally = job.link.new_tally(self._waiting)
+        self.provider = task.connection.provider
+        self.resource: Resource = task.resource
+        result.optional = task.resource.metadata
+        self.tally = task.connection.new_tally(self._waiting)
         self.done = False
         self.seen_until: float | None = None
         """Seconds since 1970, by the provider's clock: whatever was created before is in the hub
@@ -66,11 +66,11 @@ class Pull:
         """Edits that have given way to the provider's values."""
         self._state = ResourceState()
 
-    def relink(self, link: Connection) -> None:
+    def reconnect(self, connection: Connection) -> None:
         """Go another way to the same provider."""
-        self.job = replace(self.job, link=link)
-        self.provider = link.provider
-        self.tally = link.new_tally(self._waiting)
+        self.task = replace(self.task, connection=connection)
+        self.provider = connection.provider
+        self.tally = connection.new_tally(self._waiting)
 
     def run(self, failed: ResourceResult | None = None) -> None:
         """Pull, and say in `result` how it went. Raises only what no run can go on after.
@@ -82,8 +82,8 @@ class Pull:
         if failed is not None and failed.error is not None:
             result.status = "partial"
             result.error = LumioError(
-                f"{self.job.target}: what belongs to new {failed.resource} is missing, since those "
-                f"could not be read: {failed.error.message}",
+                f"{self.task.target}: what belongs to new {failed.resource} is missing, since "
+                f"those could not be read: {failed.error.message}",
                 code=failed.error.code,
                 exit_code=3,
                 hint=failed.error.hint,
@@ -97,7 +97,7 @@ class Pull:
         except LumioError as error:
             self._end(error)
         except Exception as error:  # noqa: BLE001 it costs this resource, and no other
-            self._end(unexpected(self.job.target, error))
+            self._end(unexpected(self.task.target, error))
         finally:
             for remark in self.provider.remarks(self.resource):
                 self._warn(remark)
@@ -105,14 +105,14 @@ class Pull:
             result.requests, result.retries = self.tally.requests, self.tally.retries
             result.waited_s = self.tally.waited
         if not result.hidden:
-            self.engine.progress.finish(self.job.target, result.as_json())
+            self.context.progress.finish(self.task.target, result.as_json())
         self.sink.end(result)
         self.done = True
 
     def _tell_of_writes(self) -> None:
         """What has come says of earlier writes how they were taken. A look leaves it to the push
         that it is for."""
-        if self.result.hidden and self.job.push:
+        if self.result.hidden and self.task.push:
             return
         told = self.sink.told_of()
         self.result.failed += told.untaken
@@ -140,9 +140,9 @@ class Pull:
 
     def _pull(self) -> None:
         self._schema = Schema(
-            self.engine,
+            self.context,
             self.sink,
-            self.job,
+            self.task,
             self.result,
             self.sink.fields(),
             send=self._send_fresh,
@@ -168,15 +168,15 @@ class Pull:
         self._read_all()
         self._absence.mend()
         for _ in self.sink.recount():
-            self.engine.stop.check()
+            self.context.stop.check()
         if any(able):
             # Edits of records that this pull has changed: what is left of them, and which conflict.
-            policy = self.engine.options.policy_of(self.job.target)
+            policy = self.context.options.policy_of(self.task.target)
             self.given_up += self.sink.reconcile_all(policy, before)
 
     def _read_all(self) -> None:
         unfinished = self._unfinished("full")
-        if self.job.push and self.resource.cursor is None:
+        if self.task.push and self.resource.cursor is None:
             # What is sent is compared with what is there now. The first pages of a walk that was
             # interrupted are older, and there is no other way to hear what has changed since.
             unfinished = []
@@ -193,25 +193,25 @@ class Pull:
     def _full(self, unfinished: list[Checkpoint]) -> bool:
         """Whether the walk may move the cursor: a listing that ended too early may not."""
         count = self._expected()
-        self.engine.progress.start(self.job.target, count, detail="full")
-        walkers = self._scan.walk("full", unfinished, total=count)
+        self.context.progress.start(self.task.target, count, detail="full")
+        slices = self._scan.walk("full", unfinished, total=count)
         absence = self._absence
-        if any(w.stale for w in walkers):
+        if any(s.stale for s in slices):
             self.result.warnings.append("served from the cache, since the provider is down")
-        elif self.result.error is None and absence.is_short(walkers, count, self._expected):
+        elif self.result.error is None and absence.is_short(slices, count, self._expected):
             if "tombstones" in self.resource.deletes and self._state.records:
                 self._tombstones()
             return self._leave()
         else:
-            self._settle_merges(walkers, min((w.point.since_seq for w in walkers), default=0))
+            self._settle_merges(slices, min((s.point.since_seq for s in slices), default=0))
             if "tombstones" in self.resource.deletes and self._state.records:
                 self._tombstones()
-            absence.orphan("full", walkers)
+            absence.orphan("full", slices)
             # A part that was refused does not prove that its records are gone.
             sweeps = "sweep" in self.resource.deletes and self.result.error is None
-            if sweeps and not absence.sweep(walkers, self._send, self.unread):
+            if sweeps and not absence.sweep(slices, self._send, self.unread):
                 return self._leave()
-        self._finish("full", walkers)
+        self._finish("full", slices)
         return True
 
     def _leave(self) -> bool:
@@ -223,7 +223,7 @@ class Pull:
         """How many records there are, by the provider's count. What is only asked in order to help
         must not hurt: whatever becomes of the question, the walk goes on."""
         try:
-            with understood(self.job.target):
+            with understood(self.task.target):
                 return self.provider.count(self.resource, self._send)
         except StoppedError:
             raise
@@ -233,21 +233,21 @@ class Pull:
     def _changes(self) -> bool:
         """Whether the walk had been interrupted: its window ended when it began, and what has
         changed since is yet to come."""
-        self.engine.progress.start(self.job.target, None, detail="changes")
+        self.context.progress.start(self.task.target, None, detail="changes")
         describe = self._schema.refresh if self.resource.cursor else None
         unfinished = self._unfinished("changes")
-        walkers = self._scan.walk("changes", unfinished, on_first_rows=describe)
-        self._settle_merges(walkers, None)
-        self._absence.orphan("changes", walkers)
-        self._finish("changes", walkers)
+        slices = self._scan.walk("changes", unfinished, on_first_rows=describe)
+        self._settle_merges(slices, None)
+        self._absence.orphan("changes", slices)
+        self._finish("changes", slices)
         if "tombstones" in self.resource.deletes and self._tombstones_due():
             self._tombstones()
         return bool(unfinished)
 
     def _tombstones(self) -> None:
-        walkers = self._scan.walk("tombstones", self._unfinished("tombstones"))
-        now = format_timestamp(self.engine.clock.time())
-        pages = sum(w.point.pages for w in walkers)
+        slices = self._scan.walk("tombstones", self._unfinished("tombstones"))
+        now = format_timestamp(self.context.clock.time())
+        pages = sum(s.point.pages for s in slices)
         self.sink.finish("tombstones", tombstones_at=now, tombstone_pages=pages)
 
     def _tombstones_due(self) -> bool:
@@ -255,16 +255,16 @@ class Pull:
         known = self._state
         if known.tombstones_at is None or (known.tombstone_pages or 0) <= 1:
             return True
-        now = self.engine.clock.time()
+        now = self.context.clock.time()
         if not_after(known.tombstones_at, now + AHEAD) != known.tombstones_at:
             return True  # It cannot be read, or was noted by a clock that was wrong.
         age = now - parse_time(known.tombstones_at).timestamp()
         return age >= float(self.provider.options.get("deletes_every", DELETES_EVERY))
 
-    def _settle_merges(self, walkers: Sequence[Walker], since: int | None) -> None:
+    def _settle_merges(self, slices: Sequence[SlicePull], since: int | None) -> None:
         """What others have swallowed is gone, unless this walk has listed it. A part of the walk
         that was refused may have listed it: then nobody can say yet."""
-        if self.result.error is None and not any(w.stale for w in walkers):
+        if self.result.error is None and not any(s.stale for s in slices):
             self.result.deleted += self.sink.settle_merges(since)
 
     @property
@@ -278,51 +278,51 @@ class Pull:
     def _unfinished(self, kind: Kind) -> list[Checkpoint]:
         return self._bounds.unfinished(kind, self._slices(kind, None))
 
-    def _finish(self, kind: Kind, walkers: Sequence[Walker]) -> None:
+    def _finish(self, kind: Kind, slices: Sequence[SlicePull]) -> None:
         """The walk is complete: the cursor moves to its ceiling, and never back."""
         cursor = self.result.cursor
-        self._tell_of_clocks(walkers)
-        if not any(w.stale for w in walkers):
-            self._note_seen(kind, walkers)
-        ceilings = [w.point.ceiling for w in walkers if w.point.ceiling]
+        self._tell_of_clocks(slices)
+        if not any(s.stale for s in slices):
+            self._note_seen(kind, slices)
+        ceilings = [s.point.ceiling for s in slices if s.point.ceiling]
         # A part that has no parents yet asked nothing, and has no window that could end.
-        asked = [w for w in walkers if w.point.pages or w.point.ceiling]
+        asked = [s for s in slices if s.point.pages or s.point.ceiling]
         if ceilings and len(ceilings) == len(asked):
             cursor = later(cursor, min(ceilings, key=order))
         self.result.cursor = cursor
         values: dict[str, str] = {}
         if kind == "full" and self.result.error is None and not self.result.cached:
-            values["full_at"] = format_timestamp(self.engine.clock.time())
+            values["full_at"] = format_timestamp(self.context.clock.time())
         if self.resource.cursor is not None:
-            values["slices"] = json.dumps({w.point.slice: w.parent for w in walkers})
+            values["slices"] = json.dumps({s.point.slice: s.parent for s in slices})
             # A walk for changes may follow in the same run.
             self._state = replace(self._state, slices=values["slices"])
         self.sink.finish(kind, cursor=cursor, **values)
 
-    def _tell_of_clocks(self, walkers: Sequence[Walker]) -> None:
-        skew = max((w.skew for w in walkers if w.skew is not None), key=abs, default=0.0)
-        if abs(skew) > AHEAD and self.engine.tells_first(f"{self.job.provider}'s clock"):
+    def _tell_of_clocks(self, slices: Sequence[SlicePull]) -> None:
+        skew = max((s.skew for s in slices if s.skew is not None), key=abs, default=0.0)
+        if abs(skew) > AHEAD and self.context.tells_first(f"{self.task.provider}'s clock"):
             which = "ahead of" if skew > 0 else "behind"
             self._warn(
-                f"{self.job.provider}'s clock is {format_duration(abs(skew))} {which} this "
+                f"{self.task.provider}'s clock is {format_duration(abs(skew))} {which} this "
                 "machine's: the earlier of the two counts"
             )
         zones = {q.zone for q in self.provider.quotas if q.kind == "daily"}
         for zone in sorted(zone for zone in zones if not is_known_zone(zone)):
-            if self.engine.tells_first(f"{self.job.provider}'s zone {zone}"):
+            if self.context.tells_first(f"{self.task.provider}'s zone {zone}"):
                 self._warn(
                     f"this machine does not know the time zone {zone!r} of the account: its daily "
                     "quotas count from midnight in UTC (the package tzdata has it)"
                 )
 
-    def _note_seen(self, kind: Kind, walkers: Sequence[Walker]) -> None:
-        self.ahead = max((w.ahead for w in walkers if w.ahead is not None), default=self.ahead)
+    def _note_seen(self, kind: Kind, slices: Sequence[SlicePull]) -> None:
+        self.ahead = max((s.ahead for s in slices if s.ahead is not None), default=self.ahead)
         if kind == "full":
-            begun = [parse_time(w.point.started_at).timestamp() + self.ahead for w in walkers]
+            begun = [parse_time(s.point.started_at).timestamp() + self.ahead for s in slices]
         else:
-            ends = [time_of(w.point.ceiling) for w in walkers]
+            ends = [time_of(s.point.ceiling) for s in slices]
             begun = [end.timestamp() for end in ends if end is not None]
-        if begun and len(begun) == len(walkers):
+        if begun and len(begun) == len(slices):
             self.seen_until = max(self.seen_until or 0.0, min(begun))
 
     # -- small things
@@ -330,9 +330,9 @@ class Pull:
     @property
     def _scan(self) -> Scan:
         return Scan(
-            self.engine,
+            self.context,
             self.sink,
-            self.job,
+            self.task,
             self.result,
             self.tally,
             self._schema,
@@ -342,24 +342,24 @@ class Pull:
 
     @property
     def _absence(self) -> Absence:
-        return Absence(self.engine, self.sink, self.job, self.result, self._warn)
+        return Absence(self.context, self.sink, self.task, self.result, self._warn)
 
     @property
     def _bounds(self) -> Bounds:
-        return Bounds(self.engine, self.sink, self.job)
+        return Bounds(self.context, self.sink, self.task)
 
     def _send(self, call: Call) -> Reply:
-        return self.job.link.session.send(call, tally=self.tally)
+        return self.task.connection.session.send(call, tally=self.tally)
 
     def _send_fresh(self, call: Call) -> Reply:
-        return self.job.link.session.send(call, tally=self.tally, fresh=True)
+        return self.task.connection.session.send(call, tally=self.tally, fresh=True)
 
     def _waiting(self, seconds: float, reason: str) -> None:
-        self.engine.progress.waiting(self.job.target, reason, seconds)
+        self.context.progress.waiting(self.task.target, reason, seconds)
 
     def _warn(self, message: str) -> None:
         self.result.warnings.append(message)
-        self.engine.progress.warn(message, self.job.target)
+        self.context.progress.warn(message, self.task.target)
 
 
 DELETES_EVERY = 3600.0

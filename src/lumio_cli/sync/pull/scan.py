@@ -15,12 +15,12 @@ from lumio_cli.core.errors import (
 )
 from lumio_cli.hub.sqlite.state import Checkpoint, ResourceState
 from lumio_cli.providers.contract.resource import Kind, Walk, Window
-from lumio_cli.sync.context import Engine
+from lumio_cli.sync.context import RunContext
 from lumio_cli.sync.description import Schema
-from lumio_cli.sync.model import Counter, Job, ResourceResult
+from lumio_cli.sync.model import Counter, ResourceResult, ResourceTask
 from lumio_cli.sync.pull.bounds import Bounds
 from lumio_cli.sync.pull.cursors import time_of
-from lumio_cli.sync.pull.slice_pull import Walker
+from lumio_cli.sync.pull.slice_pull import SlicePull
 from lumio_cli.sync.resource_sink import ResourceSink
 
 
@@ -30,18 +30,18 @@ class Scan:
 
     def __init__(
         self,
-        engine: Engine,
+        context: RunContext,
         sink: ResourceSink,
-        job: Job,
+        task: ResourceTask,
         result: ResourceResult,
         tally: Counter,
         schema: Schema,
         known: ResourceState,
         warn: Callable[[str], None],
     ) -> None:
-        self.engine = engine
+        self.context = context
         self.sink = sink
-        self.job = job
+        self.task = task
         self.result = result
         self.tally = tally
         self._schema = schema
@@ -56,27 +56,27 @@ class Scan:
         *,
         total: int | None = None,
         on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
-    ) -> list[Walker]:
+    ) -> list[SlicePull]:
         """Walk all slices to their ends. One whose place the provider refuses, since it is too
         old, begins anew: it would be refused in every run to come. So does one whose export
         has failed or is kept no longer, and one that asked for fields that are there no longer.
         """
-        walkers: list[Walker] = []
+        slices: list[SlicePull] = []
         begun = [point.pages for point in unfinished]
         try:
-            walkers = self._walkers_for(kind, unfinished, total=total, on_first_rows=on_first_rows)
-            begun = [w.point.pages for w in walkers]
-            return self._ended(self._run(walkers))
+            slices = self._slice_pulls(kind, unfinished, total=total, on_first_rows=on_first_rows)
+            begun = [s.point.pages for s in slices]
+            return self._ended(self._run(slices))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             # A place that somebody else has written would be met in every run to come.
-            if not unfinished or [w.point.pages for w in walkers] not in ([], begun):
+            if not unfinished or [s.point.pages for s in slices] not in ([], begun):
                 raise
             self._warn("begun anew, since the place where it had stopped cannot be read")
         except (RejectedError, DeniedError, BadReplyError) as error:
-            if [w.point.pages for w in walkers] != begun:
+            if [s.point.pages for s in slices] != begun:
                 raise
             # Only an export can have gone bad by itself; any other listing is asked for again.
-            export = unfinished and any(w.exported for w in walkers)
+            export = unfinished and any(s.exported for s in slices)
             if not export and not isinstance(error, RejectedError):
                 raise
             if unfinished:
@@ -85,36 +85,36 @@ class Scan:
                 )
             elif on_first_rows is None or on_first_rows() is None:
                 raise
-        walkers = self._walkers_for(kind, (), total=total, on_first_rows=on_first_rows)
-        return self._ended(self._run(walkers))
+        slices = self._slice_pulls(kind, (), total=total, on_first_rows=on_first_rows)
+        return self._ended(self._run(slices))
 
-    def _ended(self, walkers: list[Walker]) -> list[Walker]:
+    def _ended(self, slices: list[SlicePull]) -> list[SlicePull]:
         """Note whether any page came from the cache: then this is no answer of the provider's."""
-        self.result.cached = self.result.cached or any(w.cached for w in walkers)
-        return walkers
+        self.result.cached = self.result.cached or any(s.cached for s in slices)
+        return slices
 
-    def _walkers_for(
+    def _slice_pulls(
         self,
         kind: Kind,
         unfinished: Sequence[Checkpoint],
         *,
         total: int | None = None,
         on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
-    ) -> list[Walker]:
-        """A walker a slice: at its checkpoint, or at the beginning."""
+    ) -> list[SlicePull]:
+        """A pull a slice: at its checkpoint, or at the beginning."""
         names = self._schema.names
-        points = unfinished or Bounds(self.engine, self.sink, self.job).begin(
-            kind, self.job.link.provider.slices(self.job.resource, kind, total), self._known
+        points = unfinished or Bounds(self.context, self.sink, self.task).begin(
+            kind, self.task.connection.provider.slices(self.task.resource, kind, total), self._known
         )
         return [
-            Walker(
-                self.engine,
+            SlicePull(
+                self.context,
                 self.sink,
-                self.job,
+                self.task,
                 self.result,
                 self.tally,
                 Walk(
-                    self.job.resource,
+                    self.task.resource,
                     kind,
                     slice=point.slice,
                     options=point.options,
@@ -129,24 +129,24 @@ class Scan:
             for point in points
         ]
 
-    def _run(self, walkers: list[Walker]) -> list[Walker]:
+    def _run(self, slices: list[SlicePull]) -> list[SlicePull]:
         """Walk the slices side by side; those that came to their ends. The first error counts,
         after all have ended: it is raised, unless the provider only refuses some of the slices.
         """
-        todo = [w for w in walkers if not w.point.done]
-        if len(walkers) <= 1 or not todo:
-            for walker in todo:
-                walker.run()
-            self._note_refusals(walkers)
-            return walkers
+        todo = [s for s in slices if not s.point.done]
+        if len(slices) <= 1 or not todo:
+            for slice_pull in todo:
+                slice_pull.run()
+            self._note_refusals(slices)
+            return slices
         with ThreadPoolExecutor(
-            min(len(todo), self.engine.options.slices), thread_name_prefix=self.job.target
+            min(len(todo), self.context.options.slices), thread_name_prefix=self.task.target
         ) as pool:
-            futures = [pool.submit(walker.run) for walker in todo]
+            futures = [pool.submit(slice_pull.run) for slice_pull in todo]
         errors = [e for f in futures if (e := f.exception()) is not None]
-        ended = [w for w in walkers if w.point.done]
+        ended = [s for s in slices if s.point.done]
         # A part that had nothing to ask for proves nothing about the others.
-        answered = any(w.point.pages for w in ended)
+        answered = any(s.point.pages for s in ended)
         for error in errors:
             if not answered or not isinstance(error, RejectedError | GoneError | DeniedError):
                 raise error
@@ -157,8 +157,8 @@ class Scan:
         self._note_refusals(ended)
         return ended
 
-    def _note_refusals(self, walkers: Sequence[Walker]) -> None:
+    def _note_refusals(self, slices: Sequence[SlicePull]) -> None:
         """A parent whose listing is gone holds up no other, but something is missing."""
-        refused = [w.refused for w in walkers if w.refused]
+        refused = [s.refused for s in slices if s.refused]
         if refused and self.result.error is None:
             self.result.status, self.result.error = "partial", GoneError(refused[0])

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from lumio_cli.core.clock import format_time
-from lumio_cli.core.errors import BadReplyError, GoneError
+from lumio_cli.core.errors import BadReplyError, GoneError, PagingError
 from lumio_cli.hub.sqlite.state import Checkpoint
 from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
 from lumio_cli.providers.contract.jobs import Jobs
@@ -22,12 +22,11 @@ from lumio_cli.providers.contract.paging import (
 )
 from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.providers.contract.resource import Walk
-from lumio_cli.sync.context import Engine
+from lumio_cli.sync.context import RunContext
 from lumio_cli.sync.mishaps import understood
-from lumio_cli.sync.model import Counter, Job, ResourceResult
+from lumio_cli.sync.model import Counter, ResourceResult, ResourceTask
 from lumio_cli.sync.pages import Page, prepare
 from lumio_cli.sync.pull.cursors import not_after
-from lumio_cli.sync.pull.loop_guard import LoopGuard
 from lumio_cli.sync.resource_sink import ResourceSink
 
 DEFAULT_PAGE = 100
@@ -38,21 +37,25 @@ PAUSE = 1.0
 MOST_RECORDS = 200_000
 """Records of one page: a hundred times as many as any provider sends take all the memory that a
 page may."""
+HOLLOW = 1000
+"""Empty pages in a row after which a listing that promises more is given up."""
+PROMISED = frozenset({"token", "url", "again"})
+"""What is in a place that the page before has named."""
 
 
-class Walker:
+class SlicePull:
     """Walks one slice, from its checkpoint to its end.
 
-    `point` is always what the hub holds, or is about to: a walker can be killed at any time.
+    `point` is always what the hub holds, or is about to: the process may end at any time.
     `on_first_rows`, where set, is asked once when a first page has records; if it returns
     properties, the page is asked for again with those.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        context: RunContext,
         sink: ResourceSink,
-        job: Job,
+        task: ResourceTask,
         result: ResourceResult,
         tally: Counter,
         walk: Walk,
@@ -62,9 +65,8 @@ class Walker:
         total: int | None = None,
         on_first_rows: Callable[[], tuple[str, ...] | None] | None = None,
     ) -> None:
-        self.engine = engine
+        self.context = context
         self.sink = sink
-        self.job = job
         self.result = result
         self.tally = tally
         self.walk = walk
@@ -88,14 +90,16 @@ class Walker:
         self._total = total
         self._lock = lock
         self._on_first_rows = on_first_rows
-        self._provider = job.link.provider
-        self._queue = sink.pages(self._provider.untold(walk.resource), engine.options.max_record)
+        self._target = task.target
+        self._provider, self._session = task.connection.provider, task.connection.session
+        self._volatile = walk.resource.volatile
+        self._queue = sink.pages(self._provider.untold(walk.resource), context.options.max_record)
         self._paging = self._provider.paging(walk)
         # Not driven by parents though the resource is: an export has all of those there are now.
         self._undriven = "parent" in walk.options and not isinstance(self._paging, Parents | Each)
         # Nobody may ask the provider for more while it is his turn: others wait for theirs.
         alone = walk.kind == "full" and type(self._provider).fill is Provider.fill
-        self._turn: AbstractContextManager[object] = engine.turns if alone else nullcontext()
+        self._turn: AbstractContextManager[object] = context.turns if alone else nullcontext()
 
     @property
     def exported(self) -> bool:
@@ -109,7 +113,7 @@ class Walker:
                 self._store(page)
                 # While the next one is asked for, only what is yet to be written is held.
                 del page
-                self._drain(self.engine.options.prefetch)
+                self._drain(self.context.options.prefetch)
         finally:
             self._drain(0)
 
@@ -119,10 +123,10 @@ class Walker:
         A page carries the checkpoint that follows it, which is `point` from then on. Raises
         `LumioError`.
         """
-        guard = LoopGuard(self.job.target)
+        guard = _LoopGuard(self._target)
         place: Place | None = self._first_place()
         while place is not None:
-            self.engine.stop.check()
+            self.context.stop.check()
             guard.check(place, self.point.rows)
             asked = self._with_keys(place)
             if asked is None:
@@ -150,7 +154,7 @@ class Walker:
             try:
                 return self._fetch(asked, times)
             except NoPlaceError:
-                self.engine.stop.check()
+                self.context.stop.check()
         return self._fetch(asked, ASKED)
 
     def _fetch(self, asked: Place, times: int) -> Page:
@@ -159,9 +163,9 @@ class Walker:
         call = replace(call, delay=call.delay + PAUSE * (times - 1))
         # Whoever asks for everything gets it from the provider; otherwise owners and the like may
         # come from the cache for as long as they say.
-        fresh = self.engine.options.mode == "full" or times > 1
+        fresh = self.context.options.mode == "full" or times > 1
         try:
-            reply = self.job.link.session.send(call, tally=self.tally, fresh=fresh)
+            reply = self._session.send(call, tally=self.tally, fresh=fresh)
         except GoneError as error:
             return self._pass_by(asked, error)
         self.stale = self.stale or reply.stale
@@ -172,7 +176,7 @@ class Walker:
         if self._bad_rows:
             # The provider may have mended them by the next run.
             self._bad_rows = False
-            self.job.link.session.forget(call)
+            self._session.forget(call)
         return page
 
     def _read(self, asked: Place, reply: Reply) -> Page:
@@ -180,11 +184,11 @@ class Walker:
         walk = self._window_of(asked)
         found: list[Record] = []
         if brings_rows(asked):
-            with understood(self.job.target):
+            with understood(self._target):
                 found = self._provider.records(walk, reply)
             if len(found) > MOST_RECORDS:
                 raise BadReplyError(
-                    f"{self.job.link.provider.name} answered a page of {len(found):,} records;"
+                    f"{self._provider.name} answered a page of {len(found):,} records;"
                     f" more than {MOST_RECORDS:,} are not taken",
                     hint="`lumio debug` shows the exchange",
                 )
@@ -193,7 +197,7 @@ class Walker:
             if properties is not None:
                 self.walk = replace(self.walk, properties=properties)
                 return self._page(asked)
-        with understood(self.job.target):
+        with understood(self._target):
             following = bounded(self._paging.next(asked, reply, found))
             found = without_edge(asked, found, walk.resource.key)
             filled = self._provider.fill(walk, found, self._send)
@@ -205,7 +209,7 @@ class Walker:
             self.stated = total if self.stated is None else min(total, self.stated)
         if total is not None and self._total is None:
             self._total = total
-            self.engine.progress.start(self.job.target, total, detail=self.walk.kind)
+            self.context.progress.start(self._target, total, detail=self.walk.kind)
         groups = self._complete_groups(asked, following, reply)
         return self._page_of(found, filled, following, groups)
 
@@ -249,7 +253,7 @@ class Walker:
         if "keys" not in asked or not isinstance(paging, Parents):
             # A parent's records may lie on many pages, and a window holds but some of them.
             return []
-        with understood(self.job.target):
+        with understood(self._target):
             met = asked["keys"] if paging.met is None else paging.met(reply)
         whole = (key for key in asked["keys"] if key not in again and key in met)
         return [self._provider.group_of(self.walk, key) for key in whole]
@@ -257,7 +261,7 @@ class Walker:
     def _note_ceiling(self, reply: Reply) -> None:
         """The walk's end is the provider's time at its first answer, as far as it is believed."""
         if self.ahead is None and reply.date is not None:
-            self.ahead = reply.date.timestamp() - self.engine.clock.time()
+            self.ahead = reply.date.timestamp() - self.context.clock.time()
             self.skew = reply.skew
         cursor = self.walk.resource.cursor
         if cursor is None or self.point.ceiling is not None or reply.date is None:
@@ -280,7 +284,7 @@ class Walker:
         that follows it. `asked`: there was a request for it. `ended`: where the walk is over, as
         far as that matters later."""
         walk, resource = self.walk, self.walk.resource
-        prepared = prepare(self.job.provider, resource, filled, self.engine.options.max_record)
+        prepared = prepare(self._provider.name, resource, filled, self.context.options.max_record)
         self._bad_rows = bool(prepared.letters)
         tombstones = walk.kind == "tombstones"
         gone = [row.id for row in prepared.rows] if tombstones else []
@@ -293,7 +297,7 @@ class Walker:
             done=following is None,
         )
         return Page(
-            provider=self.job.provider,
+            provider=self._provider.name,
             resource=resource.name,
             kind=walk.kind,
             rows=prepared.rows,
@@ -306,7 +310,7 @@ class Walker:
             seen=walk.kind == "full" and ("sweep" in resource.deletes or became is not None),
             cursor=self._sorted_cursor(filled),
             total=self._total,
-            volatile=resource.volatile,
+            volatile=self._volatile,
             hides=self._hides,
         )
 
@@ -341,7 +345,7 @@ class Walker:
                 self.result.unchanged += stored.unchanged
                 self.result.deleted += stored.deleted
             if count:
-                self.engine.progress.advance(self.job.target, count)
+                self.context.progress.advance(self._target, count)
 
     def _sorted_cursor(self, found: list[Record]) -> str | None:
         """Where rows arrive in the cursor's order, it may move with each page."""
@@ -356,4 +360,37 @@ class Walker:
         return None if ceiling is None else not_after(value, ceiling.timestamp())
 
     def _send(self, call: Call) -> Reply:
-        return self.job.link.session.send(call, tally=self.tally)
+        return self._session.send(call, tally=self.tally)
+
+
+class _LoopGuard:
+    """Finds out that a walk goes in circles, of any length, without keeping every place; and that
+    it meets nothing but empty pages.
+
+    Brent's way: remember one place, and another one after twice as many steps.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._kept: Place | None = None
+        self._steps = 0
+        self._limit = 1
+        self._rows = 0
+        self._hollow = 0
+
+    def check(self, place: Place, rows: int) -> None:
+        """Raises `PagingError` if this place was met before, or for long no row has come with it;
+        `rows` are all that have come."""
+        # Parents without records of theirs are no empty pages of one listing.
+        promised = rows == self._rows and not PROMISED.isdisjoint(place)
+        self._hollow = self._hollow + 1 if promised else 0
+        self._rows = rows
+        if place == self._kept or self._hollow > HOLLOW:
+            raise PagingError(
+                f"{self._target}: the provider's paging does not move on; stopped instead of going "
+                "in circles",
+                hint="`lumio debug` shows the exchange; report it to the provider",
+            )
+        self._steps += 1
+        if self._steps >= self._limit:
+            self._kept, self._steps, self._limit = place, 0, self._limit * 2

@@ -13,7 +13,7 @@ from lumio_cli.hub.edit_events import FoundGone
 from lumio_cli.hub.edits import Edit, after
 from lumio_cli.hub.sqlite import merges, outbox, records
 from lumio_cli.hub.sqlite.records import raw_table
-from lumio_cli.sync.hub_sink import Store
+from lumio_cli.sync.hub_sink import HubSink
 from lumio_cli.sync.merging import reconcile
 from lumio_cli.sync.merging.merge import Policy, about
 
@@ -28,7 +28,7 @@ class Met:
 
 
 def note_gone(
-    db: sqlite3.Connection, store: Store, name: tuple[str, str], record: str, survivor: str = ""
+    db: sqlite3.Connection, store: HubSink, name: tuple[str, str], record: str, survivor: str = ""
 ) -> None:
     """The provider has a record no longer, or as part of the `survivor`."""
     became = {record: survivor} if survivor else {}
@@ -38,7 +38,7 @@ def note_gone(
 
 def meet(
     db: sqlite3.Connection,
-    store: Store,
+    store: HubSink,
     name: tuple[str, str],
     policy: Policy,
     edit: Edit,

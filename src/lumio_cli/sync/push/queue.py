@@ -18,7 +18,7 @@ from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.providers.contract.resource import Resource
 from lumio_cli.providers.contract.values import as_text
 from lumio_cli.providers.contract.writing import Change
-from lumio_cli.sync.hub_sink import Store
+from lumio_cli.sync.hub_sink import HubSink
 from lumio_cli.sync.push.lost_creates import sent_values
 
 WRITE: dict[Action, Literal["create", "update", "archive"]] = {
@@ -35,7 +35,7 @@ class Outgoing:
 
     def __init__(
         self,
-        store: Store,
+        store: HubSink,
         provider: Provider,
         resource: Resource,
         only: Mapping[str, str] | None = None,

@@ -20,13 +20,13 @@ from lumio_cli.hub.sqlite import outbox
 from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.writing import Writing
-from lumio_cli.sync.context import Engine
-from lumio_cli.sync.dry_run_sink import PreviewStore
+from lumio_cli.sync.context import RunContext
+from lumio_cli.sync.dry_run_sink import DryRunSink
 from lumio_cli.sync.merging import reconcile
 from lumio_cli.sync.merging.forms import Reformed
 from lumio_cli.sync.merging.merge import about
 from lumio_cli.sync.mishaps import understood, unexpected
-from lumio_cli.sync.model import Connection, Job, ResourceResult
+from lumio_cli.sync.model import Connection, ResourceResult, ResourceTask
 from lumio_cli.sync.pull.resource_pull import Pull
 from lumio_cli.sync.push.queue import WRITE, Outgoing
 from lumio_cli.sync.push.receipts import Settling
@@ -39,21 +39,23 @@ FIRST: tuple[Action, ...] = ("create", "update")
 class Push:
     """Pushes one resource. `look` is the pull before it; `result` is filled as it goes."""
 
-    def __init__(self, engine: Engine, job: Job, result: ResourceResult, look: Pull) -> None:
-        self.engine = engine
-        self.sink = engine.sink_of(job)
-        self.job = job
+    def __init__(
+        self, context: RunContext, task: ResourceTask, result: ResourceResult, look: Pull
+    ) -> None:
+        self.context = context
+        self.sink = context.sink_of(task)
+        self.task = task
         self.result = result
         self.look = look
-        self.provider = job.link.provider
-        self.resource = job.resource
-        self.tally = job.link.new_tally(self._waiting)
+        self.provider = task.connection.provider
+        self.resource = task.resource
+        self.tally = task.connection.new_tally(self._waiting)
         self.done = False
-        options = engine.options
-        only = None if options.only is None else options.only.get(job.target, {})
+        options = context.options
+        only = None if options.only is None else options.only.get(task.target, {})
         self.only = only
-        self._out = Outgoing(engine.store, self.provider, self.resource, only)
-        self._settling = Settling(self._out, options.policy_of(job.target), options.max_record)
+        self._out = Outgoing(context.store, self.provider, self.resource, only)
+        self._settling = Settling(self._out, options.policy_of(task.target), options.max_record)
         self._lock = threading.Lock()
         self._error: LumioError | None = None
         self._done = 0
@@ -62,11 +64,11 @@ class Push:
         self._again = ""
         self._reformed = Reformed()
 
-    def relink(self, link: Connection) -> None:
+    def reconnect(self, connection: Connection) -> None:
         """Go another way to the same provider."""
-        self.job = replace(self.job, link=link)
-        self.provider = self._out.provider = link.provider
-        self.tally = link.new_tally(self._waiting)
+        self.task = replace(self.task, connection=connection)
+        self.provider = self._out.provider = connection.provider
+        self.tally = connection.new_tally(self._waiting)
 
     def wanted(self) -> bool:
         """Whether there is anything to push, or to settle."""
@@ -77,7 +79,7 @@ class Push:
         """Say that the run takes it up."""
         result = self.result
         self.sink.start(result)
-        if not isinstance(self.engine.store, PreviewStore):
+        if not isinstance(self.context.store, DryRunSink):
             self.sink.call(self._out.close_letters)
 
     def ready(self) -> bool:
@@ -93,10 +95,10 @@ class Push:
         if error is not None and error.code != "too_many_deletions":
             self._error = error
             return False
-        if isinstance(self.engine.store, PreviewStore):
-            self._plan(self.engine.store)
+        if isinstance(self.context.store, DryRunSink):
+            self._plan(self.context.store)
             return False
-        policy = self.engine.options.policy_of(self.job.target)
+        policy = self.context.options.policy_of(self.task.target)
         self._given_up += self.sink.reconcile_all(policy, 0)
         told = self.sink.told_of()
         self._reformed, self.result.failed = told.reformed, self.result.failed + told.untaken
@@ -104,11 +106,11 @@ class Push:
         self.result.failed += self.sink.call(self._settling.search, seen)
         total = self.sink.call(self._out.count).get(State.PENDING, 0)
         if total:
-            self.engine.progress.start(self.job.target, total, detail="push")
+            self.context.progress.start(self.task.target, total, detail="push")
         return total > 0
 
-    def _plan(self, store: PreviewStore) -> None:
-        policy = self.engine.options.policy_of(self.job.target)
+    def _plan(self, store: DryRunSink) -> None:
+        policy = self.context.options.policy_of(self.task.target)
         after: str | None = ""
         while after is not None:
             after = self.sink.call(store.plan, self.result, policy, self.only, after)
@@ -121,9 +123,9 @@ class Push:
         self.sink.call(self._out.rewind)
         before = self._done
         with ThreadPoolExecutor(
-            self.engine.options.writers, thread_name_prefix=f"{self.job.target}-push"
+            self.context.options.writers, thread_name_prefix=f"{self.task.target}-push"
         ) as pool:
-            workers = range(self.engine.options.writers)
+            workers = range(self.context.options.writers)
             futures = [pool.submit(self._work, action, size) for _ in workers]
         for future in futures:
             future.result()
@@ -131,8 +133,8 @@ class Push:
 
     def finish(self) -> None:
         """Close the books."""
-        result, engine = self.result, self.engine
-        preview = isinstance(engine.store, PreviewStore)
+        result, context = self.result, self.context
+        preview = isinstance(context.store, DryRunSink)
         counts = {} if preview else self.sink.call(self._out.count)
         if not preview:
             result.conflicts = counts.get(State.CONFLICT, 0)
@@ -140,18 +142,18 @@ class Push:
             result.warnings.append(reconcile.gives_way(given_up))
         for warning in self._reformed.warnings():
             result.warnings.append(warning)
-            engine.progress.warn(warning, self.job.target)
+            context.progress.warn(warning, self.task.target)
         waiting = 0 if preview else self.sink.call(self._out.waiting)
         unknown = counts.get(State.UNKNOWN, 0)
         result.cut_off = self._error is not None
         if self._error is None and self._again:
             self._error = UnavailableError(
-                f"{self.job.target}: some changes were not taken: {self._again}",
+                f"{self.task.target}: some changes were not taken: {self._again}",
                 hint="they stay pending; push again later",
             )
         if self._error is None and unknown:
             self._error = LumioError(
-                f"{self.job.target}: whether {unknown:,} new records were created is not known",
+                f"{self.task.target}: whether {unknown:,} new records were created is not known",
                 code=OUTCOME_UNKNOWN,
                 exit_code=3,
                 hint="the next push looks for them first, and creates none twice",
@@ -159,7 +161,7 @@ class Push:
         if self._error is None and self._merged:
             edits = "1 edit is" if self._merged == 1 else f"{self._merged:,} edits are"
             self._error = LumioError(
-                f"{self.job.target}: {edits} of records that were merged meanwhile",
+                f"{self.task.target}: {edits} of records that were merged meanwhile",
                 code="merged",
                 exit_code=3,
                 hint="the next push looks at what they were merged into, and sends them to that",
@@ -167,10 +169,10 @@ class Push:
         if self._error is None and waiting:
             edits = "1 edit waits" if waiting == 1 else f"{waiting:,} edits wait"
             self._error = LumioError(
-                f"{self.job.target}: {edits} for new records that are not created yet",
+                f"{self.task.target}: {edits} for new records that are not created yet",
                 code="waiting",
                 exit_code=3,
-                hint=f"push what they refer to, too: lumio sync {self.job.provider}"
+                hint=f"push what they refer to, too: lumio sync {self.task.provider}"
                 " --direction push",
             )
         if self._error is not None:
@@ -185,13 +187,13 @@ class Push:
             result.requests += look.tally.requests
             result.retries += look.tally.retries
             result.waited_s += look.tally.waited
-        engine.progress.finish(self.job.target, result.as_json())
+        context.progress.finish(self.task.target, result.as_json())
         self.sink.end(result)
         self.done = True
 
     def resolve(self) -> None:
         """Let the edits that are left refer to what was created by the provider's ids."""
-        self.sink.call(outbox.resolve_all, self.job.provider)
+        self.sink.call(outbox.resolve_all, self.task.provider)
 
     def fail(self, error: LumioError) -> None:
         """Do not push at all: what this resource hangs on has failed with `error`."""
@@ -205,7 +207,7 @@ class Push:
         limit = max(size, self.resource.writes.at_once if self.resource.writes else size)
         while self._error is None:
             try:
-                self.engine.stop.check()
+                self.context.stop.check()
                 batch = self.sink.call(self._out.claim, action, limit)
                 if not batch:
                     return
@@ -213,7 +215,7 @@ class Push:
             except LumioError as error:
                 self._error = self._error or error
             except Exception as error:  # noqa: BLE001 it costs this resource, and no other
-                self._error = self._error or unexpected(self.job.target, error)
+                self._error = self._error or unexpected(self.task.target, error)
 
     def _send_batch(self, batch: Sequence[Edit], size: int) -> None:
         provider = self.provider
@@ -231,7 +233,7 @@ class Push:
         arrived: list[tuple[Edit, Receipt]] = []
         waiting = {edit.trace: edit for edit in batch}
         changes = [self._out.change_of(edit, columns) for edit in batch]
-        told = Told(provider, self.job.target, self._send)
+        told = Told(provider, self.task.target, self._send)
         while (pair := told.next(self.resource, changes, waiting)) is not None:
             arrived.append(pair)
             if len(arrived) >= size:
@@ -278,7 +280,7 @@ class Push:
 
     def _survivors(self, ids: Sequence[str]) -> Mapping[str, str]:
         """What records that are gone were merged into, by the provider itself."""
-        with understood(self.job.target):
+        with understood(self.task.target):
             return self.provider.survivors(self.resource, ids, self._send)
 
     def _told_of_gone(
@@ -321,15 +323,15 @@ class Push:
                 self._reformed.add(forms)
             self._again = self._again or settled.again
             result.requests, result.retries = self.tally.requests, self.tally.retries
-        self.engine.progress.advance(self.job.target, len(pairs))
+        self.context.progress.advance(self.task.target, len(pairs))
 
     # -- small things
 
     def _send(self, call: Call) -> Reply:
-        return self.job.link.session.send(call, tally=self.tally)
+        return self.task.connection.session.send(call, tally=self.tally)
 
     def _waiting(self, seconds: float, reason: str) -> None:
-        self.engine.progress.waiting(self.job.target, reason, seconds)
+        self.context.progress.waiting(self.task.target, reason, seconds)
 
 
 def push_all(pushes: Sequence[Push]) -> None:

@@ -91,7 +91,8 @@ class Ledger:
             if (found := stored.get(term.key)) is not None:
                 state = unpack(found[0])
                 state.reason = found[1]
-                clip(term.quota, state)
+                if max(state.held_until, state.spent_until) > state.wall:
+                    clip(term.quota, state)
             settle(term.rule, state, wall, mono)
             states[term.key] = state
         return states
