@@ -18,13 +18,14 @@ from lumio_cli.hub.sqlite.records import Condition, Held, Row, raw_table
 from lumio_cli.hub.sqlite.state import Checkpoint, Drift, KnownField, ResourceState
 from lumio_cli.providers.contract.call import dig
 from lumio_cli.sync import choices
+from lumio_cli.sync.dry_run_notes import open_memory, planned_change
 from lumio_cli.sync.hub_pages import Stored, renamed
 from lumio_cli.sync.hub_sink import HubSink
 from lumio_cli.sync.merging import reconcile
 from lumio_cli.sync.merging.ahead import Ahead
 from lumio_cli.sync.merging.merge import Policy, about
 from lumio_cli.sync.merging.reconcile import Reconciled
-from lumio_cli.sync.model import Action, FieldChange, RecordChange, ResourceResult
+from lumio_cli.sync.model import FieldChange, RecordChange, ResourceResult
 from lumio_cli.sync.pages import Page
 
 
@@ -46,17 +47,7 @@ class DryRunSink(HubSink):
         self._became: dict[tuple[str, str], dict[str, str]] = {}
         self._heirs: dict[tuple[str, str], frozenset[str]] = {}
         self._planned: dict[tuple[str, str], dict[str, Edit]] = {}
-        self._seen = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._seen.execute(
-            "CREATE TABLE news (number INTEGER PRIMARY KEY, provider TEXT, resource TEXT, id TEXT,"
-            " held INTEGER)"
-        )
-        self._seen.execute("CREATE INDEX news_of ON news (provider, resource, number)")
-        for table, more in (("seen", ""), ("gone", ""), ("met", ", payload TEXT, updated TEXT")):
-            self._seen.execute(
-                f"CREATE TABLE {table} (provider TEXT, resource TEXT, id TEXT{more},"
-                " PRIMARY KEY (provider, resource, id)) WITHOUT ROWID"
-            )
+        self._seen = open_memory()
 
     @property
     def changes(self) -> list[RecordChange]:
@@ -297,41 +288,14 @@ class DryRunSink(HubSink):
     def _plan_one(
         self, result: ResourceResult, edit: Edit, columns: Mapping[str, ViewColumn]
     ) -> None:
-        kind = into = problem = ""
-        if edit.status is State.CONFLICT:
+        change = planned_change(result, edit, columns)
+        if change.conflict:
             result.conflicts += 1
-            note = edit.conflict or {}
-            kind, into = str(note.get("kind", "edit")), str(note.get("into", ""))
-            theirs = note.get("fields") or {}
-            fields = [
-                FieldChange(name, theirs.get(name), edit.edits.get(name))
-                for name in theirs or edit.edits
-            ]
-            action: Action = "conflict"
         else:
-            action = edit.action
-            fields = [
-                FieldChange(name, edit.base.get(name), value) for name, value in edit.edits.items()
-            ]
-            problem = "" if action == "delete" else choices.misfits(columns, edit.edits)
-            self._refusable[result.provider, result.resource] += bool(problem)
-            count = f"{action}d"
+            self._refusable[result.provider, result.resource] += bool(change.problem)
+            count = f"{edit.action}d"
             setattr(result, count, getattr(result, count) + 1)
-        self._add(
-            RecordChange(
-                result.provider,
-                result.resource,
-                edit.record,
-                action,
-                () if action == "delete" else tuple(fields),
-                "push",
-                edit.trace,
-                kind,
-                doubt=edit.status is State.UNKNOWN,
-                into=into,
-                problem=problem,
-            )
-        )
+        self._add(change)
 
     def seen_as(self, provider: str, resource: str, record: str) -> Held | None:
         """A record as this preview has met it, where that is news."""
