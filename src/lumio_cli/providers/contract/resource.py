@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from lumio_cli.providers.contract.paging import Paging
 
+ColumnKind = Literal[
+    "text", "integer", "number", "boolean", "datetime", "date", "epoch", "epoch_ms", "json"
+]
+Equality = Literal["exact", "folded", "set"]
+Deletion = Literal["tombstones", "sweep"]
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -26,11 +32,9 @@ class Column:
 
     name: str
     path: str
-    kind: Literal[
-        "text", "integer", "number", "boolean", "datetime", "date", "epoch", "epoch_ms", "json"
-    ] = "text"
+    kind: ColumnKind = "text"
     read_only: bool = False
-    same: Literal["exact", "folded", "set"] = "exact"
+    same: Equality = "exact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,7 @@ class Resource:
     key: str = "id"
     updated: str = "updatedAt"
     cursor: Cursor | None = None
-    deletes: tuple[Literal["tombstones", "sweep"], ...] = ()
+    deletes: tuple[Deletion, ...] = ()
     scopes: tuple[str, ...] = ()
     write_scopes: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lumio_cli.providers.contract.call import Call, Record, dig
+from lumio_cli.providers.contract.columns import columns
 from lumio_cli.providers.contract.paging import Each, key_of
-from lumio_cli.providers.contract.resource import Column, Cursor, Horizon, Kind, Resource, Writes
+from lumio_cli.providers.contract.resource import Cursor, Horizon, Kind, Resource, Writes
 from lumio_cli.providers.linkedin.pages import Pages, Statistics
 from lumio_cli.providers.linkedin.restli import MARK, escape, urn
 
@@ -37,35 +38,16 @@ def each(inner: Pages | Statistics) -> Each:
     return Each(_put, inner)
 
 
-def _columns(listed: str, written: tuple[str, ...] = (), **paths: str) -> tuple[Column, ...]:
-    """Columns from `name` or `name:kind`; the path is the name, unless `paths` says otherwise. All
-    but those of `written` are read-only."""
-    columns = []
-    for item in listed.split():
-        name, _, kind = item.partition(":")
-        path, fixed = paths.get(name, name), name not in written
-        columns.append(Column(name, path, kind or "text", fixed))  # type: ignore[arg-type]
-    return tuple(columns)
-
-
 ORGANIZATIONS = Resource(
     name="organizations",
     path="/rest/organizationAcls",
     title="Pages that you administer",
-    columns=_columns(
-        "urn role state name vanity_name website description organization_type"
-        " primary_organization_type staff_count_range industries:json specialties:json"
-        " locations:json founded_year:integer",
-        urn="organization",
-        name="localizedName",
-        vanity_name="vanityName",
-        website="localizedWebsite",
-        description="localizedDescription",
-        organization_type="organizationType",
-        primary_organization_type="primaryOrganizationType",
-        staff_count_range="staffCountRange",
-        specialties="localizedSpecialties",
-        founded_year="foundedOn.year",
+    columns=columns(
+        "urn=organization role state name=localizedName vanity_name=vanityName"
+        " website=localizedWebsite description=localizedDescription"
+        " organization_type=organizationType primary_organization_type=primaryOrganizationType"
+        " staff_count_range=staffCountRange industries:json specialties:json=localizedSpecialties"
+        " locations:json founded_year:integer=foundedOn.year"
     ),
     paging={"full": Pages(name=lambda acl: key_of(organization(acl), "id"))},
     # A further request for each page: what a run can lose is kept small.
@@ -100,24 +82,15 @@ POSTS = Resource(
     name="posts",
     path="/rest/posts",
     title="Posts of your pages",
-    columns=_columns(
-        "author commentary visibility lifecycle_state created_at:epoch_ms published_at:epoch_ms"
-        " last_modified_at:epoch_ms is_edited:boolean is_reshare_disabled:boolean"
-        " feed_distribution content:json media_id media_title article_url article_title"
-        " reshared_post",
-        written=WRITTEN,
-        lifecycle_state="lifecycleState",
-        created_at="createdAt",
-        published_at="publishedAt",
-        last_modified_at="lastModifiedAt",
-        is_edited="lifecycleStateInfo.isEditedByAuthor",
-        is_reshare_disabled="isReshareDisabledByAuthor",
-        feed_distribution="distribution.feedDistribution",
-        media_id="content.media.id",
-        media_title="content.media.title",
-        article_url="content.article.source",
-        article_title="content.article.title",
-        reshared_post="reshareContext.parent",
+    columns=columns(
+        "author! commentary! visibility! lifecycle_state=lifecycleState"
+        " created_at:epoch_ms=createdAt published_at:epoch_ms=publishedAt"
+        " last_modified_at:epoch_ms=lastModifiedAt"
+        " is_edited:boolean=lifecycleStateInfo.isEditedByAuthor"
+        " is_reshare_disabled:boolean=isReshareDisabledByAuthor"
+        " feed_distribution=distribution.feedDistribution content:json media_id=content.media.id"
+        " media_title=content.media.title article_url=content.article.source"
+        " article_title=content.article.title reshared_post=reshareContext.parent"
     ),
     paging={"full": each(Pages()), "changes": each(Pages(ends=True))},
     page_size={"full": 100, "changes": 100},
@@ -133,18 +106,18 @@ POSTS = Resource(
 )
 
 
-def _statistics(name: str, title: str, path: str, columns: tuple[Column, ...]) -> Resource:
-    common = _columns(
-        "organization period day start:epoch_ms end:epoch_ms",
-        organization="organizationalEntity",
-        start="timeRange.start",
-        end="timeRange.end",
-    )
+_PERIOD = (
+    "organization=organizationalEntity period day start:epoch_ms=timeRange.start"
+    " end:epoch_ms=timeRange.end"
+)
+
+
+def _statistics(name: str, title: str, path: str, listed: str) -> Resource:
     return Resource(
         name=name,
         path=path,
         title=title,
-        columns=(*common, *columns),
+        columns=columns(f"{_PERIOD} {listed}"),
         paging={"full": each(Statistics()), "changes": each(Statistics())},
         page_size={"full": 1, "changes": 1},
         rows="elements",
@@ -163,56 +136,37 @@ SHARE_STATISTICS = _statistics(
     "share_statistics",
     "How your pages' posts did",
     "/rest/organizationalEntityShareStatistics",
-    _columns(
-        "impressions:integer unique_impressions:integer clicks:integer likes:integer"
-        " comments:integer shares:integer engagement:number",
-        impressions="totalShareStatistics.impressionCount",
-        unique_impressions="totalShareStatistics.uniqueImpressionsCount",
-        clicks="totalShareStatistics.clickCount",
-        likes="totalShareStatistics.likeCount",
-        comments="totalShareStatistics.commentCount",
-        shares="totalShareStatistics.shareCount",
-        engagement="totalShareStatistics.engagement",
-    ),
+    "impressions:integer=totalShareStatistics.impressionCount"
+    " unique_impressions:integer=totalShareStatistics.uniqueImpressionsCount"
+    " clicks:integer=totalShareStatistics.clickCount"
+    " likes:integer=totalShareStatistics.likeCount"
+    " comments:integer=totalShareStatistics.commentCount"
+    " shares:integer=totalShareStatistics.shareCount"
+    " engagement:number=totalShareStatistics.engagement",
 )
 
 FOLLOWER_STATISTICS = _statistics(
     "follower_statistics",
     "Who follows your pages",
     "/rest/organizationalEntityFollowerStatistics",
-    _columns(
-        "followers:integer organic_gain:integer paid_gain:integer by_function:json"
-        " by_seniority:json by_industry:json by_country:json by_staff_count:json",
-        followers="followerCount",
-        organic_gain="followerGains.organicFollowerGain",
-        paid_gain="followerGains.paidFollowerGain",
-        by_function="followerCountsByFunction",
-        by_seniority="followerCountsBySeniority",
-        by_industry="followerCountsByIndustry",
-        by_country="followerCountsByGeoCountry",
-        by_staff_count="followerCountsByStaffCountRange",
-    ),
+    "followers:integer=followerCount organic_gain:integer=followerGains.organicFollowerGain"
+    " paid_gain:integer=followerGains.paidFollowerGain"
+    " by_function:json=followerCountsByFunction by_seniority:json=followerCountsBySeniority"
+    " by_industry:json=followerCountsByIndustry by_country:json=followerCountsByGeoCountry"
+    " by_staff_count:json=followerCountsByStaffCountRange",
 )
 
 LEAD_FORMS = Resource(
     name="lead_forms",
     path="/rest/leadForms",
     title="Lead forms",
-    columns=_columns(
-        "name state version:integer owner_organization owner_account headline:json"
-        " questions:json consents:json hidden_fields:json language review_status"
-        " created_at:epoch_ms last_modified_at:epoch_ms",
-        version="versionId",
-        owner_organization="owner.organization",
-        owner_account="owner.sponsoredAccount",
-        headline="content.headline.localized",
-        questions="content.questions",
-        consents="content.legalInfo.consents",
-        hidden_fields="hiddenFields",
-        language="creationLocale.language",
-        review_status="reviewInfo.reviewStatus",
-        created_at="created",
-        last_modified_at="lastModified",
+    columns=columns(
+        "name state version:integer=versionId owner_organization=owner.organization"
+        " owner_account=owner.sponsoredAccount headline:json=content.headline.localized"
+        " questions:json=content.questions consents:json=content.legalInfo.consents"
+        " hidden_fields:json=hiddenFields language=creationLocale.language"
+        " review_status=reviewInfo.reviewStatus created_at:epoch_ms=created"
+        " last_modified_at:epoch_ms=lastModified"
     ),
     paging={"full": each(Pages()), "changes": each(Pages())},
     page_size=SIZES,
@@ -229,18 +183,12 @@ LEAD_RESPONSES = Resource(
     name="lead_responses",
     path="/rest/leadFormResponses",
     title="Answers to lead forms",
-    columns=_columns(
-        "submitted_at:epoch_ms lead_type test_lead:boolean form owner_organization owner_account"
-        " submitter answers:json consents:json associated_entity:json campaign",
-        submitted_at="submittedAt",
-        lead_type="leadType",
-        test_lead="testLead",
-        form="versionedLeadGenFormUrn",
-        owner_organization="owner.organization",
-        owner_account="owner.sponsoredAccount",
-        consents="formResponse.consentResponses",
-        associated_entity="associatedEntity",
-        campaign="leadMetadata.sponsoredLeadMetadata.campaign",
+    columns=columns(
+        "submitted_at:epoch_ms=submittedAt lead_type=leadType test_lead:boolean=testLead"
+        " form=versionedLeadGenFormUrn owner_organization=owner.organization"
+        " owner_account=owner.sponsoredAccount submitter answers:json"
+        " consents:json=formResponse.consentResponses associated_entity:json=associatedEntity"
+        " campaign=leadMetadata.sponsoredLeadMetadata.campaign"
     ),
     paging={"full": each(Pages()), "changes": each(Pages())},
     page_size=SIZES,

@@ -10,6 +10,7 @@ from typing import Any
 
 from lumio_cli.core.errors import BadReplyError, GoneError
 from lumio_cli.providers.contract.call import Call, Reply, Send, dig
+from lumio_cli.providers.contract.columns import Kinds
 from lumio_cli.providers.contract.resource import Column, Property
 from lumio_cli.providers.contract.values import as_id
 from lumio_cli.providers.mailchimp.listing import MOST
@@ -17,7 +18,7 @@ from lumio_cli.providers.mailchimp.resources import MEMBERS
 
 METADATA_SECONDS = 1800.0
 """How long merge fields may be served from the cache when members are written."""
-KINDS = {"number": "number", "date": "date", "address": "json"}
+KINDS: Kinds = {"number": "number", "date": "date", "address": "json"}
 """Types of merge fields that are more than text. A birthday is a month and a day."""
 
 
@@ -75,7 +76,7 @@ def column_of(tag: str, kind: str) -> Column:
     taken = {"id", *(c.name for c in MEMBERS.columns)}
     if name in taken or not name[0].isalpha():
         name = f"merge_{name}"
-    return Column(name, path, KINDS.get(kind, "text"))  # type: ignore[arg-type]
+    return Column(name, path, KINDS.get(kind, "text"))
 
 
 def described(fields: Iterable[Mapping[str, Any]]) -> tuple[Property, ...]:
