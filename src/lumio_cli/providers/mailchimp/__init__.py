@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from lumio_cli.core.errors import BadReplyError, CredentialError
@@ -37,7 +38,7 @@ from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.providers.contract.quota import Quota
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.resource import Kind, Property, Resource, Walk
-from lumio_cli.providers.contract.verdict import Outcome, Verdict
+from lumio_cli.providers.contract.verdict import ErrorTable, Outcome, Verdict
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.mailchimp import batches, sends
 from lumio_cli.providers.mailchimp.fields import all_fields, described, list_ids
@@ -171,22 +172,15 @@ class Mailchimp(Provider):
         if reply.status < 400:
             return _judge_metadata(reply) if reply.url.endswith(METADATA) else None
         body = reply.document()
-        message, title = explained(body), str(body.get("title") or "")
         if reply.status == 429:
-            return Verdict(Outcome.THROTTLED, message, title, quota="connections")
+            title = ERRORS.code_of(body)
+            return Verdict(Outcome.THROTTLED, explained(body), title, quota="connections")
         if "xml" in reply.headers.get("content-type", ""):
             return Verdict(Outcome.REJECTED, "the link to the results is not good (any more)")
         if reply.status == 403 and not body:
             return Verdict(Outcome.THROTTLED, "refused without a word", quota="connections")
-        if reply.status == 401 or (reply.status == 403 and title in _REFUSED):
-            return Verdict(Outcome.REFUSED, message, title)
-        if reply.status == 403:
-            return Verdict(Outcome.DENIED, message, title)
-        if reply.status == 404:
-            return Verdict(Outcome.GONE, message, title)
-        if body and reply.status < 500:
-            return Verdict(Outcome.REJECTED, message, title)
-        return None
+        verdict = ERRORS.judge(reply)
+        return verdict and replace(verdict, message=explained(body))
 
     def probe(self, send: Send, credential: Credential) -> Identity:
         """The account; before that, for an access token, where it is."""
@@ -299,8 +293,15 @@ class Mailchimp(Provider):
         return sends.find(message, send)
 
 
-_REFUSED = ("User Disabled", "WrongDatacenter", "Wrong Datacenter", "API Key Invalid")
-"""Titles of 403s that are about the credential as a whole."""
+ERRORS = ErrorTable(
+    "detail",
+    "title",
+    by_status={401: Outcome.REFUSED, 410: Outcome.REJECTED},
+    by_code={
+        # Of 403s that are about the credential as a whole.
+        Outcome.REFUSED: ("User Disabled", "WrongDatacenter", "Wrong Datacenter", "API Key Invalid")
+    },
+)
 
 
 def _judge_metadata(reply: Reply) -> Verdict | None:

@@ -51,7 +51,7 @@ from lumio_cli.providers.contract.provider import Provider, found_alone
 from lumio_cli.providers.contract.quota import Allowance, Quota
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.resource import Column, Property, Resource, Walk
-from lumio_cli.providers.contract.verdict import Outcome, Verdict
+from lumio_cli.providers.contract.verdict import ErrorTable, Outcome, Verdict
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.pipedrive.fields import (
     SECONDS,
@@ -93,14 +93,7 @@ NOT_OPEN = (
     "the company's account is not open, because its trial has ended or payment details are missing;"
     " an administrator can open it in Pipedrive's billing settings"
 )
-_OUTCOMES = {
-    400: Outcome.REJECTED,
-    401: Outcome.REAUTH,
-    404: Outcome.GONE,
-    410: Outcome.GONE,
-    415: Outcome.DENIED,
-    422: Outcome.REJECTED,
-}
+ERRORS = ErrorTable("error", "code", by_status={415: Outcome.DENIED})
 
 
 class Pipedrive(Provider):
@@ -262,11 +255,7 @@ class Pipedrive(Provider):
                 return Verdict(Outcome.EXHAUSTED, said, "cloudflare", SHUT_OUT, "burst")
             if code.startswith("feature_capping"):
                 return Verdict(Outcome.REJECTED, message, code)
-            return Verdict(Outcome.DENIED, message, code)
-        outcome = _OUTCOMES.get(reply.status)
-        if not body or outcome is None:
-            return None
-        return Verdict(outcome, message, code)
+        return ERRORS.judge(reply)
 
     def remaining(self, call: Call, reply: Reply) -> tuple[Allowance, ...]:
         """The burst's headers, and those of the daily budget, which are not always there."""
