@@ -28,6 +28,7 @@ from lumio_cli.providers.contract.fields import Field
 from lumio_cli.providers.contract.messages import Message, MessageKind
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.writing import Change
+from lumio_cli.providers.linkedin.behaviour import AS_AUTHOR
 from lumio_cli.providers.linkedin.resources import WRITTEN
 from lumio_cli.providers.linkedin.restli import (
     call,
@@ -40,8 +41,6 @@ from lumio_cli.providers.linkedin.restli import (
 LONGEST = 3_000
 """Characters of a post's text."""
 RECENT = 10
-AS_AUTHOR = "&viewContext=AUTHOR"
-"""Part of a finder's query: drafts are shown to nobody else."""
 IMAGES = ("image/jpeg", "image/png", "image/gif")
 ROUTE = "/rest/posts/{post}"
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
-from lumio_cli.providers.contract.call import Call, Record, dig
+from lumio_cli.providers.contract.call import Call, dig
 from lumio_cli.providers.contract.columns import columns
 from lumio_cli.providers.contract.paging import Each, key_of
 from lumio_cli.providers.contract.resource import Cursor, Horizon, Kind, Resource, Writes
+from lumio_cli.providers.linkedin.behaviour import (
+    ContentPages,
+    FollowerStatistics,
+    LeadForms,
+    LeadResponses,
+    Organizations,
+    PageStatistics,
+    Posts,
+)
 from lumio_cli.providers.linkedin.pages import Pages, Statistics
 from lumio_cli.providers.linkedin.restli import MARK, escape, urn
+from lumio_cli.providers.linkedin.rows import organization
 
 PAGES = "rw_organization_admin"
 READ = "r_organization_social"
@@ -22,7 +31,6 @@ WRITTEN = ("commentary", "author", "visibility")
 """Columns of a post that can be written; the first also when the post is there."""
 SIZES: Mapping[Kind, int] = {"full": 100, "changes": 99}
 """Of listings that are the same for both purposes: by its size, a log tells which it was."""
-ADMINISTRATOR = "ADMINISTRATOR"
 LATE_DAYS = 7
 """Days that statistics are read again: LinkedIn corrects them, and the last two come late."""
 
@@ -38,7 +46,7 @@ def each(inner: Pages | Statistics) -> Each:
     return Each(_put, inner)
 
 
-ORGANIZATIONS = Resource(
+ORGANIZATIONS = Organizations(
     name="organizations",
     path="/rest/organizationAcls",
     title="Pages that you administer",
@@ -58,27 +66,29 @@ ORGANIZATIONS = Resource(
     scopes=(PAGES,),
 )
 
-CONTENT_ROLES = ("CONTENT_ADMINISTRATOR", "CONTENT_ADMIN", "DIRECT_SPONSORED_CONTENT_POSTER")
-"""Roles, beside an administrator's, that read and write a page's posts (posts-api, permissions).
-LinkedIn's page on roles has the first name, the page on posts the second."""
-
 
 def _role_of(acl: Any) -> str:
     return f"{organization(acl).get('id')}:{dig(acl, 'role')}"
 
 
-CONTENT_PAGES = replace(
-    ORGANIZATIONS,
+CONTENT_PAGES = ContentPages(
     name="content_pages",
+    path=ORGANIZATIONS.path,
     title="Pages whose posts you may write, without being their administrator",
+    columns=ORGANIZATIONS.columns,
     paging={"full": Pages(name=_role_of)},
+    page_size=ORGANIZATIONS.page_size,
+    rows="elements",
+    updated="",
+    deletes=("sweep",),
+    scopes=(PAGES,),
     note=(
         "Content administrators and posters of sponsored content. LinkedIn tells them a page's"
         " posts, and neither its statistics nor its leads."
     ),
 )
 
-POSTS = Resource(
+POSTS = Posts(
     name="posts",
     path="/rest/posts",
     title="Posts of your pages",
@@ -112,8 +122,10 @@ _PERIOD = (
 )
 
 
-def _statistics(name: str, title: str, path: str, listed: str) -> Resource:
-    return Resource(
+def _statistics(
+    kind: type[PageStatistics], name: str, title: str, path: str, listed: str
+) -> Resource:
+    return kind(
         name=name,
         path=path,
         title=title,
@@ -133,6 +145,7 @@ def _statistics(name: str, title: str, path: str, listed: str) -> Resource:
 
 
 SHARE_STATISTICS = _statistics(
+    PageStatistics,
     "share_statistics",
     "How your pages' posts did",
     "/rest/organizationalEntityShareStatistics",
@@ -146,6 +159,7 @@ SHARE_STATISTICS = _statistics(
 )
 
 FOLLOWER_STATISTICS = _statistics(
+    FollowerStatistics,
     "follower_statistics",
     "Who follows your pages",
     "/rest/organizationalEntityFollowerStatistics",
@@ -156,7 +170,7 @@ FOLLOWER_STATISTICS = _statistics(
     " by_staff_count:json=followerCountsByStaffCountRange",
 )
 
-LEAD_FORMS = Resource(
+LEAD_FORMS = LeadForms(
     name="lead_forms",
     path="/rest/leadForms",
     title="Lead forms",
@@ -179,7 +193,7 @@ LEAD_FORMS = Resource(
     note="LinkedIn cannot be asked for changed forms only: all are listed, the changed ones kept.",
 )
 
-LEAD_RESPONSES = Resource(
+LEAD_RESPONSES = LeadResponses(
     name="lead_responses",
     path="/rest/leadFormResponses",
     title="Answers to lead forms",
@@ -217,58 +231,3 @@ RESOURCES = (
     LEAD_FORMS,
     LEAD_RESPONSES,
 )
-STATISTICS = (SHARE_STATISTICS, FOLLOWER_STATISTICS)
-
-
-def organization(acl: Any) -> Record:
-    """A role in a page as the page's record; what names no page comes as it is: a dead letter."""
-    named = dig(acl, "organization") or dig(acl, "organizationTarget")
-    if not isinstance(named, str | int):
-        return acl if isinstance(acl, dict) else {"unreadable": acl}
-    return {**acl, "organization": named, "id": str(named).rpartition(":")[2]}
-
-
-def content_pages(acls: Sequence[Any]) -> list[Record]:
-    """The pages among some roles whose posts the member may write without administering them, each
-    once; and what names no page."""
-    administered = {
-        str(dig(acl, "organization")) for acl in acls if dig(acl, "role") == ADMINISTRATOR
-    }
-    found: dict[str, Record] = {}
-    for number, acl in enumerate(acls):
-        page = organization(acl)
-        if "id" not in page:
-            found[f"unreadable {number}"] = page
-        elif page.get("role") in CONTENT_ROLES and page["organization"] not in administered:
-            found.setdefault(page["id"], page)
-    return list(found.values())
-
-
-def figures(element: Any) -> Record:
-    """Statistics of a page's life or day, with an id: `PAGE:lifetime` or `PAGE:2026-01-31`."""
-    owner, start = dig(element, "organizationalEntity"), dig(element, "timeRange.start")
-    if not isinstance(owner, str):
-        return {"unreadable": element}
-    key = owner.rpartition(":")[2]
-    if not isinstance(start, int):
-        return {**element, "id": f"{key}:lifetime", "period": "lifetime"}
-    try:
-        day = datetime.fromtimestamp(start / 1000, UTC).date().isoformat()
-    except (ValueError, OverflowError, OSError):
-        return {"unreadable": element}
-    return {**element, "id": f"{key}:{day}", "period": "day", "day": day}
-
-
-def lead(response: Any) -> Record:
-    """An answer to a form, with `answers` by the number of the question: the text, or the numbers
-    of the options that were chosen."""
-    answers = dig(response, "formResponse.answers")
-    if not isinstance(response, dict) or not isinstance(answers, list):
-        return response if isinstance(response, dict) else {"unreadable": response}
-    found: dict[str, Any] = {}
-    for item in answers:
-        details: Mapping[str, Any] = dig(item, "answerDetails") or {}
-        text = dig(details, "textQuestionAnswer.answer")
-        chosen = dig(details, "multipleChoiceAnswer.options")
-        found[str(dig(item, "questionId"))] = text if text is not None else chosen
-    return {**response, "answers": found}
