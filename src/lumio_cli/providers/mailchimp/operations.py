@@ -15,7 +15,7 @@ from lumio_cli.providers.contract.call import Call
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.mailchimp.fields import WrongValueError
-from lumio_cli.providers.mailchimp.resources import member
+from lumio_cli.providers.mailchimp.rows import member
 
 EXISTS = "Member Exists"
 ROUTE = "/3.0/lists/{list_id}/members/{member}"

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
 
-from lumio_cli.providers.contract.call import Call, Record, dig
 from lumio_cli.providers.contract.columns import columns
 from lumio_cli.providers.contract.paging import Each
-from lumio_cli.providers.contract.resource import Cursor, Kind, Resource, Writes
+from lumio_cli.providers.contract.resource import Cursor, Kind, Writes
+from lumio_cli.providers.mailchimp.behaviour import (
+    LIST,
+    Audiences,
+    Campaigns,
+    Collection,
+    Members,
+    Reports,
+    Segments,
+    put_list,
+)
 from lumio_cli.providers.mailchimp.listing import Changed, Pages
 
-LIST = "{list_id}"
 BATCH = 500
 """Members that one request to an audience takes (reference, "Batch subscribe or unsubscribe")."""
-
-
-def put_list(call: Call, key: str) -> Call:
-    """The audience's id in the path; the route keeps its variable."""
-    return replace(call, path=call.path.replace(LIST, key), route=call.path)
 
 
 SIZE = 500
 """Rows a page: half of what it may have, since members with their merge fields are large."""
 PAGE: Mapping[Kind, int] = {"full": SIZE, "changes": SIZE, "tombstones": SIZE}
 
-AUDIENCES = Resource(
+AUDIENCES = Audiences(
     name="audiences",
     path="/3.0/lists",
     title="Audiences",
@@ -54,7 +55,7 @@ AUDIENCES = Resource(
 
 # Tags have no order. A member is known by the MD5 of the address in lower case, so that an audience
 # has each address once, however it is written (reference, `subscriber_hash`).
-MEMBERS = Resource(
+MEMBERS = Members(
     name="members",
     path=f"/3.0/lists/{LIST}/members",
     title="Members of audiences",
@@ -97,7 +98,7 @@ MEMBERS = Resource(
     ),
 )
 
-SEGMENTS = Resource(
+SEGMENTS = Segments(
     name="segments",
     path=f"/3.0/lists/{LIST}/segments",
     title="Segments and tags of audiences",
@@ -116,7 +117,7 @@ SEGMENTS = Resource(
     note="A number of members that changes by itself is seen by the next full sync.",
 )
 
-CAMPAIGNS = Resource(
+CAMPAIGNS = Campaigns(
     name="campaigns",
     path="/3.0/campaigns",
     title="Campaigns",
@@ -141,7 +142,7 @@ CAMPAIGNS = Resource(
     note="Mailchimp cannot say which campaigns changed: they are always read whole.",
 )
 
-REPORTS = Resource(
+REPORTS = Reports(
     name="reports",
     path="/3.0/reports",
     title="Campaign reports",
@@ -167,7 +168,7 @@ REPORTS = Resource(
     note="Always read whole: opens and clicks go on for months, and change no time.",
 )
 
-AUTOMATIONS = Resource(
+AUTOMATIONS = Collection(
     name="automations",
     path="/3.0/automations",
     title="Classic automations",
@@ -187,37 +188,3 @@ AUTOMATIONS = Resource(
     deletes=("sweep",),
     note="Classic automations only: the API does not list customer journeys.",
 )
-
-OMITTED = {
-    "audiences": "lists._links,_links",
-    "segments": "segments._links,_links",
-    "campaigns": "campaigns._links,_links",
-    # Half of a report is its time series, and `share_report` holds a password.
-    "reports": "reports._links,_links,reports.timeseries,reports.timewarp,reports.share_report",
-    "automations": "automations._links,_links",
-    "members": "members._links,_links",
-}
-"""What listings leave out: links are more than half of an answer."""
-
-
-def member(row: Any, list_id: Any) -> Record:
-    """A member as it is stored: its id is that of the audience and of the contact in it.
-
-    The subscriber hash is made of the address, so that it is the same in every audience, and
-    another one after a change of address; the contact's id stays. What has no id of its own is
-    passed on without one: it has to become a dead letter.
-    """
-    if not isinstance(row, dict):
-        return {"unreadable": row}
-    own = row.get("contact_id") or row.get("id")
-    where = row.get("list_id") or list_id
-    shaped = {**row, "subscriber_hash": row.get("id")}
-    if isinstance(own, str | int) and not isinstance(own, bool) and where:
-        return {**shaped, "id": f"{where}:{own}"}
-    shaped.pop("id", None)
-    return shaped if own is None else {**shaped, "id": own}
-
-
-def title_of(campaign: Any) -> str:
-    """A campaign's internal title."""
-    return str(dig(campaign, "settings.title") or "")

@@ -24,7 +24,7 @@ from lumio_cli.providers.contract.call import Call, Send
 from lumio_cli.providers.contract.fields import Field
 from lumio_cli.providers.contract.messages import Message, MessageKind, Past
 from lumio_cli.providers.contract.receipt import Receipt
-from lumio_cli.providers.mailchimp.resources import title_of
+from lumio_cli.providers.mailchimp.rows import title_of
 
 ROUTE = "/3.0/campaigns/{campaign_id}"
 GOING = ("sending", "sent")

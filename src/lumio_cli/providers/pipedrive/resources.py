@@ -2,58 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-
-from lumio_cli.core.errors import BadReplyError
-from lumio_cli.providers.contract.call import Call, Place, Record, Reply, Send, dig
 from lumio_cli.providers.contract.columns import columns
-from lumio_cli.providers.contract.paging import Paging, Single, Token
+from lumio_cli.providers.contract.paging import Paging, Single
 from lumio_cli.providers.contract.resource import Column, Cursor, Deletion, Kind, Resource, Writes
+from lumio_cli.providers.pipedrive.behaviour import (
+    Activities,
+    Labelled,
+    Listed,
+    Products,
+    Settings,
+    Users,
+)
+from lumio_cli.providers.pipedrive.listing import ARCHIVED, PAGE, PAGES, LiveThenArchived
 
-NEXT = "additional_data.next_cursor"
-PAGE = 500
-"""Records a page: the most that v2 gives."""
 LOOKBACK = 120.0
 """Seconds that a window reaches back: times are whole seconds, and a record that was being
 written when we asked may carry an earlier one."""
-COSTS = {"list": 10.0, "archived": 20.0, "settings": 5.0, "write": 5.0, "delete": 3.0, "get": 1.0}
-"""Tokens of the company's day, by kind of request (`x-token-cost` in the description of v2)."""
-
-
-PAGES = Token(NEXT, "cursor", "limit")
-ARCHIVED = "/api/v2/deals/archived"
-
-
-@dataclass(frozen=True, slots=True)
-class LiveThenArchived:
-    """The deals, then the archived ones, which are a listing of their own.
-
-    A deal that is archived while the walk is on its way comes in the second listing, if not in
-    both; the same record twice does no harm.
-    """
-
-    archived: str
-    pages: Token = PAGES
-
-    def first(self, size: int) -> Place:
-        """The first page of the deals."""
-        return self.pages.first(size)
-
-    def ask(self, call: Call, place: Place) -> Call:
-        """The listing that the place lies in. Archived deals cost twice as much, and come without
-        the labels that can be asked for with all others."""
-        if place.get("archived"):
-            asked = {k: v for k, v in call.params.items() if not k.endswith("labels")}
-            call = replace(call, path=self.archived, params=asked, cost=COSTS["archived"])
-        return self.pages.ask(call, place)
-
-    def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
-        """The next page, or the first of the archived deals."""
-        following = self.pages.next(place, reply, rows)
-        if place.get("archived"):
-            return None if following is None else {**following, "archived": True}
-        return {"size": place["size"], "archived": True} if following is None else following
 
 
 _ONE_BY_ONE = Writes(create=1, update=1, archive=1, at_once=50)
@@ -61,6 +25,7 @@ _ONE_BY_ONE = Writes(create=1, update=1, archive=1, at_once=50)
 
 
 def _main(
+    kind: type[Listed],
     name: str,
     title: str,
     stem: str,
@@ -73,7 +38,7 @@ def _main(
     paging: dict[Kind, Paging] = {"full": pages, "changes": pages}
     if "tombstones" in deletes:
         paging["tombstones"] = PAGES
-    return Resource(
+    return kind(
         name=name,
         path=f"/api/v2/{name}",
         title=title,
@@ -95,6 +60,7 @@ _SWEPT = "Deletions are seen by a full sync: the API has no list of what was del
 
 # Labels have no order.
 DEALS = _main(
+    Labelled,
     "deals",
     "Deals",
     "deals",
@@ -113,6 +79,7 @@ DEALS = _main(
     note="Archived deals are among them, with is_archived = 1; they cannot be changed.",
 )
 PERSONS = _main(
+    Labelled,
     "persons",
     "Persons",
     "contacts",
@@ -125,6 +92,7 @@ PERSONS = _main(
     note=_SWEPT,
 )
 ORGANIZATIONS = _main(
+    Labelled,
     "organizations",
     "Organizations",
     "contacts",
@@ -139,6 +107,7 @@ ORGANIZATIONS = _main(
     note=_SWEPT,
 )
 ACTIVITIES = _main(
+    Activities,
     "activities",
     "Activities",
     "activities",
@@ -153,6 +122,7 @@ ACTIVITIES = _main(
     note=_SWEPT,
 )
 PRODUCTS = _main(
+    Products,
     "products",
     "Products",
     "products",
@@ -167,7 +137,7 @@ MAIN = (DEALS, PERSONS, ORGANIZATIONS, ACTIVITIES, PRODUCTS)
 
 
 def _settings(name: str, title: str, columns: tuple[Column, ...]) -> Resource:
-    return Resource(
+    return Settings(
         name=name,
         path=f"/api/v2/{name}",
         title=title,
@@ -199,7 +169,7 @@ STAGES = _settings(
         " days_to_rotten!:integer order_nr:integer add_time:datetime update_time:datetime"
     ),
 )
-USERS = Resource(
+USERS = Users(
     name="users",
     path="/api/v1/users",
     title="Users",
@@ -216,40 +186,3 @@ USERS = Resource(
     metadata=True,
     note="There is no v2 of it; its times are in UTC, and say so nowhere.",
 )
-
-FIELDS: Mapping[str, str] = {
-    "deals": "/api/v2/dealFields",
-    "persons": "/api/v2/personFields",
-    "organizations": "/api/v2/organizationFields",
-    "products": "/api/v2/productFields",
-}
-"""Where each resource's fields are defined. Activities have no custom fields in v2, and their
-definitions need an administrator."""
-
-
-def list_cost(resource: Resource) -> float:
-    """What a page of a resource costs."""
-    if resource is USERS:
-        return 20.0
-    return COSTS["settings" if resource in (PIPELINES, STAGES) else "list"]
-
-
-def archived_pages(call: Call, size: int, send: Send) -> Iterator[Reply]:
-    """Each page of the archived deals that `call` would ask for among the others. Raises
-    `BadReplyError` where they go in circles."""
-    call = replace(call, path=ARCHIVED, cost=COSTS["archived"])
-    place: Place | None = PAGES.first(size)
-    met: set[str] = set()
-    while place is not None:
-        token = str(place.get("token", ""))
-        if token in met:
-            raise BadReplyError("Pipedrive's deleted deals that were archived do not end")
-        met.add(token)
-        reply = send(PAGES.ask(call, place))
-        yield reply
-        place = PAGES.next(place, reply, ())
-
-
-def deleted(record: Record) -> bool:
-    """Whether a record that is listed says of itself that it has been deleted."""
-    return dig(record, "is_deleted") is True or dig(record, "status") == "deleted"

@@ -22,7 +22,8 @@ from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.resource import Property, Resource
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.pipedrive.fields import ROOT, Definition, label_options, moment_of
-from lumio_cli.providers.pipedrive.resources import ACTIVITIES, COSTS, PRODUCTS
+from lumio_cli.providers.pipedrive.listing import COSTS
+from lumio_cli.providers.pipedrive.resources import ACTIVITIES, PRODUCTS
 
 _OBJECTS = ("monetary", "daterange", "time", "timerange", "address")
 _WHOLE = "Pipedrive's answer does not say what was made"
