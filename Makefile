@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+RUNS   := $(VENV)/.runs
 STAMP  := $(VENV)/.installed
 DEMO   := .demo
 
@@ -18,16 +20,20 @@ help: ## show this list
 setup: $(STAMP) ## make .venv with lumio and what its development needs
 
 # Touched only when pip has succeeded, so that a broken set-up is done again.
-$(STAMP): pyproject.toml requirements/dev.txt
+$(RUNS): pyproject.toml requirements/run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "lumio needs Python 3.11 or newer; try: make PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "the venv module does not work here; on Debian and Ubuntu: apt install python3-venv" >&2; \
 		exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/dev.txt -e '.[dev]'
+	$(PIP) --no-compile -c requirements/run.txt -e .
 	@touch $@
 
-demo: $(STAMP) ## sync everything from the built-in look-alikes, and show the result
+$(STAMP): $(RUNS) requirements/dev.txt
+	$(PIP) -c requirements/dev.txt -e '.[dev]'
+	@touch $@
+
+demo: $(RUNS) ## sync everything from the built-in look-alikes, and show the result
 	@mkdir -p $(DEMO)
 	LUMIO_HOME=$(DEMO) $(BIN)/lumio sync --sandbox --records 200
 	LUMIO_HOME=$(DEMO) $(BIN)/lumio status --profile sandbox

@@ -14,7 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from bench.cases import CASES, Bench, measure, records_needed, scratch
+from bench.cases import CASES, measure, records_needed
+from bench.harness import Bench, scratch
 from bench.measure import ROOT, BenchError, Row, child
 
 RESULTS = ROOT / "bench" / "results.json"

@@ -6,19 +6,18 @@ import json
 import sqlite3
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 from bench.data import CUSTOM, MAPPED, PAGE
 from bench.edits import edits
+from bench.harness import Bench
 from bench.measure import (
     TOKEN,
-    UNLIMITED,
     BenchError,
     Client,
     Row,
@@ -40,54 +39,6 @@ OBJECTS = ("contacts", "companies", "deals", "products", "tickets")
 BURST_PER_SECOND = 19.0
 BUSY = 1.45
 """How many times its processor time a floor may take before the machine counts as busy."""
-
-
-@dataclass(slots=True)
-class Bench:
-    """One run of the bench: how much of everything, and what came of it."""
-
-    quick: bool
-    port: int
-    scratch: Path
-    kept: dict[str, Any] = field(default_factory=dict)
-    _homes: int = 0
-
-    def home(self) -> Path:
-        """A new directory for lumio to live in."""
-        self._homes += 1
-        path = self.scratch / f"home{self._homes}"
-        path.mkdir()
-        return path
-
-    def url(self, records: int) -> str:
-        """Where the account with so many contacts is served."""
-        return f"http://127.0.0.1:{self.port}/{records}"
-
-    def sync(self, home: Path, records: int, *more: str) -> tuple[Sample, dict[str, Any]]:
-        """`lumio sync hubspot/contacts`, and what it says it did."""
-        env = environment(
-            LUMIO_HOME=str(home),
-            LUMIO_HUBSPOT_TOKEN=TOKEN,
-            LUMIO_PROVIDERS__HUBSPOT__BASE_URL=self.url(records),
-            LUMIO_PROVIDERS__HUBSPOT__LIMITS=UNLIMITED,
-        )
-        sample = run([*lumio(), "sync", "hubspot/contacts", "-o", "json", *more], env)
-        return sample, json.loads(sample.output)["resources"][0]
-
-    def floor(self, records: int) -> Sample:
-        """The floor, on the same data."""
-        path = self.home() / "floor.db"
-        properties = ",".join((*MAPPED, *CUSTOM))
-        command = [sys.executable, "-m", "bench.floor", self.url(records), str(path), properties]
-        sample = run(command, environment())
-        if int(sample.output) != records:
-            raise BenchError(f"the floor stored {sample.output.strip()} of {records} records")
-        path.unlink()
-        return sample
-
-    def keep(self, name: str, **values: Any) -> None:
-        """Put numbers into the machine readable results."""
-        self.kept[name] = values
 
 
 Case = Callable[[Bench], Iterator[Row]]
@@ -371,11 +322,6 @@ def records_needed(quick: bool, only: str | None) -> int:
     if quick or only in ("start", "micro", "quota", "eight", "bulk", "edits"):
         return 5_000
     return 100_000 if only in ("server", "full") else 20_000 if only == "incremental" else 200_000
-
-
-def scratch() -> tempfile.TemporaryDirectory[str]:
-    """Where everything is written."""
-    return tempfile.TemporaryDirectory(prefix="lumio-bench-")
 
 
 def _versus(what: str, ours: float, floor: float, target: float | None = None) -> Row:

@@ -14,7 +14,7 @@ from bench.measure import BenchError, Row, child, environment, lumio, run
 from bench.providers import look_alike, variables
 
 if TYPE_CHECKING:
-    from bench.cases import Bench
+    from bench.harness import Bench
 
 EDIT = 3.0
 REQUESTS = 110

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bench.measure import Row, Sample, child, environment, lumio, run
 
 if TYPE_CHECKING:
-    from bench.cases import Bench
+    from bench.harness import Bench
 
 EIGHT = (
     "hubspot", "whatsapp", "shopify", "salesforce", "mailchimp", "slack", "linkedin", "pipedrive",

@@ -70,8 +70,9 @@ class WrongLineError(Exception):
 
 
 def documents() -> list[Path]:
-    """The README and every guide."""
-    return [README, *sorted((ROOT / "docs").rglob("*.md"))]
+    """The README, every guide, and what is written for contributors."""
+    others = [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
+    return [README, *others, *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def run_documents() -> list[Path]:

@@ -417,10 +417,10 @@ def test_a_prompt_is_hidden_and_ends_with_an_interrupt(tmp_path: Path) -> None:
         os.environ.pop("CI", None)
         text = (
             "from lumio_cli.runtime import Runtime\n"
-            "from lumio_cli.options import Globals\n"
+            "from lumio_cli.config.global_options import Globals\n"
             "from lumio_cli import app\n"
-            "from lumio_cli.stop import Stop\n"
-            "from lumio_cli.errors import StoppedError\n"
+            "from lumio_cli.core.stop import Stop\n"
+            "from lumio_cli.core.errors import StoppedError\n"
             "import sys\n"
             "stop = Stop(); app._obey_signals(stop)\n"
             "ask = Runtime(Globals(), stop=stop).prompt\n"

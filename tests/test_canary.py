@@ -24,7 +24,7 @@ from lumio_cli.core.redact import Redactor
 from lumio_cli.credentials import CredentialSettings, CredentialStore
 from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.sandbox.http import Request, Response
-from lumio_cli.sandbox.hubspot.auth import ALL_SCOPES
+from lumio_cli.sandbox.hubspot.tokens import ALL_SCOPES
 from lumio_cli.transport.runtime_db.store import RuntimeStore
 from support.canaries import HOUSES, SPELLINGS, canary
 from support.lab import VAULT_KEY, Lab, Outcome
@@ -98,7 +98,7 @@ def lab(make_lab: Make) -> Lab:  # noqa: F811
     """
     lab = make_lab(records=150)
     hub = lab.sandbox.hubspot
-    hub.auth.add("canary", TOKEN, frozenset(ALL_SCOPES))
+    hub.vault.add("canary", TOKEN, frozenset(ALL_SCOPES))
     lab.token = TOKEN
     handle = hub.handle
 
@@ -311,7 +311,7 @@ def test_none_of_two_hundred_canaries_in_any_byte(lab: Lab) -> None:
     errors, the configuration, the debug log and the bundle."""
     secret = canary(0)
     lab.token = quote(secret, safe="")
-    lab.sandbox.hubspot.auth.add("odd", lab.token, frozenset(ALL_SCOPES))
+    lab.sandbox.hubspot.vault.add("odd", lab.token, frozenset(ALL_SCOPES))
     spelled = {name: spell(lab.token) for name, spell in SPELLINGS.items()}
     housed = {f"{house} {n}": canary(100 + n) for n in range(7) for house in HOUSES}
     houses = [HOUSES[name.rsplit(" ", 1)[0]](value) for name, value in housed.items()]

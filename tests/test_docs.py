@@ -87,19 +87,26 @@ def kinds(error: type[errors.LumioError]) -> Iterator[type[errors.LumioError]]:
         yield from kinds(child)
 
 
-def test_every_exit_code_is_in_the_readme() -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_exit_code_is_in_the_reference(language: str) -> None:
     ours = [e for e in kinds(errors.LumioError) if e.__module__ == errors.__name__]
     codes = {e.exit_code for e in ours} | OTHER_CODES
-    assert {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)} == codes
+    found = re.findall(r"^\| (\d+) \|", read(language, "reference.md"), re.MULTILINE)
+    assert {int(code) for code in found} == codes
 
 
-def test_every_variable_is_in_the_readme() -> None:
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_variable_is_in_the_reference(language: str) -> None:
     names = [f"LUMIO_{word}" for word in RESERVED]
     names += [f"LUMIO_PROVIDER_{kind}" for kind in ("TOKEN", "TOKEN_FILE", "FIELD", "WAY")]
     names.append("LUMIO_PROVIDERS__PROVIDER__SETTING")
     names += ["NO_COLOR", "TERM=dumb", "CI", "CREDENTIALS_DIRECTORY", "STATE_DIRECTORY"]
     for name in names:
-        assert re.search(rf"`{name}(=[^`]*)?`", README), name
+        assert re.search(rf"`{name}(=[^`]*)?`", read(language, "reference.md")), name
+
+
+def test_the_readme_is_read_in_one_sitting() -> None:
+    assert len(README.splitlines()) <= 160
 
 
 def test_the_views_of_the_guide_are_those_of_the_provider() -> None:

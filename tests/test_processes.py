@@ -21,10 +21,7 @@ LIMITS = {"LUMIO_PROVIDERS__HUBSPOT__LIMITS": '{"burst": 1000000, "search": 1000
 
 IMPATIENT = (
     "-c",
-    "from lumio_cli.sync import engine\n"
-    "from lumio_cli.app import main\n"
-    "engine.PATIENCE = 1.0\n"
-    "main()",
+    "from lumio_cli.sync import run\nfrom lumio_cli.app import main\nrun.PATIENCE = 1.0\nmain()",
 )
 """lumio, but that it waits for one second for requests that hang, where others wait for ten."""
 
@@ -190,7 +187,7 @@ def test_the_sandbox_dies_with_its_parent(tmp_path: Path) -> None:
 
     code = (
         "import sys, time\n"
-        "from lumio_cli.services.sandbox import serving\n"
+        "from lumio_cli.services.sandboxing.child_process import serving\n"
         "with serving(['--records', '1']) as ready:\n"
         "    print(ready['pid'], flush=True)\n"
         "    time.sleep(60)\n"

@@ -129,12 +129,12 @@ def test_one_resource_asked_for_and_denied_is_4(lab: Lab) -> None:
 def test_a_metadata_resource_without_its_scope_does_not_make_the_run_partial(
     lab: Lab, denied: str
 ) -> None:
-    scopes = lab.sandbox.hubspot.auth.tokens[lab.token or lab.sandbox.token()].scopes
+    scopes = lab.sandbox.hubspot.vault.tokens[lab.token or lab.sandbox.token()].scopes
     lab.token = "pat-na1-00000000-0000-4000-8000-0000000000aa"
     if denied == "owners":
-        lab.sandbox.hubspot.auth.add("few", lab.token, scopes - {"crm.objects.owners.read"})
+        lab.sandbox.hubspot.vault.add("few", lab.token, scopes - {"crm.objects.owners.read"})
     else:
-        lab.sandbox.hubspot.auth.add("few", lab.token, scopes)
+        lab.sandbox.hubspot.vault.add("few", lab.token, scopes)
         lab.sandbox.faults.set(["403:path=/crm/v3/pipelines/*"])
     outcome = lab.lumio("sync", "hubspot")
     assert outcome.code == 0

@@ -478,7 +478,7 @@ def test_no_secret_is_anywhere(
             connect(*OAUTH, "-vv", form=form, LUMIO_HUBSPOT_CLIENT_SECRET=CLIENT_SECRET, **more),
         ):
             streams += done.out + done.err
-    canaries = (token, CLIENT_SECRET, KEY, "CSANDBOX-access", "na1-sandbox-refresh", "sandbox-code")
+    canaries = (token, CLIENT_SECRET, KEY, "CSANDBOX-access", "CSANDBOX-refresh", "CSANDBOX-code")
     for canary in canaries:
         assert canary not in streams
         for file in tmp_path.rglob("*"):

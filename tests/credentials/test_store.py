@@ -100,8 +100,8 @@ def test_a_given_token_imports_no_keyring(tmp_path: Path) -> None:
     code = """
         import sys
         from lumio_cli.credentials import CredentialSettings, CredentialStore
-        from lumio_cli.paths import find_paths
-        from lumio_cli.redact import Redactor
+        from lumio_cli.core.paths import find_paths
+        from lumio_cli.core.redact import Redactor
         env = {"LUMIO_HOME": sys.argv[1], "LUMIO_HUBSPOT_TOKEN": "abcdefgh"}
         store = CredentialStore(find_paths("default", env), env, CredentialSettings(), Redactor())
         assert store.load("hubspot").credential.token == "abcdefgh"
@@ -116,9 +116,9 @@ def test_the_vault_imports_no_backend_of_the_system(tmp_path: Path) -> None:
     code = """
         import sys
         from lumio_cli.credentials import CredentialSettings, CredentialStore
-        from lumio_cli.paths import find_paths
-        from lumio_cli.providers.auth import Credential
-        from lumio_cli.redact import Redactor
+        from lumio_cli.core.paths import find_paths
+        from lumio_cli.providers.contract.auth import Credential
+        from lumio_cli.core.redact import Redactor
         env = {"LUMIO_HOME": sys.argv[1], "LUMIO_VAULT_KEY": "00" * 32}
         store = CredentialStore(find_paths("default", env), env, CredentialSettings(), Redactor())
         store.save("hubspot", Credential("token", "abcdefgh"))
@@ -401,10 +401,10 @@ def test_the_keyring_of_the_machine_is_asked_by_default(tmp_path: Path) -> None:
     code = """
         import os, sys
         from lumio_cli.credentials import CredentialSettings, CredentialStore
-        from lumio_cli.errors import CredentialError
-        from lumio_cli.paths import find_paths
-        from lumio_cli.providers.auth import Credential
-        from lumio_cli.redact import Redactor
+        from lumio_cli.core.errors import CredentialError
+        from lumio_cli.core.paths import find_paths
+        from lumio_cli.providers.contract.auth import Credential
+        from lumio_cli.core.redact import Redactor
         paths = find_paths("default", os.environ)
         store = CredentialStore(paths, os.environ, CredentialSettings(), Redactor())
         try:
@@ -510,9 +510,9 @@ def test_a_hanging_keyring_does_not_keep_the_process(tmp_path: Path) -> None:
         import sys, threading
         from keyring.backend import KeyringBackend
         from lumio_cli.credentials import CredentialSettings, CredentialStore
-        from lumio_cli.errors import CredentialError
-        from lumio_cli.paths import find_paths
-        from lumio_cli.redact import Redactor
+        from lumio_cli.core.errors import CredentialError
+        from lumio_cli.core.paths import find_paths
+        from lumio_cli.core.redact import Redactor
 
         env = {"LUMIO_HOME": sys.argv[1]}
         settings = CredentialSettings(keyring_timeout=0.2)

@@ -402,9 +402,9 @@ def test_an_error_while_writing_leaves_the_old_file_whole(
 
 CHILD = """
     import os, pathlib, sys
-    from lumio_cli.clock import SystemClock
+    from lumio_cli.core.clock import SystemClock
     from lumio_cli.credentials import Vault
-    from lumio_cli.credentials.keys import KeySource, KeyText
+    from lumio_cli.credentials.vault_key import KeySource, KeyText
 
     path, what = pathlib.Path(sys.argv[1]), sys.argv[2]
     keys = KeySource({"LUMIO_VAULT_KEY": sys.argv[3]})

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lumio_cli.hub.edits import Edit, is_local
 from lumio_cli.hub.sqlite import outbox, records, views
 from lumio_cli.hub.sqlite.columns import Abilities, ViewColumn, quote
 from lumio_cli.hub.sqlite.database import Hub
@@ -66,7 +67,7 @@ def sql(hub: Hub) -> Iterator[Sql]:
     other.close()
 
 
-def edits(hub: Hub) -> list[outbox.Edit]:
+def edits(hub: Hub) -> list[Edit]:
     return list(outbox.walk(hub.connection, "acme", "people"))
 
 
@@ -179,7 +180,7 @@ def test_an_insert_is_a_record_of_ours_until_the_provider_names_it(hub: Hub, sql
     ((name, email, vip, age),) = sql(
         "SELECT id, email, vip, age FROM acme_people WHERE made IS NULL"
     )
-    assert outbox.is_local(name)
+    assert is_local(name)
     assert (email, vip, age) == ("new@x.example", 1, None)
     assert edits(hub)[-1].edits == {"email": "new@x.example", "vip": 1}
     sql("UPDATE acme_people SET age = 7 WHERE id = ?", name)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lumio_cli.hub.edits import is_local
 from lumio_cli.hub.sqlite import outbox
 from lumio_cli.providers.contract.values import meaning
 from model.depot import COLUMNS, value_of
@@ -184,7 +185,7 @@ class Hands:
         return {
             str(edit.edits.get("name"))
             for edit in outbox.walk(self.world.shell, "depot", of)
-            if outbox.is_local(edit.record)
+            if is_local(edit.record)
             and (edit.status in ("sending", "unknown") or edit.attempt_rid is not None)
         }
 
@@ -245,7 +246,7 @@ class Hands:
         found = []
         for of, columns in COLUMNS.items():
             failed = {e.record: e for e in outbox.walk(self.world.shell, "depot", of)}
-            rows = {r["id"]: r for r in self._rows(of) if not outbox.is_local(r["id"])}
+            rows = {r["id"]: r for r in self._rows(of) if not is_local(r["id"])}
             live = self.server.live[of]
             kept = {i for i, e in failed.items() if e.action == "delete"}
             found += [f"{of}: only in the hub: {i}" for i in sorted(set(rows) - set(live))]

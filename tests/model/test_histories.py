@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from lumio_cli.hub.edits import Edit, is_local
 from lumio_cli.hub.sqlite import outbox
 from lumio_cli.sync.merging import reconcile
 from lumio_cli.sync.merging.merge import Policy
@@ -211,7 +212,7 @@ class Histories(RuleBasedStateMachine):
                 self.world.close()
         shutil.rmtree(self.home)
 
-    def _decide_about_merged(self, left: list[outbox.Edit]) -> None:
+    def _decide_about_merged(self, left: list[Edit]) -> None:
         """What waits for a word about a record that was merged is given up by hand."""
         waits = [e for e in left if (e.conflict or {}).get("kind") == "merged"]
         only = [edit.record for edit in waits]
@@ -231,7 +232,7 @@ class Histories(RuleBasedStateMachine):
             # The hub does not believe in a listing that is empty all at once, and says so.
             self.hands.create(of, 0, 0)
         self.retry_what_was_refused()
-        left: list[outbox.Edit] = []
+        left: list[Edit] = []
         for _ in range(3):
             world.clock.advance(DAY)
             self._policy(self.last)
@@ -251,7 +252,7 @@ class Histories(RuleBasedStateMachine):
             waits = edit.status == "pending" and stuck & set(map(str, edit.edits.values()))
             assert edit.status == "failed" or waits, edit
             team = str(edit.edits.get("team"))
-            if outbox.is_local(team):
+            if is_local(team):
                 named = world.server.names["teams"].values()
                 assert ledger.local_ids[team] not in named, f"{edit} has not met its team"
             if name is None:

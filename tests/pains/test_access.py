@@ -18,7 +18,8 @@ from lumio_cli.core.paths import find_paths
 from lumio_cli.core.redact import Redactor
 from lumio_cli.credentials import CredentialSettings, CredentialStore
 from lumio_cli.providers.contract.auth import Credential
-from lumio_cli.sandbox.hubspot.auth import ALL_SCOPES, CLIENT_ID, CLIENT_SECRET, Grant
+from lumio_cli.sandbox.hubspot.auth import CLIENT_ID, CLIENT_SECRET, Grant
+from lumio_cli.sandbox.hubspot.tokens import ALL_SCOPES
 from support.lab import VAULT_KEY, Lab
 from support.trials import (
     LIFTED,
@@ -91,10 +92,10 @@ def test_pain_01_a_keyring_that_hangs_is_given_up_with_a_way_out(
 
 
 def test_pain_02_processes_that_find_an_old_token_refresh_it_once(lab: Lab) -> None:
-    auth = lab.sandbox.hubspot.auth
+    vault = lab.sandbox.hubspot.vault
     grant = Grant(ALL_SCOPES, "http://localhost:18921/callback", None, "plain")
-    auth.refresh_tokens["na1-refresh-canary"] = grant
-    old = auth.issue(grant.scopes, "na1-refresh-canary", time.time() - 7200)
+    vault.refreshes["na1-refresh-canary"] = grant
+    old = vault.issue(grant.scopes, "na1-refresh-canary", 7200)
     environ = {
         "LUMIO_HUBSPOT_TOKEN": None,
         "LUMIO_VAULT_KEY": VAULT_KEY,
@@ -140,7 +141,7 @@ def test_pain_11_a_verbose_error_does_not_show_the_token(
 ) -> None:
     # The provider repeats the token in its error, and a proxy would log it.
     lab.token = SECRET
-    lab.sandbox.hubspot.auth.add("canary", SECRET, frozenset(ALL_SCOPES))
+    lab.sandbox.hubspot.vault.add("canary", SECRET, frozenset(ALL_SCOPES))
     lab.sandbox.hubspot.handle = _echo(lab)  # type: ignore[method-assign]
     run = lab.spawn("sync", "hubspot/contacts", "-o", output, verbose)
     out, err = run.communicate(timeout=60)
@@ -170,7 +171,7 @@ def test_pain_12_what_support_gets_is_redacted_like_everything_else(lab: Lab) ->
     from lumio_cli.transport.runtime_db.store import RuntimeStore
 
     lab.token = SECRET
-    lab.sandbox.hubspot.auth.add("canary", SECRET, frozenset(ALL_SCOPES))
+    lab.sandbox.hubspot.vault.add("canary", SECRET, frozenset(ALL_SCOPES))
     lab.sandbox.hubspot.handle = _echo(lab)  # type: ignore[method-assign]
     store = RuntimeStore(lab.home / "runtime.db", clock=SystemClock())
     store.set_flag("debug:hubspot", "verbose")

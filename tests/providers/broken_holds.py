@@ -33,7 +33,7 @@ def _takes_seconds_for_milliseconds(subject: Subject) -> Iterator[None]:
 def _waits_for_years(subject: Subject) -> Iterator[None]:
     with ExitStack() as stack:
         for name in ("limiter.longest_hold", "limiter.longest_spent", "bounds.longest_hold"):
-            stack.enter_context(patch(f"lumio_cli.transport.{name}", lambda *_: 1e9))
+            stack.enter_context(patch(f"lumio_cli.transport.quota.{name}", lambda *_: 1e9))
         yield
 
 

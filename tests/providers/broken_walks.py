@@ -76,7 +76,7 @@ def _asks_once_more(good: Callable[..., Any]) -> Callable[..., Any]:
     return probe
 
 
-_believes = _code("transport.stack._date", lambda reply, ours: None)
+_believes = _code("transport.attempt._date", lambda reply, ours: None)
 _any_cursor = patch.object(Bounds, "good_cursor", lambda self, cursor: cursor)
 
 WALKS = (
@@ -121,11 +121,16 @@ WALKS = (
         rows(lambda found, _: [row for row in found if row is not None]),
         "dropped in silence",
     ),
-    Broken("bad_value", "strict", _code("providers.values.read_json", orjson.loads), "exit code"),
+    Broken(
+        "bad_value",
+        "strict",
+        _code("providers.contract.json_reading.read_json", orjson.loads),
+        "exit code",
+    ),
     Broken("refused_count", "must count", _counts_at_any_price, "exit code"),
     Broken("refused_help", "must count", _counts_at_any_price, "exit code"),
     Broken("refused_help", "must know its scopes", method("probe", _asks_once_more), "exit code"),
-    Broken("cut_off", "says 3", _code("sync.engine.exit_code_of", lambda _: 3), "exit code 3"),
+    Broken("cut_off", "says 3", _code("sync.run.exit_code_of", lambda _: 3), "exit code 3"),
     Broken("mistake_of_ours", "ends the run", _ends_the_run, "did not go on"),
     Broken("one_denied", "ends the run", _ends_the_run, "did not go on"),
     Broken(

@@ -11,8 +11,8 @@ from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 from lumio_cli.sandbox.slack import Slack
+from lumio_cli.sandbox.slack.account import SCOPES
 from lumio_cli.sandbox.slack.data import channel_id
-from lumio_cli.sandbox.slack.provider import SCOPES
 from support.conformance import Subject
 
 GENERAL = channel_id(0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,9 +10,10 @@ from typing import Any
 from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request
-from lumio_cli.sandbox.hubspot.auth import ALL_SCOPES, CLIENT_ID, CLIENT_SECRET, Grant
+from lumio_cli.sandbox.hubspot.auth import CLIENT_ID, CLIENT_SECRET, Grant
 from lumio_cli.sandbox.hubspot.catalog import Owner
 from lumio_cli.sandbox.hubspot.metadata import owner_document
+from lumio_cli.sandbox.hubspot.tokens import ALL_SCOPES
 from providers import (
     linkedin_subjects,
     mailchimp_subjects,
@@ -32,15 +32,15 @@ from support.two_way import Sample
 
 def _fresh(sandbox: Sandbox) -> str:
     token = "pat-na1-00000000-0000-4000-8000-00000000f4e5"
-    sandbox.hubspot.auth.add("fresh", token, frozenset(ALL_SCOPES))
+    sandbox.hubspot.vault.add("fresh", token, frozenset(ALL_SCOPES))
     return token
 
 
 def _grant(sandbox: Sandbox) -> Credential:
-    auth = sandbox.hubspot.auth
+    vault = sandbox.hubspot.vault
     grant = Grant(ALL_SCOPES, "http://localhost:18921/callback", None, "plain")
-    auth.refresh_tokens["na1-refresh"] = grant
-    old = auth.issue(grant.scopes, "na1-refresh", time.time() - 7200)
+    vault.refreshes["na1-refresh"] = grant
+    old = vault.issue(grant.scopes, "na1-refresh", 7200)
     return Credential(
         "oauth",
         old.value,

@@ -31,10 +31,12 @@ TOKEN = "ninth-0123456789abcdef0123456789abcdef"
 MODULE = '''
 """Ninth: notes."""
 
-from lumio_cli.providers.base import (
-    Call, Column, Cursor, Field, Identity, Provider, Quota, Resource,
-)
-from lumio_cli.providers.paging import Token, with_params
+from lumio_cli.providers.contract.call import Call
+from lumio_cli.providers.contract.fields import Field, Identity
+from lumio_cli.providers.contract.paging import Token, with_params
+from lumio_cli.providers.contract.provider import Provider
+from lumio_cli.providers.contract.quota import Quota
+from lumio_cli.providers.contract.resource import Column, Cursor, Resource
 
 PAGE = Token("next", "page", "size")
 

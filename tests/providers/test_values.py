@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lumio_cli.providers.contract.json_reading import read_json
 from lumio_cli.providers.contract.values import (
     akin,
     alike,
@@ -14,7 +15,6 @@ from lumio_cli.providers.contract.values import (
     merged,
     moment,
     put,
-    read_json,
     shown,
     tells,
 )

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from lumio_cli.core.clock import SystemClock
 from lumio_cli.core.errors import HubError
-from lumio_cli.hub.sqlite.outbox import Edit
+from lumio_cli.hub.edits import Edit
 from lumio_cli.sync.push import lost_creates
-from lumio_cli.sync.push.receipts import Settled, Settling
+from lumio_cli.sync.push.receipts import Settling
+from lumio_cli.sync.push.settled import Settled
 from model.depot import Shape
 from model.world import Fault, World
 from support.lab import Lab

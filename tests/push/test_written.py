@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from lumio_cli.hub.sqlite.columns import ViewColumn
+from lumio_cli.hub.sqlite.written_values import Form, Written
+from lumio_cli.sync.merging.forms import of_answer, of_reading
 from support.lab import Lab
 
 from .conftest import TARGET, ids, there
@@ -161,3 +164,35 @@ def test_what_a_colleague_sets_in_another_way_is_no_form(lab: Lab) -> None:
     assert lab.lumio("sync", TARGET).code == 0
     told = lab.lumio("records", "set", TARGET, one, "city=Natal").document
     assert told["action"] == "update"
+
+
+TAGS = ViewColumn("tags", "tags", "json", read_only=False, same="set")
+
+
+@pytest.mark.parametrize(
+    ("their", "taken"),
+    [
+        ('["VIP ", "new"]', True),
+        ('["vip", "new", "from an automation"]', True),
+        ('["new"]', False),
+        ('["old"]', False),
+        ("[]", False),
+    ],
+)
+def test_a_set_without_a_member_that_was_sent_is_no_form_of_it(their: str, taken: bool) -> None:
+    """Whether an answer tells it or the first reading of a new record."""
+    sent = '["vip", "new"]'
+    columns = {"tags": TAGS}
+    answered = of_answer(None, "1", {"tags": sent}, {}, {"tags": their}, columns)
+    assert (set(answered.untaken), set(answered.reformed)) == (
+        (set(), {"tags"}) if taken else ({"tags"}, set())
+    )
+    new = Written("1", {"tags": Form(sent, None, open=True)}, frozenset())
+    read = of_reading(new, {"tags": their}, columns, sure=True)
+    assert (set(read.untaken), set(read.reformed)) == (
+        set(answered.untaken),
+        set(answered.reformed),
+    )
+    early = of_reading(new, {"tags": their}, columns, sure=False)
+    assert not early.untaken
+    assert early.left.forms, "what is not sure yet is not forgotten"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lumio_cli.hub.sqlite.outbox import is_local
+from lumio_cli.hub.edits import is_local
 from support.cli import lumio
 from support.lab import Lab
 

@@ -94,9 +94,9 @@ def test_oauth_with_pkce(make: Make) -> None:
 
 def test_oauth_refusals(sandbox: Sandbox, client: httpx.Client) -> None:
     assert authorize(client, deny="true")["error"] == "access_denied"
-    sandbox.hubspot.auth.consent = False
+    sandbox.hubspot.vault.consent = False
     assert authorize(client)["error"] == "access_denied"
-    sandbox.hubspot.auth.consent = True
+    sandbox.hubspot.vault.consent = True
     assert exchange(client, code=authorize(client)["code"]).json()["error"] == "invalid_client"
     basic = httpx.BasicAuth(auth.CLIENT_ID, auth.CLIENT_SECRET)
     form = {"grant_type": "authorization_code", "redirect_uri": BACK}

@@ -140,7 +140,15 @@ def test_archived_members_are_listed_only_by_their_status(make: Make) -> None:
     assert gone["contact_id"] in {m["contact_id"] for m in archived}
     assert {m["status"] for m in archived} == {"archived"}
     again = {"email_address": gone["email_address"], "status": "subscribed"}
-    back = client.post(path, json=again).json()
+    assert client.post(path, json=again).json()["title"] == "Member Exists"
+    (error,) = client.post(path.removesuffix("/members"), json={"members": [again]}).json()[
+        "errors"
+    ]
+    assert error["error_code"] == "ERROR_CONTACT_EXISTS"
+    wrong = client.patch(f"{path}/{gone['id']}", json={**again, "merge_fields": {"LTV": "x"}})
+    assert wrong.status_code == 400
+    assert client.get(f"{path}/{gone['id']}").json()["status"] == "archived"
+    back = client.patch(f"{path}/{gone['id']}", json=again).json()
     assert (back["status"], back["contact_id"]) == ("subscribed", gone["contact_id"])
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from lumio_cli.sandbox.lookalike import CLIENT_ID
-from lumio_cli.sandbox.salesforce.access import USERNAME
+from lumio_cli.sandbox.salesforce.data import USERNAME
 
 from .salesforce_client import DATA, Client, clients
 

@@ -28,7 +28,7 @@ from simple_salesforce.exceptions import (
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
 from lumio_cli.sandbox.salesforce import Salesforce as Org
-from lumio_cli.sandbox.salesforce.access import USERNAME
+from lumio_cli.sandbox.salesforce.data import USERNAME
 
 HOST = "sandbox.my.salesforce.com"
 

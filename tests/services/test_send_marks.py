@@ -31,7 +31,7 @@ def test_marks_outlive_the_process_that_is_killed(tmp_path: Path) -> None:
     code = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from lumio_cli.services.send.marks import Marks\n"
+        "from lumio_cli.services.messaging.delivery_marks import Marks\n"
         "marks = Marks(Path(sys.argv[1]), 1000)\n"
         "marks[1], marks[1000] = 2, 3\n"
         f"os.kill(os.getpid(), {int(signal.SIGKILL)})\n"

@@ -15,7 +15,6 @@ The description (3.0.55) is taken at its word, except where it is known to be wr
   members that batches use is meant;
 - `archived` is a status of members that answers have and that the enumeration lacks;
 - times that are not set are empty strings, not left out;
-- the row of a batch of members lacks `tags`, which `sync_tags` is about;
 - values of merge fields are said to be objects; all but those of addresses are text or numbers,
   and interests are booleans.
 
@@ -66,10 +65,6 @@ def _relaxed(document: dict[str, Any]) -> None:
     for name in ("List_Members", "List_Members_1"):
         schemas[name]["properties"]["status"]["enum"].append("archived")
     _free_values(document)
-    batch = document["paths"]["/lists/{list_id}"]["post"]["requestBody"]["content"]
-    for content in batch.values():
-        row = _resolved(content["schema"], schemas)["properties"]["members"]["items"]
-        _resolved(row, schemas)["properties"]["tags"] = {"type": "array"}
     member = "/lists/{list_id}/members/{subscriber_hash}"
     for path, method in (
         (member, "get"), (member, "put"), (member, "patch"), ("/lists/{list_id}/members", "post"),

@@ -7,6 +7,7 @@ import sqlite3
 from lumio_cli.hub.sqlite.migrations import LATEST
 
 BACK = {
+    12: ("ALTER TABLE lumio_fields DROP COLUMN choice",),
     11: ("DROP TABLE lumio_written",),
     10: (
         "DROP INDEX lumio_messages_digest",

@@ -14,7 +14,8 @@ from lumio_cli.core.errors import BadReplyError, CredentialError
 from lumio_cli.providers.contract.auth import Credential, Way, read_tokens
 from lumio_cli.providers.contract.call import Call, Record, Reply, Send
 from lumio_cli.providers.contract.fields import Field, Identity
-from lumio_cli.providers.contract.paging import Each, Jobs, JobState, Link, Token, with_params
+from lumio_cli.providers.contract.jobs import Jobs, JobState
+from lumio_cli.providers.contract.paging import Each, Link, Token, with_params
 from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.providers.contract.quota import Quota
 from lumio_cli.providers.contract.resource import Column, Cursor, Kind, Resource, Walk

@@ -116,3 +116,12 @@ def test_a_page_with_a_row_that_was_refused_is_not_served_again(lab: Lab) -> Non
     entry = mended.resource("owners")
     assert (mended.code, entry["requests"], entry["cached"]) == (0, 1, False)
     assert lab.sql("SELECT count(*) FROM hubspot_owners") == [(10,)]
+
+
+@pytest.mark.attack("answers")
+def test_a_page_of_more_records_than_memory_is_for_ends_the_walk_where_it_was(lab: Lab) -> None:
+    with patch("lumio_cli.sync.pull.slice_pull.MOST_RECORDS", 50):
+        done = lab.lumio("sync", "hubspot/contacts")
+    assert done.code == 5 and "a page of 100 records; more than 50 are not taken" in done.out
+    assert lab.sql("SELECT count(*) FROM hubspot_contacts") == [(0,)]
+    assert lab.lumio("sync", "hubspot/contacts").resource("contacts")["created"] == 120

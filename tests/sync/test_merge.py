@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import pytest
 
+from lumio_cli.hub.edits import Edit, is_local
 from lumio_cli.hub.sqlite.columns import ViewColumn
-from lumio_cli.hub.sqlite.outbox import Edit, is_local
 from lumio_cli.hub.sqlite.records import Held
 from lumio_cli.sync.merging.merge import Merged, Policy, merge
 

@@ -78,18 +78,6 @@ def test_updates_are_settled_by_id_and_a_null_clears(lab: Lab, write: Write) -> 
     assert not lab.sandbox.hubspot.read("contacts", second)["city"]
 
 
-def test_an_upsert_finds_a_record_by_its_email_or_makes_it(lab: Lab, write: Write) -> None:
-    known = ids(lab)[0]
-    email = lab.sandbox.hubspot.read("contacts", known)["email"]
-    receipts = write(
-        Change("upsert", "old", id=email, key="email", values={"city": "Belém"}),
-        Change("upsert", "new", id="n@example.com", key="email", values={"email": "n@example.com"}),
-    )
-    assert receipts["old"].id == known
-    assert receipts["new"].status == "done"
-    assert lab.sandbox.hubspot.read("contacts", known)["city"] == "Belém"
-
-
 def test_an_archive_takes_hundreds_in_batches_of_a_hundred(
     lab: Lab, write: Write, sent: Tally
 ) -> None:

@@ -15,8 +15,8 @@ import pytest
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.core.stop import Stop
 from lumio_cli.providers.contract.call import Call
+from lumio_cli.providers.contract.json_reading import MAX_DEPTH, MAX_VALUES, read_json
 from lumio_cli.providers.contract.paging import LONGEST_TOKEN, bounded
-from lumio_cli.providers.contract.values import MAX_DEPTH, MAX_VALUES, read_json
 from lumio_cli.transport import sockets
 from lumio_cli.transport.request_log import Tally
 from lumio_cli.transport.wire import Exchange, Timeouts, Wire
@@ -194,8 +194,9 @@ def test_a_stop_ends_the_wait_for_a_name(monkeypatch: pytest.MonkeyPatch) -> Non
         b'{"a":' * MAX_DEPTH + b"[]" + b"}" * MAX_DEPTH,
         b"[" + b"[]," * MAX_VALUES + b"[]]",
         b"[" + b"0," * MAX_VALUES + b"0]",
+        b"[" + b"{}," * (MAX_VALUES // 6) + b"{}]",
     ],
-    ids=["opened", "lists", "objects", "empty", "numbers"],
+    ids=["opened", "lists", "objects", "empty", "numbers", "many objects"],
 )
 def test_json_is_read_to_a_depth_and_a_number_of_values(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"nested too deeply|more than 2,000,000 values"):

@@ -220,9 +220,9 @@ def test_other_processes_see_it(tmp_path: Path) -> None:
     path = tmp_path / "runtime.db"
     fail(circuit(RuntimeStore(path), SystemClock()), 5)
     code = (
-        "import sys; from pathlib import Path; from lumio_cli.clock import SystemClock;"
+        "import sys; from pathlib import Path; from lumio_cli.core.clock import SystemClock;"
         "from lumio_cli.transport.breaker import Breaker;"
-        "from lumio_cli.transport.store import RuntimeStore;"
+        "from lumio_cli.transport.runtime_db.store import RuntimeStore;"
         "store, key = RuntimeStore(Path(sys.argv[1])), sys.argv[2];"
         "print(Breaker(store, key, SystemClock(), name='hubspot').state())"
     )

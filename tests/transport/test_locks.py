@@ -21,7 +21,7 @@ from support.clock import FakeClock
 HOLD = """
 import sys
 from pathlib import Path
-from lumio_cli.locks import FileLock
+from lumio_cli.core.locks import FileLock
 lock = FileLock(Path(sys.argv[1]), what="run 7")
 print(lock.try_acquire(), flush=True)
 sys.stdin.read()

@@ -55,7 +55,8 @@ def connect(
     --token-stdin, --token-file or the variable LUMIO_PROVIDER_TOKEN.
     """
     from lumio_cli.output.style import printable
-    from lumio_cli.services.connections.login import Wish, log_in
+    from lumio_cli.services.connections.login import log_in
+    from lumio_cli.services.connections.wish import Wish
 
     if ctx.args:
         raise UsageError("connect takes one provider and nothing more", hint="a token is asked for")

@@ -34,7 +34,7 @@ def path(ctx: typer.Context) -> None:
 @app.command()
 def check(ctx: typer.Context, repair: Repair = False) -> None:
     """Check the file's structure, references and views, what it counts, and cursors."""
-    from lumio_cli.services.maintenance.hub import check as check_hub
+    from lumio_cli.services.maintenance.hub_check import check as check_hub
 
     output = runtime_of(ctx).output
     found = check_hub(runtime_of(ctx), repair=repair)

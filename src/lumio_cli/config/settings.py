@@ -6,7 +6,6 @@ where its value came from.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -21,46 +20,10 @@ from pydantic_settings import (
 )
 
 from lumio_cli.config.validation import Problem, check_providers, explain, unknown_variables
+from lumio_cli.config.values import Bytes, Limit, Names, Seconds, Share, Words, decoded
 from lumio_cli.config.yaml_file import ConfigFile, Key, read_config_file
 from lumio_cli.core.errors import ConfigError, UsageError
 from lumio_cli.core.paths import Paths
-from lumio_cli.core.units import parse_duration, parse_share, parse_size
-
-
-def _listed(value: Any) -> Any:
-    """A list, also as the environment has it: `a,b,c` or JSON."""
-    if not isinstance(value, str):
-        return value
-    if value.lstrip().startswith("["):
-        return _decoded(value)
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _decoded(value: Any) -> Any:
-    """JSON, where the environment has a mapping."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        raise ValueError("should be JSON here") from None
-
-
-def _command(value: Any) -> Any:
-    """A command as its words; text is split as a shell would, without running one."""
-    if not isinstance(value, str):
-        return value
-    import shlex
-
-    return shlex.split(value)
-
-
-Seconds = Annotated[float, BeforeValidator(parse_duration)]
-Share = Annotated[float, BeforeValidator(parse_share)]
-Bytes = Annotated[int, BeforeValidator(parse_size)]
-Names = Annotated[list[str], BeforeValidator(_listed)]
-Words = Annotated[list[str], BeforeValidator(_command)]
-Limit = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
@@ -173,7 +136,7 @@ class ProviderSettings(Section):
     quota_share: Share = Field(
         default=1.0, description="Share of the provider's quotas that lumio may use (0.5 or 50%)."
     )
-    limits: Annotated[dict[str, Limit], BeforeValidator(_decoded)] = Field(
+    limits: Annotated[dict[str, Limit], BeforeValidator(decoded)] = Field(
         default_factory=dict, description="Other limits than the provider publishes, by quota name."
     )
     deletes_every: Seconds = Field(
@@ -181,12 +144,12 @@ class ProviderSettings(Section):
         description="Time between two looks at a long list of deleted records.",
     )
     token_command: Words = Field(default_factory=list, description="Command that prints the token.")
-    columns: Annotated[dict[str, dict[str, str]], BeforeValidator(_decoded)] = Field(
+    columns: Annotated[dict[str, dict[str, str]], BeforeValidator(decoded)] = Field(
         default_factory=dict,
         description="More view columns: {resource: {column: path in the record}}.",
     )
     conflicts: Annotated[
-        dict[str, Literal["provider", "local", "newest", "ask"]], BeforeValidator(_decoded)
+        dict[str, Literal["provider", "local", "newest", "ask"]], BeforeValidator(decoded)
     ] = Field(
         default_factory=dict,
         description="Whose value counts in conflicts, where not sync.conflicts: {resource: word}.",

@@ -81,6 +81,8 @@ def _clash(change: Mapping[str, Any]) -> str:
     known = words.get(change.get("conflict", ""))
     if change.get("in_doubt"):
         known = "in doubt: it may be there already, and is looked for first"
+    if change.get("problem"):
+        known = f"refused: {printable(str(change['problem']))}"
     return f"  {known}" if known else ""
 
 

@@ -16,7 +16,8 @@ from .http import Provider
 from .options import Options
 from .quota import check_quota
 from .registry import PROVIDERS, build
-from .server import Logged, Server
+from .server import Server
+from .stats import Logged
 
 if TYPE_CHECKING:
     from .hubspot import HubSpot

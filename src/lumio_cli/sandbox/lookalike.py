@@ -109,10 +109,10 @@ class Vault:
         self.tokens[value] = Token(value, frozenset(scopes), True, expires, refresh)
         return self.tokens[value]
 
-    def grant(self, scopes: Iterable[str]) -> str:
-        """A fresh refresh token."""
+    def grant(self, scopes: Iterable[str], challenge: str | None = None) -> str:
+        """A fresh refresh token; that of a public client where there was a `challenge`."""
         refresh = f"{self.prefix}-refresh-{self.number():06d}"
-        self.refreshes[refresh] = Grant(tuple(scopes))
+        self.refreshes[refresh] = Grant(tuple(scopes), challenge=challenge)
         return refresh
 
     def find(self, value: str) -> Token | None:
@@ -127,10 +127,11 @@ class Vault:
         if value in self.tokens:
             self.tokens[value].expires_at = self.clock()
 
-    def authorize(self, request: Request) -> Response:
-        """The consent page (RFC 6749 section 4.1.1), whose user answers at once: with a code, or
-        with `access_denied` where the account's `consent` is False or the request says
-        `deny=true`. Raises OAuthError where nobody may be redirected."""
+    def authorize(self, request: Request, wanted: Iterable[str] | None = None) -> Response:
+        """The consent page (RFC 6749 section 4.1.1), whose user answers at once: with a code for
+        the scopes that are `wanted` (those that the request asks for, or all, if None), or with
+        `access_denied` where the account's `consent` is False or the request says `deny=true`.
+        Raises OAuthError where nobody may be redirected."""
         redirect = request.one("redirect_uri") or ""
         where = urlsplit(redirect)
         local = where.hostname in ("127.0.0.1", "localhost", "::1")
@@ -142,10 +143,12 @@ class Vault:
         if request.one("deny") == "true" or not self.consent:
             answer = {"error": "access_denied", "error_description": "The user denied the request"}
         else:
-            wanted = (request.one("scope") or "").replace(",", " ").split()
+            asked = (request.one("scope") or "").replace(",", " ").split()
+            known = [s for s in (asked if wanted is None else wanted) if s in self.scopes]
+            granted = tuple(dict.fromkeys(known))
             code = f"{self.prefix}-code-{self.number():06d}"
             self.codes[code] = Grant(
-                tuple(s for s in wanted if s in self.scopes) or self.scopes,
+                granted if wanted is not None else granted or self.scopes,
                 redirect,
                 request.one("code_challenge"),
                 request.one("code_challenge_method") or "plain",
@@ -171,7 +174,7 @@ class Vault:
             self._check_client(form, grant)
             if not verified(grant, form.get("code_verifier")):
                 raise OAuthError("invalid_grant", "code verifier does not match")
-            refresh = self.grant(grant.scopes)
+            refresh = self.grant(grant.scopes, grant.challenge)
         elif kind == "refresh_token":
             refresh = form.get("refresh_token", "")
             known = self.refreshes.get(refresh)
@@ -181,7 +184,7 @@ class Vault:
             self._check_client(form, grant)
             if self.rotate:
                 del self.refreshes[refresh]
-                refresh = self.grant(grant.scopes)
+                refresh = self.grant(grant.scopes, grant.challenge)
         elif kind == "client_credentials":
             grant, refresh = Grant(self.scopes), ""
             self._check_client(form, grant)
@@ -314,7 +317,7 @@ class LookAlike:
 
     def _answer(self, request: Request) -> Response:
         try:
-            found = self.routes.find(request.method, request.path)
+            found = self.routes.find(request.method, self.path(request))
         except LookupError:
             raise Answered(self.refuse(405, "method not allowed")) from None
         if found is None:
@@ -322,17 +325,25 @@ class LookAlike:
         route, values = found
         values = {name: unquote(value) for name, value in values.items()}
         if route.quota == "open":
-            return route.handler(self, request, **values)
+            return self.call(route, request, values)
         token = self.authenticate(request)
         headers = self.charge(route.quota, request, token)
         self.permit(route, values, token)
         try:
-            response = route.handler(self, request, **values)
+            response = self.call(route, request, values)
         except Answered as answered:
             answered.response.headers.update(headers)
             raise
         response.headers.update(headers)
         return response
+
+    def path(self, request: Request) -> str:
+        """The path that a request is routed by, where that is not its own."""
+        return request.path
+
+    def call(self, route: Route, request: Request, values: dict[str, str]) -> Response:
+        """Answer by the route's handler. Raises Answered."""
+        return route.handler(self, request, **values)
 
     def permit(self, route: Route, values: dict[str, str], token: Token) -> None:
         """Raises Answered where the token lacks a scope of the route. Any one of them will do."""

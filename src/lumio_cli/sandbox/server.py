@@ -7,16 +7,13 @@ that one parses headers as e-mail, which would cost more than a page of records.
 from __future__ import annotations
 
 import gzip
-import re
 import selectors
 import socket
 import socketserver
 import struct
 import sys
-import threading
 import time
 import zlib
-from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
@@ -29,6 +26,7 @@ import orjson
 from .faults import CONTENT, Fault, Faults, retry_after, written_raw
 from .habits import Habits
 from .http import Provider, Request, Response
+from .stats import Stats
 
 _HEADERS_MAX = 100
 _LINE_MAX = 65_536
@@ -36,12 +34,9 @@ _BODY_MAX = 64 * 1024 * 1024
 # Longer request targets are answered 414, as HubSpot and most front ends do.
 _TARGET_MAX = 16_384
 _HTML = b"<!DOCTYPE html><html><head><title>Sorry</title></head><body>Maintenance</body></html>"
-# Ids in paths, which would make every request a route of its own in the statistics.
-_IDS = re.compile(r"/\d{3,}(?=/|$)")
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 Control = Callable[[Request, list[str]], Response]
-Logged = tuple[float, str, str, int]
 
 
 class Disconnect(Exception):  # noqa: N818 - not an error: the answer is that there is none
@@ -50,44 +45,6 @@ class Disconnect(Exception):  # noqa: N818 - not an error: the answer is that th
     def __init__(self, reset: bool) -> None:
         super().__init__()
         self.reset = reset
-
-
-class Stats:
-    """What the server has seen. `requests` are (time of arrival, method, path, status), in the
-    order in which they ended, the last 100,000; a status of 0 is a connection that was closed
-    without an answer."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._idle = threading.Condition(self._lock)
-        self.requests: deque[Logged] = deque(maxlen=100_000)
-        self.routes: Counter[str] = Counter()
-        self.statuses: Counter[int] = Counter()
-        self.now = 0
-        self.peak = 0
-
-    def enter(self) -> None:
-        """A request has begun."""
-        with self._lock:
-            self.now += 1
-            self.peak = max(self.peak, self.now)
-
-    def leave(self, arrived: float, method: str, path: str, status: int) -> None:
-        """A request has ended that arrived at that time."""
-        with self._lock:
-            self.now -= 1
-            self.requests.append((arrived, method, path, status))
-            self.routes[f"{method} {_IDS.sub('/{id}', path)}"] += 1
-            self.statuses[status] += 1
-            if not self.now:
-                self._idle.notify_all()
-
-    def settle(self, seconds: float) -> None:
-        """Wait until no request is under way, at most `seconds`: a client has its answer a moment
-        before the request is in the books.
-        """
-        with self._idle:
-            self._idle.wait_for(lambda: not self.now, seconds)
 
 
 class Server(ThreadingHTTPServer):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lumio_cli.core.clock import Clock
+from lumio_cli.hub.edits import Edit, State
 from lumio_cli.hub.sqlite import merges, outbox, records, state, views
 from lumio_cli.hub.sqlite.columns import READ_ONLY, Abilities, ViewColumn, unique_columns
 from lumio_cli.hub.sqlite.horizon import Reach
 from lumio_cli.hub.sqlite.misfits import Recount
-from lumio_cli.hub.sqlite.outbox import Edit
 from lumio_cli.hub.sqlite.records import Condition, Held, Row, raw_table
 from lumio_cli.hub.sqlite.state import Checkpoint, Drift, KnownField, ResourceState
 from lumio_cli.providers.contract.call import dig
+from lumio_cli.sync import choices
 from lumio_cli.sync.hub_sink import Store, Stored, renamed
 from lumio_cli.sync.merging import reconcile
 from lumio_cli.sync.merging.ahead import Ahead
@@ -37,6 +39,8 @@ class PreviewStore(Store):
         self._noted: dict[str, list[RecordChange]] = {"pull": [], "push": []}
         self._looks: set[tuple[str, str]] = set()
         self._given_up: dict[tuple[str, str], int] = {}
+        self._refusable: Counter[tuple[str, str]] = Counter()
+        """Edits whose values are no options of their fields, by resource."""
         self._edited: dict[tuple[str, str], frozenset[str]] = {}
         self._became: dict[tuple[str, str], dict[str, str]] = {}
         self._heirs: dict[tuple[str, str], frozenset[str]] = {}
@@ -258,6 +262,7 @@ class PreviewStore(Store):
         """Note what a push would do with the next edits; where to go on, None at the end."""
         name = result.provider, result.resource
         columns = self._columns.get(name) or views.read_columns(db, *name)
+        named = {column.name: column for column in columns}
         if not after:
             heirs = Ahead(db, self, name, {}).survivors(sorted(self._edited.get(name, ())))
             self._planned[name], self._heirs[name] = {}, frozenset(heirs.values())
@@ -269,7 +274,7 @@ class PreviewStore(Store):
             left = merged.edit
             if merged.given_up:
                 self._given_up[name] = self._given_up.get(name, 0) + 1
-            if left is None or left.status == "failed":
+            if left is None or left.status is State.FAILED:
                 continue
             if left.record in heirs_of:
                 # More may come to it.
@@ -277,17 +282,21 @@ class PreviewStore(Store):
                 if left.record != edit.record:
                     planned[left.record] = left
             else:
-                self._plan_one(result, left)
+                self._plan_one(result, left, named)
         if part.after is None:
             for left in planned.values():
-                self._plan_one(result, left)
+                self._plan_one(result, left, named)
             if count := self._given_up.get(name):
                 result.warnings.append(reconcile.gives_way(count))
+            if count := self._refusable[name]:
+                result.warnings.append(choices.refusable(count))
         return part.after
 
-    def _plan_one(self, result: ResourceResult, edit: Edit) -> None:
-        kind = into = ""
-        if edit.status == "conflict":
+    def _plan_one(
+        self, result: ResourceResult, edit: Edit, columns: Mapping[str, ViewColumn]
+    ) -> None:
+        kind = into = problem = ""
+        if edit.status is State.CONFLICT:
             result.conflicts += 1
             note = edit.conflict or {}
             kind, into = str(note.get("kind", "edit")), str(note.get("into", ""))
@@ -302,6 +311,8 @@ class PreviewStore(Store):
             fields = [
                 FieldChange(name, edit.base.get(name), value) for name, value in edit.edits.items()
             ]
+            problem = "" if action == "delete" else choices.misfits(columns, edit.edits)
+            self._refusable[result.provider, result.resource] += bool(problem)
             count = f"{action}d"
             setattr(result, count, getattr(result, count) + 1)
         self._add(
@@ -314,8 +325,9 @@ class PreviewStore(Store):
                 "push",
                 edit.trace,
                 kind,
-                doubt=edit.status == "unknown",
+                doubt=edit.status is State.UNKNOWN,
                 into=into,
+                problem=problem,
             )
         )
 

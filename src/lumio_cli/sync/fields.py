@@ -9,6 +9,7 @@ from lumio_cli.hub.sqlite.state import KnownField
 from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.providers.contract.resource import Column, Property, Resource
 from lumio_cli.providers.contract.writing import Writing
+from lumio_cli.sync import choices
 
 
 def abilities_of(provider: Provider | type[Provider], resource: Resource) -> Abilities:
@@ -33,14 +34,23 @@ def columns_of(
     for prop in sorted(properties, key=lambda p: p.name):
         described = view_column(prop.column)
         declared = columns.setdefault(described.name, described)
-        if described.read_only and not declared.read_only:
-            columns[described.name] = declared._replace(read_only=True)
+        columns[described.name] = declared._replace(
+            read_only=declared.read_only or described.read_only,
+            choice=described.choice or declared.choice,
+        )
     return list(columns.values())
 
 
 def view_column(column: Column) -> ViewColumn:
     """A provider's column, as the hub knows it."""
-    return ViewColumn(column.name, column.path, column.kind, column.read_only, column.same)
+    return ViewColumn(
+        column.name,
+        column.path,
+        column.kind,
+        column.read_only,
+        column.same,
+        choice=choices.stored(column.choice),
+    )
 
 
 def provider_column(column: ViewColumn) -> Column:
@@ -51,6 +61,7 @@ def provider_column(column: ViewColumn) -> Column:
         column.kind,  # type: ignore[arg-type]
         column.read_only,
         column.same,  # type: ignore[arg-type]
+        choices.read(column.choice),
     )
 
 
@@ -62,6 +73,7 @@ def as_property(field: KnownField) -> Property:
         field.kind,  # type: ignore[arg-type]
         field.read_only,
         field.same,  # type: ignore[arg-type]
+        choices.read(field.choice),
     )
     return Property(field.name, field.type, column, field.custom, field.label)
 
@@ -69,6 +81,8 @@ def as_property(field: KnownField) -> Property:
 def as_known(prop: Property) -> KnownField:
     """A described field, as the hub remembers it."""
     c = prop.column
+    choice = choices.stored(c.choice)
     return KnownField(
-        prop.name, prop.type, prop.label, prop.custom, c.name, c.path, c.kind, c.read_only, c.same
-    )
+        prop.name, prop.type, prop.label, prop.custom, c.name, c.path, c.kind, c.read_only, c.same,
+        choice,
+    )  # fmt: skip

@@ -215,7 +215,8 @@ class RecordChange:
     `after` what the hub has. `trace` names the change, of a push; `conflict` is the kind of one:
     edit (both sides changed a field), changed (deleted here, edited there), deleted (the reverse),
     merged (edited or deleted here, and there part of another record, `into`). `doubt`: it may have
-    been done by an earlier run, and is looked for first.
+    been done by an earlier run, and is looked for first. `problem`: why the provider will refuse
+    it, as far as the hub knows.
     """
 
     provider: str
@@ -228,6 +229,7 @@ class RecordChange:
     conflict: str = ""
     doubt: bool = False
     into: str = ""
+    problem: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The change's entry in the document of `preview`."""
@@ -245,6 +247,8 @@ class RecordChange:
             document["merged_into"] = self.into
         if self.doubt:
             document["in_doubt"] = True
+        if self.problem:
+            document["problem"] = self.problem
         return document
 
 

@@ -15,7 +15,7 @@ import json
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
@@ -28,8 +28,10 @@ from lumio_cli.core.errors import ConfigError, LumioError
 from lumio_cli.core.stop import Stop
 from lumio_cli.core.units import format_size
 from lumio_cli.providers.contract.call import Call, Reply
+from lumio_cli.transport.addresses import environment_proxy, is_loopback, parse_url
 from lumio_cli.transport.quota.retry_after import parse_http_date
 from lumio_cli.transport.sockets import Backend, Watch
+from lumio_cli.transport.unpacking import unpacked
 from lumio_cli.transport.wire_errors import WireError, classify, config_error
 
 if TYPE_CHECKING:
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
 
 MAX_BODY = 64 * 1024 * 1024
 GZIP_FROM = 1024
-PIECE = 1 << 18
-"""Bytes that are unpacked at a stretch: a packed body may be a thousand times larger than it is."""
 LONGEST_ANSWER = 10
 """Read timeouts that an answer may take in all, however it drips."""
 EXCHANGE = "lumio.exchange"
@@ -100,7 +100,7 @@ class Wire(httpx.BaseTransport):
     ) -> None:
         self.name = provider_name
         self._base = base_url.rstrip("/")
-        self._origin = _parse(self._base, f"{provider_name}: base_url")
+        self._origin = parse_url(self._base, f"{provider_name}: base_url")
         self._hosts = tuple(host.lower() for host in hosts)
         self._open_hosts = tuple(host.lower() for host in open_hosts)
         # Plain http is for this machine only, as is checked below.
@@ -134,7 +134,7 @@ class Wire(httpx.BaseTransport):
             "accept-encoding": "gzip, deflate",
             "user-agent": f"lumio/{__version__}",
         }
-        if self._origin.scheme != "https" and not _is_loopback(self._origin.host):
+        if self._origin.scheme != "https" and not is_loopback(self._origin.host):
             raise ConfigError(
                 f"{provider_name}: base_url {self._origin.scheme}://{self._origin.host} "
                 "would send the credential in the clear",
@@ -187,7 +187,7 @@ class Wire(httpx.BaseTransport):
         absolute = path.startswith(("https://", "http://"))
         if absolute and self.look_alike:
             # A look-alike has no business with the provider's real hosts: it stands for them.
-            url = _parse(path, f"{self.name}: a link")
+            url = parse_url(path, f"{self.name}: a link")
             if url.scheme == "https" and self._is_listed(url.host, self._hosts + self._open_hosts):
                 path, absolute = url.raw_path.decode("ascii"), False
         # Without the slash `.evil.test/` or `@evil.test/` would become part of the host.
@@ -200,7 +200,7 @@ class Wire(httpx.BaseTransport):
     def check(self, text: str, *, auth: bool = True) -> httpx.URL:
         """An absolute URL that may have the credential; without `auth` one that may be asked
         without it. Raises `LumioError` for any other."""
-        url = _parse(text, f"{self.name}: a link")
+        url = parse_url(text, f"{self.name}: a link")
         own = (url.scheme, url.host, url.port) == (
             self._origin.scheme,
             self._origin.host,
@@ -284,7 +284,7 @@ class Wire(httpx.BaseTransport):
         if len(packed) > 1 or packed[0] not in ("gzip", "x-gzip", "deflate"):
             raise self._packed_wrongly("packed in a way that lumio did not ask for")
         try:
-            yield from _unpacked(raw, gzipped=packed[0] != "deflate")
+            yield from unpacked(raw, gzipped=packed[0] != "deflate")
         except (zlib.error, EOFError):
             raise self._packed_wrongly("that cannot be decompressed") from None
 
@@ -329,7 +329,7 @@ class Wire(httpx.BaseTransport):
         if transport is not None:
             return transport
         with self._guard:
-            proxy = None if _is_loopback(url.host) else self._proxy or _environment_proxy(url)
+            proxy = None if is_loopback(url.host) else self._proxy or environment_proxy(url)
             if proxy not in self._by_proxy:
                 self._by_proxy[proxy] = self._open(proxy)
             return self._by_host.setdefault(url.netloc.decode(), self._by_proxy[proxy])
@@ -373,26 +373,6 @@ class Wire(httpx.BaseTransport):
             self._by_host.clear()
 
 
-def _unpacked(raw: Iterable[bytes], *, gzipped: bool) -> Iterator[bytes]:
-    """A packed body, never more than `PIECE` of it at once. Raises zlib.error, EOFError."""
-    unpacker: Any = None
-    for packed in filter(None, raw):
-        if unpacker is None:
-            # Some servers send deflate without the header that RFC 9110 (8.4.1.2) asks for.
-            bare = not gzipped and packed[0] & 0x0F != zlib.DEFLATED
-            bits = zlib.MAX_WBITS | 16 if gzipped else zlib.MAX_WBITS
-            unpacker = zlib.decompressobj(-zlib.MAX_WBITS if bare else bits)
-        left = packed
-        # What follows the end is read, so that the connection can be used again, and is nothing.
-        while left and not unpacker.eof:
-            yield unpacker.decompress(left, PIECE)
-            left = unpacker.unconsumed_tail
-    if unpacker is not None:
-        yield unpacker.flush()
-        if not unpacker.eof:
-            raise EOFError
-
-
 def _tracer(told: Callable[[bool], None], part: str) -> Callable[[str, Any], None]:
     """Tells when the last part of a request is written: a server does nothing about a request
     whose body has not come."""
@@ -406,34 +386,6 @@ def _tracer(told: Callable[[bool], None], part: str) -> Callable[[str, Any], Non
             told(gone)
 
     return trace
-
-
-def _parse(text: str, what: str) -> httpx.URL:
-    """An absolute http(s) URL, as the client that connects will read it. Raises `ConfigError`."""
-    try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL:
-        raise ConfigError(f"{what} is no URL") from None
-    if url.scheme not in ("https", "http") or not url.host:
-        raise ConfigError(f"{what} is no http(s) URL")
-    return url
-
-
-def _is_loopback(host: str) -> bool:
-    if host in ("localhost", "::1"):
-        return True
-    # Digits only: `127.0.evil.test` is a name like any other.
-    return host.startswith("127.") and host.replace(".", "").isdigit()
-
-
-def _environment_proxy(url: httpx.URL) -> str | None:
-    from urllib.request import getproxies, proxy_bypass
-
-    proxies = getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    if proxy is None or proxy_bypass(url.netloc.decode()):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _encoded(document: Any) -> bytes:

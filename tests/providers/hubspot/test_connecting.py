@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 
@@ -26,7 +25,7 @@ ACCOUNT = "48215077"
 
 def login(lab: Lab, secret: str = CLIENT_SECRET) -> Credential:
     """What a login in the browser leaves, its scopes not yet known."""
-    token = lab.sandbox.hubspot.auth.issue(SCOPES, "na1-refresh", time.time()).value
+    token = lab.sandbox.hubspot.vault.issue(SCOPES, "na1-refresh").value
     fields = {"client_id": CLIENT_ID, "client_secret": secret}
     return Credential("oauth", token, "na1-refresh", None, None, fields)
 

@@ -169,7 +169,7 @@ def test_a_value_that_several_have_is_asked_about_apart() -> None:
 
     found = receipts(send, changes)
     assert [found[f"t{n}"].status for n in range(4)] == ["done", "failed", "done", "done"]
-    assert found["t1"].message == "no X"
+    assert found["t1"].message == "city: no X"
 
 
 # -- what becomes of a change

@@ -16,7 +16,7 @@ from lumio_cli.providers.contract.verdict import Outcome
 from lumio_cli.providers.linkedin import LinkedIn
 from lumio_cli.providers.linkedin.pages import Pages
 from lumio_cli.providers.linkedin.restli import escape, little_text, organization_of
-from lumio_cli.sandbox.linkedin.provider import ACTIVE
+from lumio_cli.sandbox.linkedin.account import ACTIVE
 
 DATE = datetime(2026, 11, 18, 22, 0, tzinfo=UTC)
 DENIED = "Not enough permissions to access: "

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lumio_cli.core.errors import BadReplyError, UnavailableError
+from lumio_cli.core.errors import BadReplyError, RejectedError, UnavailableError
 from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.mailchimp import batches
@@ -65,7 +65,7 @@ def test_rows_of_a_batch_fail_alone(desk: Desk) -> None:
     kinds = {trace: (r.status, r.kind) for trace, r in receipts.items()}
     assert kinds == {
         "good": ("done", ""), "known": ("failed", "conflict"), "fake": ("failed", "validation"),
-        "twice": ("failed", "validation"), "number": ("failed", "validation"),
+        "twice": ("failed", "conflict"), "number": ("failed", "validation"),
         "field": ("failed", "validation"), "address": ("failed", "validation"),
         "list": ("failed", "validation"), "gone": ("failed", "gone"),
     }  # fmt: skip
@@ -93,16 +93,157 @@ def test_a_batch_whose_answer_is_lost_is_in_doubt(desk: Desk) -> None:
     assert not post.repeatable
 
 
-def test_marketing_permissions_are_for_members_who_are_there(desk: Desk) -> None:
+def test_what_rows_of_a_batch_have_not_is_written_with_a_request_of_its_own(desk: Desk) -> None:
     given = '[{"marketing_permission_id":"a1","enabled":true}]'
-    new = {"list_id": desk.list_id, "marketing_permissions": given}
-    refused = desk.write(create("a", "a@example.com", **new))["a"]
-    assert (refused.status, refused.kind) == ("failed", "validation")
-    assert "marketing_permissions" in refused.message
-    done = desk.write(Change("update", "b", id=desk.subscribed()[0],
-                             values={"marketing_permissions": given}))["b"]  # fmt: skip
-    assert done.status == "done" and done.record is not None
-    assert done.record["marketing_permissions"][0]["enabled"] is True
+    new = {"list_id": desk.list_id, "status": "subscribed"}
+    receipts = desk.write(
+        create("tags", "t@example.com", **new, tags='["vip",{"name":"new"}]'),
+        create("both", "b@example.com", **new, tags='["vip"]', marketing_permissions=given),
+        create("row", "r@example.com", **new, tags="[]"),
+    )
+    assert {r.status for r in receipts.values()} == {"done"}
+    tags, both, row = (receipts[trace].record for trace in ("tags", "both", "row"))
+    assert tags is not None and both is not None and row is not None
+    assert [tag["name"] for tag in tags["tags"]] == ["new", "vip"]
+    assert both["marketing_permissions"][0]["enabled"] is True
+    assert row["tags"] == []
+    posts = [(c.label, c.repeatable) for c in desk.calls if c.method == "POST"]
+    one = ("/3.0/lists/{list_id}/members", False)
+    assert posts == [one, one, ("/3.0/lists/{list_id}", False)]
+
+
+def test_a_new_member_with_tags_whose_answer_is_lost_is_in_doubt_alone(desk: Desk) -> None:
+    lost = UnavailableError("no answer", code="outcome_unknown")
+    new = {"list_id": desk.list_id, "tags": '["vip"]'}
+    changes = [create(f"t{n}", f"t{n}@example.com", **new) for n in range(2)]
+    receipts = desk.write(*changes, send=losing(desk, "/members", lost))
+    assert [(r.status, r.kind) for r in receipts.values()] == [
+        ("unknown", "unsettled"), ("retry", "transient"),
+    ]  # fmt: skip
+
+
+def test_many_new_members_with_tags_are_a_batch(desk: Desk) -> None:
+    desk.provider.options = {**desk.provider.options, "bulk_from": 3}
+    _, mail = archived(desk)
+    changes = [
+        create(f"t{n}", address, list_id=desk.list_id, tags=f'["tag {n}"]')
+        for n, address in enumerate(("a@example.com", "b@example.com", "fake@example.com", mail))
+    ]
+    receipts = desk.write(*changes, send=quick(desk))
+    assert [receipts[f"t{n}"].status for n in range(4)] == ["done", "done", "failed", "done"]
+    for n in (0, 1, 3):
+        tags = desk.member(receipts[f"t{n}"].id.partition(":")[2])["tags"]
+        assert [tag["name"] for tag in tags] == [f"tag {n}"]
+    batch = next(c for c in desk.calls if c.label == "/3.0/batches")
+    assert not batch.repeatable  # the second time they would all be there
+
+
+# --- who is archived
+
+
+def archived(desk: Desk) -> tuple[str, str]:
+    """A member who is archived now: the id and the address."""
+    record_id = desk.subscribed()[0]
+    assert desk.write(Change("archive", "a", id=record_id))["a"].status == "done"
+    return record_id, desk.member(record_id.partition(":")[2])["email_address"]
+
+
+@pytest.mark.parametrize("tags", [None, '["a","b"]'])
+def test_a_member_who_is_archived_is_brought_back(desk: Desk, tags: str | None) -> None:
+    record_id, mail = archived(desk)
+    values = {"list_id": desk.list_id, "status": "subscribed", "fname": "Zoë", "tags": tags}
+    receipt = desk.write(create("a", mail.upper(), **values))["a"]
+    assert (receipt.status, receipt.id) == ("done", record_id)
+    member = desk.member(record_id.partition(":")[2])
+    assert (member["status"], member["merge_fields"]["FNAME"]) == ("subscribed", "Zoë")
+    assert {tag["name"] for tag in member["tags"]} == ({"a", "b"} if tags else set())
+    patch = next(c for c in desk.calls if c.method == "PATCH")
+    assert patch.repeatable
+
+
+def test_a_member_who_is_there_is_never_written_over(desk: Desk) -> None:
+    known = desk.member(desk.contacts[0])
+    for tags in ("[]", '["vip"]'):
+        change = create("a", known["email_address"], list_id=desk.list_id, fname="x", tags=tags)
+        receipt = desk.write(change)["a"]
+        assert (receipt.status, receipt.kind) == ("failed", "conflict")
+    assert desk.member(desk.contacts[0]) == known
+
+
+def test_a_member_who_was_deleted_for_good_stays_so(desk: Desk) -> None:
+    mail = desk.member(desk.contacts[0])["email_address"]
+    desk.account.rooms[desk.list_id].forget(desk.contacts[0])
+    for tags in ("[]", '["vip"]'):
+        receipt = desk.write(create("a", mail, list_id=desk.list_id, tags=tags))["a"]
+        assert (receipt.status, receipt.kind) == ("failed", "validation")
+        assert "permanently deleted" in receipt.message
+
+
+def test_bringing_back_may_be_refused_or_in_doubt(desk: Desk) -> None:
+    record_id, mail = archived(desk)
+    wrong = create("a", mail, list_id=desk.list_id, status="asleep", birthday="02/30")
+    receipt = desk.write(wrong)["a"]
+    assert (receipt.status, receipt.kind) == ("failed", "validation")
+    assert "status" in receipt.message
+
+    def send(call: Call) -> Reply:
+        reply = desk.send(call)
+        if call.method == "PATCH":
+            raise UnavailableError("no answer")
+        return reply
+
+    receipt = desk.write(create("a", mail, list_id=desk.list_id), send=send)["a"]
+    assert (receipt.status, receipt.kind) == ("unknown", "unsettled")
+    assert desk.member(record_id.partition(":")[2])["status"] == "pending"
+
+
+def without_tags(desk: Desk) -> Callable[[Call], Reply]:
+    """A way on which Mailchimp refuses every change of tags."""
+
+    def send(call: Call) -> Reply:
+        if call.method == "POST" and call.path.endswith("/tags"):
+            raise RejectedError("tags: no", status=400)
+        return desk.send(call)
+
+    return send
+
+
+@pytest.mark.parametrize("action", ["create", "update"])
+def test_tags_that_alone_are_refused_are_told_as_they_are(desk: Desk, action: str) -> None:
+    if action == "create":
+        record_id, mail = archived(desk)
+        change = create("a", mail, list_id=desk.list_id, fname="Zoë", tags='["vip"]')
+    else:
+        record_id = desk.subscribed()[0]
+        change = Change("update", "a", id=record_id, values={"fname": "Zoë", "tags": '["vip"]'})
+    before = desk.member(record_id.partition(":")[2])["tags"]
+    receipt = desk.write(change, send=without_tags(desk))["a"]
+    assert (receipt.status, receipt.id) == ("done", record_id)
+    assert receipt.record is not None
+    assert receipt.record["tags"] == before
+    assert receipt.record["merge_fields"]["FNAME"] == "Zoë"
+
+
+def test_required_merge_fields_are_asked_for_unless_a_setting_says_otherwise(desk: Desk) -> None:
+    room = desk.account.rooms[desk.list_id]
+    room.fields = [{**field, "required": field["tag"] == "FNAME"} for field in room.fields]
+    _, mail = archived(desk)
+    new = {"list_id": desk.list_id}
+    changes = [
+        create("row", "row@example.com", **new),
+        create("one", "one@example.com", **new, tags='["vip"]'),
+        create("back", mail, **new, fname=None),
+    ]
+    upsert = Change("upsert", "put", id="put@example.com", values=new)
+    update = Change("update", "patch", id=desk.subscribed()[0], values={"fname": None})
+
+    def outcome() -> set[tuple[str, str, bool]]:
+        found = {**desk.write(*changes), **desk.write(upsert), **desk.write(update)}
+        return {(r.status, r.kind, "FNAME" in r.message) for r in found.values()}
+
+    assert outcome() == {("failed", "validation", True)}
+    desk.provider.options = {**desk.provider.options, "skip_merge_validation": True}
+    assert outcome() == {("done", "", False)}
 
 
 def test_updates_change_what_they_name(desk: Desk) -> None:

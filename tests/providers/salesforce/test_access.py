@@ -21,7 +21,7 @@ from lumio_cli.providers.contract.auth import Credential, exchange_call
 from lumio_cli.providers.contract.call import Reply
 from lumio_cli.providers.salesforce import Salesforce
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET
-from lumio_cli.sandbox.salesforce.access import USERNAME
+from lumio_cli.sandbox.salesforce.data import USERNAME
 from support.lab import VAULT_KEY
 
 from .conftest import SalesforceLab, sender

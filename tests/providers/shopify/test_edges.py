@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lumio_cli.core.errors import BadReplyError
-from lumio_cli.providers.contract import values
+from lumio_cli.providers.contract import json_reading
 from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.resource import Walk, Window
 from lumio_cli.providers.contract.verdict import Outcome
@@ -242,7 +242,7 @@ def test_a_chunk_of_more_than_a_page_can_hold_is_refused(monkeypatch: pytest.Mon
     monkeypatch.setattr(bulk, "MOST_LINES", 5)
     with pytest.raises(BadReplyError, match="more than 5 lines"):
         bulk.records(Reply(200, {}, b"\n" * 6), "variants", False)
-    monkeypatch.setattr(values, "MAX_VALUES", 5)
+    monkeypatch.setattr(json_reading, "MAX_VALUES", 5)
     with pytest.raises(BadReplyError, match="more than 5 values"):
         bulk.records(Reply(200, {}, b'{"id":[1,2,3]}\n{"id":[4,5]}\n'), "variants", False)
 

@@ -17,8 +17,9 @@ MAX_COLUMNS = 1900
 
 class ViewColumn(NamedTuple):
     """A column: `path` is dotted, into the payload; `kind` and `same` as in
-    `providers.contract.provider.Column`. `field` is the name by which the provider's module knows
-    it, where that differs from the column's.
+    `providers.contract.resource.Column`. `field` is the name by which the provider's module knows
+    it, where that differs from the column's. `choice` is JSON: what it takes, as in `sync.choices`;
+    empty where it takes anything.
     """
 
     name: str
@@ -27,6 +28,7 @@ class ViewColumn(NamedTuple):
     read_only: bool = True
     same: str = "exact"
     field: str = ""
+    choice: str = ""
 
     @property
     def known_as(self) -> str:

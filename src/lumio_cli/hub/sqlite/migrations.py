@@ -213,6 +213,12 @@ def _m011_written(db: sqlite3.Connection) -> None:
     )
 
 
+def _m012_choices(db: sqlite3.Connection) -> None:
+    columns = {row[1] for row in db.execute("PRAGMA table_info(lumio_fields)")}
+    if "choice" not in columns:
+        db.execute("ALTER TABLE lumio_fields ADD COLUMN choice TEXT NOT NULL DEFAULT ''")
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m001_initial,
     _m002_accounts_and_slices,
@@ -225,6 +231,7 @@ MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m009_place,
     _m010_sent_before,
     _m011_written,
+    _m012_choices,
 )
 LATEST = len(MIGRATIONS)
 

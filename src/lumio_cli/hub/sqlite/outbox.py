@@ -6,77 +6,28 @@ One row a record. The views' triggers write it (see `hub.sqlite.triggers`), what
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
+from lumio_cli.hub.edit_events import Action
+from lumio_cli.hub.edits import LOCAL, Edit, State, is_local, refers_to
 from lumio_cli.hub.sqlite.records import raw_table
 
-Action = Literal["create", "update", "delete"]
-Status = Literal["pending", "sending", "unknown", "conflict", "failed"]
-LOCAL = "new-________________"
-"""What the ids of records that were made here look like (LIKE), until the provider gives one."""
-_LOCAL = re.compile("new-[0-9a-f]{16}")
 CHUNK = 500
 """Rows that are read at a time."""
 
 
-def is_local(record: str) -> bool:
-    """Whether it is an id of our own, of a record that the provider has not named yet."""
-    return _LOCAL.fullmatch(record) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """A record's changes.
-
-    edits         the new values by the view's columns, as the view shows them
-    base          those that they were made on; of a deletion, all that could be edited
-                  of a new record that is under way, those that were sent
-    sent          what was sent of it, where the provider may have that by now
-    status        pending | sending: a run is at it | unknown: it was sent, and nobody can say
-                  whether it was applied | conflict | failed: there is a dead letter
-    version       grows with each edit, so that one made while it is sent is noticed
-    key           the edit's name at the provider, with the version
-    conflict      `{"kind": "edit" | "changed" | "deleted", "fields": {column: theirs}}`, or of a
-                  record that was merged `{"kind": "merged", "into": id, "fields": …}`; of a new
-                  record that is an old one made anew, of which (see `sync.merging.merge.revival`)
-    attempt_rid   of a create in doubt: the hub's last row number when it was sent
-    """
-
-    provider: str
-    resource: str
-    record: str
-    action: Action
-    edits: Mapping[str, Any] = field(default_factory=dict)
-    base: Mapping[str, Any] = field(default_factory=dict)
-    status: Status = "pending"
-    version: int = 1
-    key: str = ""
-    conflict: Mapping[str, Any] | None = None
-    kind: str | None = None
-    message: str | None = None
-    run_id: str | None = None
-    attempts: int = 0
-    attempted_at: str | None = None
-    attempt_rid: int | None = None
-    edited_at: str = ""
-    sent: Mapping[str, Any] | None = None
-
-    @property
-    def trace(self) -> str:
-        """The name of this very change: the same when it is sent again, another once edited."""
-        return f"{self.key}-{self.version}"
-
-
 _COLUMNS = tuple(Edit.__dataclass_fields__)
 _JSON = ("edits", "base", "sent", "conflict")
+_STATES = frozenset(map(str, State))
 
 
 def _read(row: Sequence[Any]) -> Edit:
     values = dict(zip(_COLUMNS, row, strict=True))
+    # What is no state was written by somebody else: it is not sent, and a person can drop it.
+    values["status"] = State(values["status"]) if values["status"] in _STATES else State.FAILED
     for name in _JSON:
         if values[name] is not None:
             values[name] = json.loads(values[name])
@@ -100,7 +51,7 @@ def read(
     provider: str,
     resource: str,
     *,
-    status: Sequence[Status] = (),
+    status: Sequence[State] = (),
     action: Action | None = None,
     after: str = "",
     limit: int = CHUNK,
@@ -131,7 +82,7 @@ def read(
 
 
 def walk(
-    db: sqlite3.Connection, provider: str, resource: str, *, status: Sequence[Status] = ()
+    db: sqlite3.Connection, provider: str, resource: str, *, status: Sequence[State] = ()
 ) -> Iterator[Edit]:
     """All rows of a resource in the order of their records."""
     after = ""
@@ -195,10 +146,10 @@ def resources(db: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 def claim(db: sqlite3.Connection, edits: Sequence[Edit], run_id: str, now: str) -> None:
-    """Note that a run sends these now, and what it sends; `now` is by the provider's clock. Of a
-    new record in doubt, what was sent first stays: that is what may be there."""
+    """Note that a run sends these now, and what it sends (`Claimed`); `now` is by the provider's
+    clock."""
     db.executemany(
-        "UPDATE lumio_outbox SET status = 'sending',"
+        f"UPDATE lumio_outbox SET status = '{State.SENDING}',"
         " sent = CASE WHEN attempt_rid IS NULL THEN edits ELSE coalesce(sent, edits) END,"
         " run_id = ?, attempts = attempts + 1, attempted_at = ?"
         " WHERE provider = ? AND resource = ? AND record = ?",
@@ -207,40 +158,41 @@ def claim(db: sqlite3.Connection, edits: Sequence[Edit], run_id: str, now: str) 
 
 
 def recover(db: sqlite3.Connection, provider: str, resource: str, rid: int) -> None:
-    """What a run was sending when it was killed: a new record may be there by now, and nobody
-    knows since when; all else may be sent again. A new record in doubt that an earlier run would
-    have sent again is looked for first. `rid` is the hub's last row number of the resource.
+    """Note what a run was sending when it was killed (`Interrupted`): a new record may be there by
+    now, and nobody knows since when; all else may be sent again. A new record in doubt that an
+    earlier run would have sent again is looked for first. `rid` is the hub's last row number of
+    the resource.
     """
     db.execute(
-        "UPDATE lumio_outbox SET status = 'unknown' WHERE provider = ? AND resource = ?"
-        " AND status = 'pending' AND attempt_rid IS NOT NULL",
+        f"UPDATE lumio_outbox SET status = '{State.UNKNOWN}' WHERE provider = ? AND resource = ?"
+        f" AND status = '{State.PENDING}' AND attempt_rid IS NOT NULL",
         [provider, resource],
     )
     db.execute(
-        f"UPDATE lumio_outbox SET status = CASE WHEN record LIKE '{LOCAL}' THEN 'unknown'"
-        f" ELSE 'pending' END, attempt_rid = CASE WHEN record LIKE '{LOCAL}' THEN"
+        f"UPDATE lumio_outbox SET status = CASE WHEN record LIKE '{LOCAL}' THEN '{State.UNKNOWN}'"
+        f" ELSE '{State.PENDING}' END, attempt_rid = CASE WHEN record LIKE '{LOCAL}' THEN"
         f" coalesce(attempt_rid, ?) END, attempted_at = CASE WHEN record LIKE '{LOCAL}' THEN NULL"
         " ELSE attempted_at END"
-        " WHERE provider = ? AND resource = ? AND status = 'sending'",
+        f" WHERE provider = ? AND resource = ? AND status = '{State.SENDING}'",
         [rid, provider, resource],
     )
 
 
 def doubt_new(db: sqlite3.Connection) -> int:
-    """Take all new records for sent by nobody knows whom: a later state of the hub, which is lost,
-    may have sent them. A push looks for them first. Returns how many there are.
+    """Take all new records for sent by nobody knows whom (`Restored`): a later state of the hub,
+    which is lost, may have sent them. A push looks for them first. Returns how many there are.
     """
     new = f"action = 'create' AND record LIKE '{LOCAL}'"
     for provider, resource in resources(db):
         table = raw_table(provider, resource)
         db.execute(
-            "UPDATE lumio_outbox SET status = 'unknown', sent = coalesce(sent, edits),"
+            f"UPDATE lumio_outbox SET status = '{State.UNKNOWN}', sent = coalesce(sent, edits),"
             f" attempt_rid = coalesce(attempt_rid, (SELECT coalesce(max(rid), 0) FROM {table})),"
             f" attempted_at = NULL WHERE provider = ? AND resource = ? AND {new}"
-            " AND status IN ('pending', 'sending')",
+            f" AND status IN ('{State.PENDING}', '{State.SENDING}')",
             [provider, resource],
         )
-    count = f"SELECT count(*) FROM lumio_outbox WHERE status = 'unknown' AND {new}"
+    count = f"SELECT count(*) FROM lumio_outbox WHERE status = '{State.UNKNOWN}' AND {new}"
     return int(db.execute(count).fetchone()[0])
 
 
@@ -254,11 +206,6 @@ def local_ids(db: sqlite3.Connection, provider: str) -> set[str]:
         )
         if is_local(row[0])
     }
-
-
-def refers_to(edit: Edit) -> list[str]:
-    """Ids of our own, of other records, that are among an edit's values."""
-    return [v for v in edit.edits.values() if isinstance(v, str) and is_local(v)]
 
 
 def give_name(db: sqlite3.Connection, provider: str, local: str, record: str, now: str) -> None:

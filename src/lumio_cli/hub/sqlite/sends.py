@@ -17,14 +17,11 @@ knows by the digest that it is the same.
 from __future__ import annotations
 
 import hmac
-import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-from lumio_cli.hub.sqlite.records import has_table, raw_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +34,7 @@ STATUSES = (
 """In the order in which an operator should look at them."""
 TAKEN = ("sent", "held", "paused")
 """What the provider has, and must not get a second time."""
-_MAYBE_TAKEN = "status IN ('unknown', 'sending', 'sent', 'held', 'paused')"
+MAYBE_TAKEN = "status IN ('unknown', 'sending', 'sent', 'held', 'paused')"
 """That, and what it may have."""
 _TABLES = ("lumio_sends", "lumio_messages")
 _ORDER = " ".join(f"WHEN '{status}' THEN {n}" for n, status in enumerate(STATUSES))
@@ -284,7 +281,7 @@ def positions_of(db: sqlite3.Connection, send: int, status: str, but: str = "") 
 def final_beyond(db: sqlite3.Connection, send: int, total: int) -> bool:
     """Whether a message was sent, or may have been, that is behind the last row of the input."""
     row = db.execute(
-        f"SELECT count(*) FROM lumio_messages WHERE send = ? AND position > ? AND {_MAYBE_TAKEN}",
+        f"SELECT count(*) FROM lumio_messages WHERE send = ? AND position > ? AND {MAYBE_TAKEN}",
         [send, total],
     ).fetchone()
     return bool(row[0])
@@ -314,27 +311,13 @@ def sent_before(
             "SELECT m.digest, s.name, m.status, m.at FROM lumio_messages m"
             " JOIN lumio_sends s ON s.id = m.send"
             f" WHERE m.digest IN ({','.join('?' * len(some))}) AND s.provider = ? AND s.id IS NOT ?"
-            f" AND m.{_MAYBE_TAKEN}"
+            f" AND m.{MAYBE_TAKEN}"
             # What was certainly sent goes before what may have been.
             " ORDER BY m.status IN ('unknown', 'sending') DESC, m.at",
             [*some, provider, but],
         )
         found.update((row[0], Before(*row[1:])) for row in rows)
     return found
-
-
-def recipients_since(
-    db: sqlite3.Connection, provider: str, kinds: Collection[str], since: str
-) -> list[str]:
-    """Whom messages of these kinds were sent to since then, or may have been."""
-    rows = db.execute(
-        "SELECT DISTINCT m.recipient FROM lumio_messages m JOIN lumio_sends s ON s.id = m.send"
-        " WHERE s.provider = ? AND s.updated_at >= ? AND m.at >= ?"
-        f" AND m.kind IN ({','.join('?' * len(kinds))})"
-        f" AND m.{_MAYBE_TAKEN}",
-        [provider, since, since, *kinds],
-    )
-    return [row[0] for row in rows]
 
 
 def newest(db: sqlite3.Connection, send: int, status: str) -> str:
@@ -373,32 +356,6 @@ def list_entries(
 
 
 # -- what the hub knows of recipients
-
-
-def greatest(
-    db: sqlite3.Connection, provider: str, resource: str, match: Sequence[str], path: str
-) -> dict[tuple[str, ...], str]:
-    """The greatest value at `path` of a resource's live records, by their values at the paths of
-    `match`: one pass for any number of questions. Empty where there is no such table.
-    """
-    if not has_table(db, provider, resource):
-        return {}
-    keys = "".join(", CAST(json_extract(payload, ?) AS TEXT)" for _ in match)
-    group = f" GROUP BY {', '.join(str(n + 2) for n in range(len(match)))}" if match else ""
-    rows = db.execute(
-        f"SELECT max(json_extract(payload, ?)){keys} FROM {raw_table(provider, resource)}"
-        f" WHERE deleted_at IS NULL{group}",
-        [_json_path(path), *map(_json_path, match)],
-    )
-    return {
-        tuple(row)[1:]: row[0] if isinstance(row[0], str) else json.dumps(row[0])
-        for row in rows
-        if None not in tuple(row)
-    }
-
-
-def _json_path(path: str) -> str:
-    return "$." + ".".join(json.dumps(part, ensure_ascii=False) for part in path.split("."))
 
 
 def as_json(entry: Entry) -> dict[str, Any]:

@@ -67,6 +67,7 @@ class KnownField:
     kind: str
     read_only: bool = True
     same: str = "exact"
+    choice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,7 @@ def read_fields(db: sqlite3.Connection, provider: str, resource: str) -> list[Kn
             row["kind"],
             bool(row["read_only"]),
             row["same"],
+            row["choice"],
         )
         for row in db.execute(
             "SELECT * FROM lumio_fields WHERE provider = ? AND resource = ?"
@@ -250,12 +252,12 @@ def store_fields(
             drift.append(Drift(new.name, "retyped", old.type, new.type))
         if old != new:
             db.execute(
-                "INSERT INTO lumio_fields VALUES (?,?,?,?,?,?,?,?,?,?,NULL,?,?)"
+                "INSERT INTO lumio_fields VALUES (?,?,?,?,?,?,?,?,?,?,NULL,?,?,?)"
                 " ON CONFLICT (provider, resource, name) DO UPDATE SET type = excluded.type,"
                 " label = excluded.label, custom = excluded.custom,"
                 " column_name = excluded.column_name, path = excluded.path,"
                 " kind = excluded.kind, vanished_at = NULL, read_only = excluded.read_only,"
-                " same = excluded.same",
+                " same = excluded.same, choice = excluded.choice",
                 [
                     provider,
                     resource,
@@ -269,6 +271,7 @@ def store_fields(
                     now,
                     int(new.read_only),
                     new.same,
+                    new.choice,
                 ],
             )
     for change in drift:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from lumio_cli.hub.edits import LOCAL, UNSETTLED, State
 from lumio_cli.hub.sqlite.columns import (
     RESERVED,
     Abilities,
@@ -18,14 +19,14 @@ from lumio_cli.hub.sqlite.columns import (
     quote,
     view_name,
 )
-from lumio_cli.hub.sqlite.outbox import LOCAL
 from lumio_cli.hub.sqlite.records import raw_table
 
 NEW_ID = "'new-' || lower(hex(randomblob(8)))"
 NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 _NUMBERS = ("integer", "number")
-UNDER_WAY = "(status IN ('sending', 'unknown') OR sent IS NOT NULL)"
-"""An edit that the provider may have by now: taking it back is another edit."""
+_AT_IT = f"status IN ('{State.SENDING}', '{State.UNKNOWN}')"
+UNDER_WAY = f"({_AT_IT} OR sent IS NOT NULL)"
+"""`Edit.under_way`: the provider may have it by now, so that taking it back is another edit."""
 
 
 def statements(
@@ -191,7 +192,8 @@ class _Maker:
             f" THEN json_set(base, {path}, {old}) ELSE base END,"
             f" version = version + 1, edited_at = {NOW},"
             # A new record that may be there already is not sent again for being edited.
-            " status = CASE WHEN status = 'failed' AND kind IS NOT 'unsettled' THEN 'pending'"
+            f" status = CASE WHEN status = '{State.FAILED}' AND kind IS NOT '{UNSETTLED}'"
+            f" THEN '{State.PENDING}'"
             f" ELSE status END WHERE {self.mine} AND record = OLD.id;"
             " INSERT INTO lumio_outbox (provider, resource, record, action, edits, base)"
             f" SELECT {self.names}, OLD.id, 'update', json_object({key}, {new}),"
@@ -241,8 +243,8 @@ class _Maker:
             " FROM json_each(lumio_outbox.base))),"
             " version = version + 1, edited_at = excluded.edited_at,"
             # A new record that may be there is looked for, and then deleted.
-            " status = CASE WHEN status IN ('sending', 'unknown') THEN status"
-            " WHEN attempt_rid IS NOT NULL THEN 'unknown' ELSE 'pending' END;",
+            f" status = CASE WHEN {_AT_IT} THEN status"
+            f" WHEN attempt_rid IS NOT NULL THEN '{State.UNKNOWN}' ELSE '{State.PENDING}' END;",
         )
 
     def _trigger(self, suffix: str, event: str, body: str, when: str = "") -> str:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from lumio_cli.core.errors import UsageError
+from lumio_cli.hub.edits import State
 from lumio_cli.hub.sqlite.columns import quote
 
 AT_ONCE = 1000
@@ -127,7 +128,7 @@ def stances(
         found.update(
             (str(row[0]), str(row[1]))
             for row in db.execute(
-                "SELECT record, CASE status WHEN 'pending' THEN action ELSE status END"
+                f"SELECT record, CASE status WHEN '{State.PENDING}' THEN action ELSE status END"
                 " FROM lumio_outbox WHERE provider = ? AND resource = ?"
                 f" AND record IN ({','.join('?' * len(part))})",
                 [provider, resource, *part],

@@ -101,7 +101,7 @@ class Reply:
         """The body as JSON, decoded once; what only strict JSON refuses is read all the same (see
         `values.read_json`). Raises `BadReplyError` where it is none."""
         if self._decoded is _UNREAD:
-            from lumio_cli.providers.contract.values import read_json
+            from lumio_cli.providers.contract.json_reading import read_json
 
             try:
                 self._decoded = read_json(self.body)

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import cast, get_args
 
-from lumio_cli.providers.contract.resource import Column, ColumnKind, Equality
+from lumio_cli.providers.contract.resource import Choice, Column, ColumnKind, Equality
 
 _ITEM = re.compile(
     r"(?P<name>\w+)(?P<written>!?)(?::(?P<kind>\w+))?(?:~(?P<same>\w+))?(?:=(?P<path>[\w.]+))?"
 )
 
 
-def columns(listed: str, path: Callable[[str], str] = str) -> tuple[Column, ...]:
+def columns(
+    listed: str,
+    path: Callable[[str], str] = str,
+    choices: Mapping[str, Choice] = MappingProxyType({}),
+) -> tuple[Column, ...]:
     """Return the columns that `listed` names, in its order, one a word.
 
     A word is `name`, then as needed `!` (the column can be written; without it, it is read-only),
     `:kind` (text), `~same` (exact) and `=path` into the record; without a path, it is what the
-    rule `path` makes of the name: `title! tags!:json~set amount:number=total.amount`.
+    rule `path` makes of the name: `title! tags!:json~set amount:number=total.amount`. `choices` are
+    what columns take, by their names.
 
     Raises `ValueError` for a word that is none of these.
     """
@@ -38,6 +44,7 @@ def columns(listed: str, path: Callable[[str], str] = str) -> tuple[Column, ...]
                 cast("ColumnKind", kind),
                 read_only=not item["written"],
                 same=cast("Equality", same),
+                choice=choices.get(item["name"]),
             )
         )
     return tuple(found)

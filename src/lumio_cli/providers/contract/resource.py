@@ -21,6 +21,22 @@ Deletion = Literal["tombstones", "sweep"]
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """What a field takes besides nothing, where the provider refuses all else.
+
+    names      the options, as they are shown and written
+    also       other words that the provider's module takes for them, such as their ids
+    separator  what stands between several options of one text; empty: it has one
+    folded     upper or lower case does not count
+    """
+
+    names: tuple[str, ...]
+    also: tuple[str, ...] = ()
+    separator: str = ""
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column of a view: `path` into the record (`properties.email`), and how to read it.
 
@@ -31,6 +47,7 @@ class Column:
     same  when two values are the same to the provider: exact | folded (upper or lower case does
           not count) | set (JSON: names, or objects with a `name` or a `label`, in any order).
           Nothing, NULL and an empty text are always the same.
+    choice  its options, where it takes nothing else and they are known
     """
 
     name: str
@@ -38,6 +55,7 @@ class Column:
     kind: ColumnKind = "text"
     read_only: bool = False
     same: Equality = "exact"
+    choice: Choice | None = None
 
 
 @dataclass(frozen=True, slots=True)

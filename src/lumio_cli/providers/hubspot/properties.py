@@ -17,7 +17,7 @@ from lumio_cli.core.clock import format_time, parse_time
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.call import Call, Send, dig
 from lumio_cli.providers.contract.columns import Kinds
-from lumio_cli.providers.contract.resource import Column, Property
+from lumio_cli.providers.contract.resource import Choice, Column, Property
 
 METADATA_SECONDS = 1800.0
 """How long owners, pipelines and properties may be served from the cache."""
@@ -81,7 +81,9 @@ def described(
             if not custom or not (chosen == {"all"} or name in chosen):
                 continue
             column = Column(name, f"{_PREFIX}{name}", KINDS.get(type_, "text"))
-        column = replace(column, read_only=column.read_only or _read_only(item))
+        column = replace(
+            column, read_only=column.read_only or _read_only(item), choice=_choice(item)
+        )
         found.append(Property(name, type_, column, custom, str(item.get("label") or name)))
     order = {name: i for i, name in enumerate(wanted)}
     return tuple(sorted(found, key=lambda p: (order.get(p.name, len(order)), p.name)))
@@ -101,6 +103,15 @@ def targets(items: Iterable[Mapping[str, Any]], mapped: Iterable[Column]) -> dic
         )
         for column, (name, fixed) in columns.items()
     }
+
+
+def _choice(item: Mapping[str, Any]) -> Choice | None:
+    """What an enumeration takes: HubSpot refuses all else as INVALID_OPTION. Those of owners and
+    the like are not in the description (`externalOptions`)."""
+    if item["type"] != "enumeration" or item.get("externalOptions"):
+        return None
+    separator = ";" if item.get("fieldType") == "checkbox" else ""
+    return Choice(_options(item), separator=separator)
 
 
 def _options(item: Mapping[str, Any]) -> tuple[str, ...]:

@@ -19,8 +19,10 @@ from lumio_cli.providers.contract.paging import (
 from lumio_cli.providers.contract.resource import Cursor, Kind, Resource, Writes
 
 BATCH = 100
-WRITES = Writes(create=BATCH, update=BATCH, upsert=BATCH, archive=BATCH, at_once=BATCH)
-BY_EMAIL = replace(WRITES, upsert_key="email", unique=("email",))
+WRITES = Writes(create=BATCH, update=BATCH, archive=BATCH, at_once=BATCH)
+"""No upserts: the guide to contacts (2026-09) says that partial ones are not supported by `email`,
+and edits are partial."""
+BY_EMAIL = replace(WRITES, unique=("email",))
 """Contacts: HubSpot's guide to contacts calls `email` their unique identifier, and a second one
 with the same address is refused (409 CONFLICT)."""
 

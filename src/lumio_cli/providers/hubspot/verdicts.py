@@ -13,7 +13,7 @@ from lumio_cli.providers.contract.verdict import ErrorTable, Outcome, Verdict
 REFUSED = (400, 409)
 """Statuses of a batch write that was refused whole: what its answer says of each item, no error
 could carry, so that the writer reads it."""
-_BATCH_WRITE = re.compile(r"/batch/(create|update|upsert)$")
+_BATCH_WRITE = re.compile(r"/batch/(create|update)$")
 
 ERRORS = ErrorTable("message", "category", by_status={410: Outcome.REJECTED})
 """A 410 is about an endpoint that is no more, and about no record."""

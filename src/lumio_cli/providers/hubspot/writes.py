@@ -5,12 +5,16 @@ guide to errors ("multi-status errors": where every input of a batch create has 
 `objectWriteTraceId`, each succeeds or fails alone). An update with an invalid value is refused
 whole, with 400; its `errors` may name the inputs, and the message has the values. The guide to
 contacts (2026-09) on the lifecycle stage: it can only be set forward in the order of the stages;
-to set it backward it has to be cleared first.
+to set it backward it has to be cleared first. The changelog ("CRM API write validation
+enforcement", August 2026): from version 2026-09 on an account's own rules hold for what the API
+writes; a property that one of them requires is missing with 400, and `errors` whose `context` has
+its name as `propertyName`.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -234,7 +238,7 @@ def _settle(changes: Sequence[Change], body: Mapping[str, Any]) -> Iterator[Rece
         id_ = str(record.get("id") or "")
         change = left.pop(str(record.get("objectWriteTraceId") or by_id.get(id_)), None)
         if change is not None and id_:
-            shown = {k: v for k, v in record.items() if k not in ("objectWriteTraceId", "new")}
+            shown = {k: v for k, v in record.items() if k != "objectWriteTraceId"}
             yield Receipt.done(change.trace, id_, shown)
         elif change is not None:
             left[change.trace] = change
@@ -262,20 +266,32 @@ def _refusal(change: Change, error: Mapping[str, Any]) -> Receipt:
 
 
 def _reason(error: Mapping[str, Any]) -> str:
-    """HubSpot's own words, each with its code; without the JSON that it packs into messages."""
+    """HubSpot's own words, each with its code and the fields that it is about; without the JSON
+    that it packs into messages."""
     message = str(error.get("message") or "HubSpot gives no reason")
-    packed = _details(message)
-    single = [{"message": error.get("message"), "code": error["code"]}] if "code" in error else []
-    parts = single or [_dict(part) for part in _list(error.get("errors"))] or packed
-    told = []
-    for part in parts:
-        text, code = part.get("message"), part.get("code") or part.get("error")
-        if text:
-            told.append(f"{text} ({code})" if code else str(text))
-    if told:
-        return "; ".join(told)
-    category = error.get("category")
-    return f"{message} ({category})" if category and str(category) not in message else message
+    single = [error] if "code" in error else []
+    parts = single or [_dict(part) for part in _list(error.get("errors"))] or _details(message)
+    told = [_told(part, part.get("code") or part.get("error")) for part in parts]
+    if any(told):
+        return "; ".join(text for text in told if text)
+    category = str(error.get("category") or "")
+    return _told({**error, "message": message}, "" if category in message else category)
+
+
+def _told(part: Mapping[str, Any], code: Any) -> str:
+    """A message with its code, and before it those of its fields that it does not name itself."""
+    if not part.get("message"):
+        return ""
+    text, context = str(part["message"]), _dict(part.get("context"))
+    fields = _list(context.get("propertyName")) or _list(context.get("properties"))
+    fields = fields or ([part["name"]] if part.get("name") else [])
+    unnamed = [name for name in map(str, fields) if not _names(text, name)]
+    said = f"{', '.join(unnamed)}: {text}" if unnamed else text
+    return f"{said} ({code})" if code else said
+
+
+def _names(text: str, field: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(field)}(?!\w)", text, re.IGNORECASE) is not None
 
 
 def _details(message: str) -> list[dict[str, Any]]:
@@ -295,16 +311,14 @@ def _input(change: Change, known: Mapping[str, Target]) -> dict[str, Any]:
     """One input of a batch, as its action wants it. Raises `ValueError`."""
     if change.action == "archive":
         return {"id": change.id}
+    if change.action == "upsert":
+        raise ValueError("HubSpot's records are created, or updated by their id")
     properties = written(change.values, known)
     found: dict[str, Any] = {"objectWriteTraceId": change.trace, "properties": properties}
     if change.action == "create":
         found["properties"] = {name: text for name, text in properties.items() if text}
         return {**found, "associations": []}
-    found["id"] = change.id
-    if change.key:
-        target = known.get(change.key)
-        found["idProperty"] = target.name if target else change.key
-    return found
+    return {**found, "id": change.id}
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -40,7 +40,7 @@ from lumio_cli.providers.contract.verdict import ErrorTable, Outcome, Verdict
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.mailchimp import batches, sends
 from lumio_cli.providers.mailchimp.fields import all_fields, described
-from lumio_cli.providers.mailchimp.operations import explained
+from lumio_cli.providers.mailchimp.operations import SKIP, explained
 from lumio_cli.providers.mailchimp.resources import (
     AUDIENCES,
     AUTOMATIONS,
@@ -110,6 +110,12 @@ class Mailchimp(Provider):
             "From how many changes of members on they are handed over as batch operations",
             kind="integer",
             default=200,
+        ),
+        Field(
+            "skip_merge_validation",
+            "Take members without values of merge fields that their audience requires",
+            kind="boolean",
+            default=False,
         ),
     )
     no_merges = "Mailchimp publishes no merge of members or campaigns."
@@ -224,6 +230,7 @@ class Mailchimp(Provider):
             str(options.get("audience") or ""),
             str(options.get("new_status") or "pending"),
             int(options.get("bulk_from") or 200),
+            SKIP if options.get("skip_merge_validation") else {},
         )
         return writer.apply(changes)
 

@@ -22,9 +22,9 @@ from lumio_cli.core.errors import (
     UnavailableError,
 )
 from lumio_cli.providers.contract.call import Call, Reply, Send, dig
-from lumio_cli.providers.contract.paging import JobState
+from lumio_cli.providers.contract.jobs import JobState
+from lumio_cli.providers.contract.json_reading import read_json
 from lumio_cli.providers.contract.receipt import Receipt
-from lumio_cli.providers.contract.values import read_json
 from lumio_cli.providers.mailchimp.operations import (
     Operation,
     of_error,
@@ -49,8 +49,8 @@ MOST_FILES = 10_000
 def submit(operations: Sequence[Operation]) -> Call:
     """The request that hands over the operations."""
     body = {"operations": [operation.in_batch() for operation in operations]}
-    # They say what shall be true, but for those that archive: these fail the second time.
-    safe = all(operation.change.action != "archive" for operation in operations)
+    # They say what shall be true, but for those that create or archive, which fail the second time.
+    safe = all(operation.change.action in ("update", "upsert") for operation in operations)
     return Call("POST", "/3.0/batches", json=body, safe=safe)
 
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lumio_cli.core.errors import GoneError
 from lumio_cli.providers.contract.call import Call, Send, dig
 from lumio_cli.providers.contract.columns import Kinds
-from lumio_cli.providers.contract.resource import Column, Property
+from lumio_cli.providers.contract.resource import Choice, Column, Property
 from lumio_cli.providers.mailchimp.audiences import list_ids, rows_in
 from lumio_cli.providers.mailchimp.listing import MOST
 from lumio_cli.providers.mailchimp.resources import MEMBERS
 
 METADATA_SECONDS = 1800.0
 """How long merge fields may be served from the cache when members are written."""
+CHOSEN = ("dropdown", "radio")
+"""Types of merge fields that take one of their choices (reference, "Merge Field Options")."""
 KINDS: Kinds = {"number": "number", "date": "date", "address": "json"}
 """Types of merge fields that are more than text. A birthday is a month and a day."""
 
@@ -34,7 +37,7 @@ def all_fields(send: Send) -> Iterator[Mapping[str, Any]]:
 def merge_fields(list_id: str, send: Send, cache_for: float = 0.0) -> list[Mapping[str, Any]]:
     """What an audience asks of its members. A field without a tag is left out, one without a type
     is text."""
-    names = "merge_fields.tag,merge_fields.name,merge_fields.type"
+    names = "merge_fields.tag,merge_fields.name,merge_fields.type,merge_fields.options"
     call = Call(
         "GET",
         f"/3.0/lists/{list_id}/merge-fields",
@@ -61,8 +64,10 @@ def column_of(tag: str, kind: str) -> Column:
 
 
 def described(fields: Iterable[Mapping[str, Any]]) -> tuple[Property, ...]:
-    """The merge fields of all audiences as one table's: a tag that has several types is text."""
+    """The merge fields of all audiences as one table's: a tag that has several types is text, and
+    one with options has those of all."""
     found: dict[str, Property] = {}
+    options: dict[str, list[str]] = defaultdict(list)
     for field in fields:
         tag, kind = field["tag"], field["type"]
         known = found.get(tag)
@@ -70,8 +75,16 @@ def described(fields: Iterable[Mapping[str, Any]]) -> tuple[Property, ...]:
             kind = "text"
         column = column_of(tag, kind)
         custom = column not in MEMBERS.columns
+        if kind in CHOSEN:
+            options[tag] += _choices(field)
+            column = replace(column, choice=Choice(tuple(dict.fromkeys(options[tag]))))
         found[tag] = Property(tag, kind, column, custom, str(field.get("name") or tag))
     return tuple(sorted(found.values(), key=lambda p: p.name))
+
+
+def _choices(field: Mapping[str, Any]) -> list[str]:
+    listed = dig(field, "options.choices")
+    return [str(name) for name in listed] if isinstance(listed, list) else []
 
 
 # --- values on their way out

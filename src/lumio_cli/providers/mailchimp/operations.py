@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -19,19 +19,24 @@ from lumio_cli.providers.mailchimp.rows import member
 
 EXISTS = "Member Exists"
 ROUTE = "/3.0/lists/{list_id}/members/{member}"
-METHODS = {"update": "PATCH", "upsert": "PUT", "archive": "DELETE"}
+MEMBERS = "/3.0/lists/{list_id}/members"
+METHODS = {"create": "POST", "update": "PATCH", "upsert": "PUT", "archive": "DELETE"}
+SKIP = {"skip_merge_validation": "true"}
+"""The parameter by which a member needs no values of required merge fields: of POST of one and of
+500, of PUT and of PATCH (OpenAPI 3.0.55)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
     """A change, the audience and member it is about, and what is sent for it. `tags` are those that
-    the member is to have; None: they stay."""
+    the member is to have; None: they stay. `params` go with every request that has a body."""
 
     change: Change
     list_id: str
     name: str
     body: dict[str, Any] | None
     tags: frozenset[str] | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -40,18 +45,35 @@ class Operation:
 
     @property
     def call(self) -> Call:
-        """The request. All of them say what shall be true, so that they may be repeated."""
-        method = METHODS[self.change.action]
-        return Call(method, self.path, route=ROUTE, json=self.body, safe=True)
+        """The request. But for that which creates, all of them say what shall be true, so that they
+        may be repeated."""
+        new = self.change.action == "create"
+        path, route = (f"/3.0/lists/{self.list_id}/members", MEMBERS) if new else (self.path, ROUTE)
+        method, params = METHODS[self.change.action], {} if self.body is None else self.params
+        return Call(method, path, route=route, params=params, json=self._sent(), safe=not new)
+
+    @property
+    def back(self) -> Call:
+        """The request that un-archives the member who has this address, as a new one is to be."""
+        return Call("PATCH", self.path, route=ROUTE, params=self.params, json=self.body, safe=True)
+
+    def _sent(self) -> dict[str, Any] | None:
+        """The body. Only a new member's takes tags (`Add_List_Members_1` of the description)."""
+        if self.change.action == "create" and self.tags:
+            return {**(self.body or {}), "tags": sorted(self.tags)}
+        return self.body
 
     def in_batch(self) -> dict[str, Any]:
         """The same as one operation of a batch, whose body is JSON inside of JSON."""
-        found = {
-            "method": METHODS[self.change.action],
-            "path": self.path.removeprefix("/3.0"),
+        call = self.call
+        found: dict[str, Any] = {
+            "method": call.method,
+            "path": call.path.removeprefix("/3.0"),
             "operation_id": self.change.trace,
         }
-        return found if self.body is None else {**found, "body": json.dumps(self.body)}
+        if call.params:
+            found["params"] = dict(call.params)
+        return found if call.json is None else {**found, "body": json.dumps(call.json)}
 
 
 def subscriber_hash(address: str) -> str:

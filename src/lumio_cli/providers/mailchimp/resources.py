@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from lumio_cli.providers.contract.columns import columns
 from lumio_cli.providers.contract.paging import Each
-from lumio_cli.providers.contract.resource import Cursor, Kind, Writes
+from lumio_cli.providers.contract.resource import Choice, Cursor, Kind, Writes
 from lumio_cli.providers.mailchimp.behaviour import (
     LIST,
     Audiences,
@@ -23,6 +23,9 @@ BATCH = 500
 """Members that one request to an audience takes (reference, "Batch subscribe or unsubscribe")."""
 
 
+STATUSES = Choice(("subscribed", "unsubscribed", "cleaned", "pending", "transactional"))
+"""What a member's status may be set to (reference, "Add or update list member")."""
+EMAIL_TYPES = Choice(("html", "text"))
 SIZE = 500
 """Rows a page: half of what it may have, since members with their merge fields are large."""
 PAGE: Mapping[Kind, int] = {"full": SIZE, "changes": SIZE, "tombstones": SIZE}
@@ -69,7 +72,8 @@ MEMBERS = Members(
         " latitude:number=location.latitude longitude:number=location.longitude location!:json"
         " marketing_permissions!:json email_client last_note:json ip_signup! ip_opt!"
         " timestamp_signup!:datetime timestamp_opt!:datetime last_changed:datetime web_id:integer"
-        " unique_email_id subscriber_hash contact_id"
+        " unique_email_id subscriber_hash contact_id",
+        choices={"status": STATUSES, "email_type": EMAIL_TYPES},
     ),
     paging={
         "full": Each(put_list, Changed()),

@@ -1,15 +1,22 @@
 """Writing members: created 500 at a time, changed one by one, or by batch where there are many.
 
-- create: one request for 500, answered row by row. A member who is there already is a conflict.
-- upsert by address, update, archive: PUT, PATCH and DELETE of one member; from `bulk_from` changes
-  on they are handed over as batch operations.
-- `tags` are those that a member is to have: what it has is read, the difference is written.
+- create: one request for 500, answered row by row, whose rows have neither tags nor marketing
+  permissions (`Add_List_Members` of the API's description, 3.0.55; the client that is generated
+  from it says the same): members with these are created one by one, where both are taken
+  (`Add_List_Members_1`). A member who is there already is a conflict; one who is archived is
+  un-archived by PATCH with a status (Mailchimp's support, by stackoverflow.com/a/63584277): all
+  else that the address has at Mailchimp, such as its history, is kept.
+- upsert by address, update, archive: PUT, PATCH and DELETE of one member.
+- From `bulk_from` of such changes on they are handed over as batch operations.
+- `tags` are those that a member is to have: of one who is there what it has is read, and the
+  difference is written.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from lumio_cli.core.errors import (
@@ -49,15 +56,22 @@ class Writer:
     default_list  the audience of new members that name none
     new_status    the status of new members that have none
     bulk_from     how many changes are worth a batch
+    params        of the query of each request that has a member in its body
     """
 
     def __init__(
-        self, send: Send, default_list: str = "", new_status: str = "pending", bulk_from: int = 200
+        self,
+        send: Send,
+        default_list: str = "",
+        new_status: str = "pending",
+        bulk_from: int = 200,
+        params: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._send = send
         self._default_list = default_list
         self._new_status = new_status
         self._bulk_from = bulk_from
+        self._params = params
         self._fields: dict[str, Fields] = {}
 
     def apply(self, changes: Sequence[Change]) -> Iterator[Receipt]:
@@ -71,15 +85,18 @@ class Writer:
             except (RejectedError, UnavailableError) as error:
                 yield of_error(change, error)
         if changes and changes[0].action == "create":
-            yield from self._create(ready)
-            return
-        alone = [o for o in ready if o.tags is not None]
-        others = [o for o in ready if o.tags is None]
+            in_rows = [o for o in ready if not _more_than_row(o)]
+            others, alone = [o for o in ready if _more_than_row(o)], []
+        else:
+            in_rows = []
+            alone = [o for o in ready if o.tags is not None]
+            others = [o for o in ready if o.tags is None]
         if len(others) < self._bulk_from:
-            alone, others = ready, []
+            alone, others = [*others, *alone], []
         for start in range(0, len(others), batches.MOST):
             yield from self._in_batch(others[start : start + batches.MOST])
         yield from self._one_by_one(alone)
+        yield from self._create(in_rows)
 
     # -- what is to be sent
 
@@ -99,16 +116,10 @@ class Writer:
             name = ""
         if change.action == "archive":
             return Operation(change, list_id, name, None)
-        if change.action == "create" and values.get("marketing_permissions"):
-            # The rows of a batch have no such field (Add_List_Members of the API's description).
-            raise WrongValueError(
-                "marketing_permissions of a new member cannot be set: clear them, push,"
-                " and set them then"
-            )
         body = self._known(list_id).body(values)
         tags = frozenset(tag_names(body.pop("tags"))) if "tags" in body else None
         if change.action == "update":
-            return Operation(change, list_id, name, body, tags)
+            return Operation(change, list_id, name, body, tags, self._params)
         if change.action == "upsert":
             body.setdefault("email_address", change.id)
             body["status_if_new"] = body.get("status") or self._new_status
@@ -121,7 +132,8 @@ class Writer:
         address = str(body.get("email_address") or "")
         if "@" not in address:
             raise WrongValueError("email_address is missing, or is none")
-        return Operation(change, list_id, subscriber_hash(change.id or address), body, tags)
+        name = subscriber_hash((change.action == "upsert" and change.id) or address)
+        return Operation(change, list_id, name, body, tags, self._params)
 
     def _known(self, list_id: str) -> Fields:
         if list_id not in self._fields:
@@ -132,13 +144,22 @@ class Writer:
     # -- many at once
 
     def _in_batch(self, operations: Sequence[Operation]) -> Iterator[Receipt]:
+        yield from self._settled(operations, batches.run(operations, self._send))
+
+    def _settled(
+        self, operations: Sequence[Operation], receipts: Iterable[Receipt]
+    ) -> Iterator[Receipt]:
+        """Receipts of a batch. Those that take a look come last: what has none when that fails was
+        not applied."""
         by_trace = {operation.change.trace: operation for operation in operations}
-        for receipt in batches.run(operations, self._send):
-            operation = by_trace[receipt.trace]
-            if operation.change.action == "archive" and receipt.kind == "conflict":
-                yield self._archived(operation, receipt)
+        conflicts = []
+        for receipt in receipts:
+            if receipt.kind == "conflict":
+                conflicts.append(receipt)
             else:
                 yield receipt
+        for receipt in conflicts:
+            yield self._looked_at(by_trace[receipt.trace], receipt)
 
     # -- one by one
 
@@ -172,14 +193,59 @@ class Writer:
                 reply = self._send(operation.call)
                 body = reply.json() if reply.body else None
         except RejectedError as error:
-            if operation.change.action == "archive" and error.status == 405:
-                return self._archived(operation, of_error(operation.change, error))
-            raise
-        if operation.tags is not None:
-            self._set_tags(operation, operation.tags)
-            # The answer was given before: what it says of tags is over, and nothing says what is.
-            body = {n: v for n, v in (body or {}).items() if n not in ("tags", "tags_count")}
+            refusal = of_error(operation.change, error)
+            conflict = refusal.kind == "conflict"
+            return self._looked_at(operation, refusal) if conflict else refusal
+        if operation.tags is not None and operation.change.action != "create":
+            body = self._tagged(operation, body)
         return done(operation.change, body, operation.list_id)
+
+    def _tagged(self, operation: Operation, answer: Any) -> dict[str, Any]:
+        """Set the tags of a member whom the rest was written of; what is known of it then. Where
+        they are refused they are told as they are, so that just they have not been taken."""
+        told = {n: v for n, v in (answer or {}).items() if n not in ("tags", "tags_count")}
+        try:
+            self._set_tags(operation, operation.tags or frozenset())
+        except RejectedError:
+            if not operation.body:
+                raise
+            return {**told, "tags": (answer or {}).get("tags") or []}
+        # The answer was given before: what it says of tags is over, and nothing says what is.
+        return told
+
+    def _looked_at(self, operation: Operation, refusal: Receipt) -> Receipt:
+        """A conflict after a look at the member: none with one that is archived."""
+        if operation.change.action == "archive":
+            return self._archived(operation, refusal)
+        if operation.change.action == "create":
+            return self._brought_back(operation, refusal)
+        return refusal
+
+    def _brought_back(self, operation: Operation, refusal: Receipt) -> Receipt:
+        """Un-archive the member who has the address of a new one. Others stay as they are."""
+        asked = Call("GET", operation.path, route=ROUTE, params={"fields": "status"})
+        try:
+            if self._send(asked).json().get("status") != "archived":
+                return refusal
+        except GoneError:
+            return refusal
+        except (RejectedError, UnavailableError) as error:
+            return of_error(operation.change, error)
+        try:
+            answer = self._send(operation.back).json()
+        except UnavailableError as error:
+            # It may be there by now: a second look would take it for somebody else's.
+            change = operation.change
+            return Receipt.unknown(change.trace, error.message, change.id)
+        except RejectedError as error:
+            return of_error(operation.change, error)
+        if operation.tags is not None:
+            try:
+                answer = self._tagged(operation, answer)
+            except LumioError:
+                # Whatever keeps the tags from being set, the member is there.
+                answer = {**answer, "tags": answer.get("tags") or []}
+        return done(operation.change, answer, operation.list_id)
 
     def _archived(self, operation: Operation, refusal: Receipt) -> Receipt:
         """405 is the answer for a member that is archived already, and for one that may not be."""
@@ -218,13 +284,9 @@ class Writer:
         """Create members of one audience. A batch that is refused whole is cut in two until the
         bad row stands alone."""
         list_id = operations[0].list_id
-        rows = [
-            {**(o.body or {}), **({"tags": sorted(o.tags)} if o.tags else {})} for o in operations
-        ]
-        body = {"members": rows, "update_existing": False}
-        call = Call(
-            "POST", f"/3.0/lists/{list_id}", route="/3.0/lists/{list_id}", json=body, safe=False
-        )
+        body = {"members": [o.body for o in operations], "update_existing": False}
+        path, route = f"/3.0/lists/{list_id}", "/3.0/lists/{list_id}"
+        call = Call("POST", path, route=route, params=self._params, json=body, safe=False)
         try:
             answer = self._send(call).json()
         except LumioError as error:
@@ -232,7 +294,13 @@ class Writer:
             if refused and len(operations) > 1:
                 return [], halves(operations)
             return [of_error(o.change, error) for o in operations], []
-        return list(settle_rows(list_id, operations, answer)), []
+        told = settle_rows(list_id, operations, answer)
+        return list(self._settled(operations, told)), []
+
+
+def _more_than_row(operation: Operation) -> bool:
+    """Whether a new member has what the rows of a batch have not."""
+    return bool(operation.tags or (operation.body or {}).get("marketing_permissions"))
 
 
 def settle_rows(

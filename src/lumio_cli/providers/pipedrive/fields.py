@@ -18,7 +18,7 @@ from typing import Any, Literal
 from lumio_cli.core.clock import parse_time
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.call import Call, Record, Send, dig
-from lumio_cli.providers.contract.resource import Column, Property, Resource
+from lumio_cli.providers.contract.resource import Choice, Column, Property, Resource
 from lumio_cli.providers.contract.values import shown
 from lumio_cli.providers.pipedrive.listing import COSTS, FIELDS, NEXT, PAGE
 
@@ -150,9 +150,19 @@ def properties(
             path = f"{definition.code}.{part.path}" if part.path else definition.code
             fixed = definition.type not in PARTS
             same: Literal["set", "exact"] = "set" if definition.type == "set" else "exact"
-            column = Column(stem + part.suffix, ROOT + path, part.kind, fixed, same)
+            column = Column(
+                stem + part.suffix, ROOT + path, part.kind, fixed, same, _choice(definition)
+            )
             found.append(Property(path, definition.type, column, True, definition.name))
     return tuple(found)
+
+
+def _choice(definition: Definition) -> Choice | None:
+    """The labels of a field with options; their ids are taken, too."""
+    if definition.type not in ("enum", "set"):
+        return None
+    options = definition.options
+    return Choice(tuple(options.values()), also=tuple(map(str, options)))
 
 
 def _is_chosen(definition: Definition, chosen: Sequence[str]) -> bool:

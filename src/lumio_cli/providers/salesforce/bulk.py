@@ -18,8 +18,9 @@ from typing import Any
 
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.call import Call, Place, Record, Reply
-from lumio_cli.providers.contract.paging import Jobs, JobState, NoPlaceError
-from lumio_cli.providers.contract.values import MAX_VALUES
+from lumio_cli.providers.contract.jobs import Jobs, JobState
+from lumio_cli.providers.contract.json_reading import MAX_VALUES
+from lumio_cli.providers.contract.paging import NoPlaceError
 from lumio_cli.providers.salesforce.soql import EVERYTHING
 
 LEAST_WAIT, LONGEST_WAIT = 1.0, 30.0

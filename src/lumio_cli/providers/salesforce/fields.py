@@ -16,7 +16,7 @@ from typing import Any
 from lumio_cli.core.clock import format_time, parse_time
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.call import Reply
-from lumio_cli.providers.contract.resource import Column, Equality, Property
+from lumio_cli.providers.contract.resource import Choice, Column, Equality, Property
 from lumio_cli.providers.salesforce.resources import KINDS, column_name
 
 UNREAD = frozenset({"address", "location", "base64", "complexvalue"})
@@ -63,7 +63,7 @@ def described(
             continue
         column = known or _column(name, kind)
         fixed = column.read_only or not (item.get("createable") or item.get("updateable"))
-        column = replace(column, read_only=fixed)
+        column = replace(column, read_only=fixed, choice=_choice(item))
         custom = bool(item.get("custom"))
         found.append(Property(name, kind, column, custom, str(item.get("label") or name)))
     order = {name: number for number, name in enumerate(mapped)}
@@ -83,6 +83,17 @@ def targets(items: Iterable[Mapping[str, Any]], columns: Iterable[Column]) -> di
         update = bool(item.get("updateable")) and not column.read_only
         found[column.name] = Target(name, kind, create, update)
     return found
+
+
+def _choice(item: Mapping[str, Any]) -> Choice | None:
+    """The active values of a restricted picklist; any other one takes what it is given."""
+    values = item.get("picklistValues")
+    if item.get("restrictedPicklist") is not True or not isinstance(values, list):
+        return None
+    active = [v for v in values if isinstance(v, dict) and v.get("active") is not False]
+    names = tuple(str(v["value"]) for v in active if v.get("value") is not None)
+    separator = ";" if item.get("type") == "multipicklist" else ""
+    return Choice(names, separator=separator, folded=True)
 
 
 def _hidden(name: str, kind: str) -> bool:

@@ -16,8 +16,8 @@ from typing import Any
 
 from lumio_cli.core.errors import BadReplyError, DeniedError, RejectedError
 from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
-from lumio_cli.providers.contract.paging import Jobs, JobState
-from lumio_cli.providers.contract.values import read_json, refuse_crowds
+from lumio_cli.providers.contract.jobs import Jobs, JobState
+from lumio_cli.providers.contract.json_reading import read_json, refuse_crowds
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.documents import LOOK
 

@@ -10,7 +10,7 @@ from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
 from lumio_cli.providers.contract.columns import camel, columns
 from lumio_cli.providers.contract.paging import Each, NoPlaceError, Paging, Parents, Token
-from lumio_cli.providers.contract.resource import Cursor, Horizon, Kind, Resource, Writes
+from lumio_cli.providers.contract.resource import Choice, Cursor, Horizon, Kind, Resource, Writes
 from lumio_cli.providers.shopify import documents as ask
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.facts import ALL_ORDERS
@@ -87,6 +87,9 @@ def _after(root: str) -> Token:
     return Token(f"{page}.endCursor", "after", "first", "variables", f"{page}.hasNextPage")
 
 
+STATUSES = Choice(("ACTIVE", "ARCHIVED", "DRAFT", "UNLISTED"))
+"""`ProductStatus` of the published schema 2026-07."""
+
 STAMPS = " created_at:datetime updated_at:datetime"
 
 
@@ -133,7 +136,7 @@ def _resource(name: str, title: str, root: str, listed: str, size: int, **more: 
         name=name,
         path=root,
         title=title,
-        columns=columns(listed + STAMPS, camel),
+        columns=columns(listed + STAMPS, camel, {"status": STATUSES} if name == "products" else {}),
         paging=paging,
         page_size=sizes,
         rows=f"data.{root}.nodes",

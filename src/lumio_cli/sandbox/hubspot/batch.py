@@ -12,7 +12,7 @@ from .store import Store
 from .times import iso
 
 if TYPE_CHECKING:
-    from .provider import HubSpot
+    from .account import Account
 
 _INPUTS_MAX = 100
 
@@ -31,7 +31,7 @@ def inputs_of(request: Request, most: int = _INPUTS_MAX) -> list[dict[str, Any]]
 
 
 def answer(
-    hub: HubSpot,
+    hub: Account,
     results: list[dict[str, Any]],
     errors: list[dict[str, Any]],
     status: int = 200,
@@ -50,7 +50,7 @@ def answer(
     return Response.of_json(body, 207 if errors else status)
 
 
-def read(hub: HubSpot, request: Request, type: str) -> Response:
+def read(hub: Account, request: Request, type: str) -> Response:
     """POST ids: their records. Ids not found come back as one error; a merged one's id brings
     the record it was merged into."""
     store = hub.store(type)
@@ -84,7 +84,7 @@ def _traced(document: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def create(hub: HubSpot, request: Request, type: str) -> Response:
+def create(hub: Account, request: Request, type: str) -> Response:
     """POST new records.
 
     Where every input has its own objectWriteTraceId, each succeeds or fails alone (the guide's
@@ -125,7 +125,7 @@ def _refuse_twins(store: Store, rows: list[dict[str, Any]]) -> None:
             raise invalid(f"Duplicate values of the unique property {name} in the batch")
 
 
-def update(hub: HubSpot, request: Request, type: str) -> Response:
+def update(hub: Account, request: Request, type: str) -> Response:
     """POST changes by id. An invalid value fails the whole batch with 400; ids not found come
     back as errors and the rest is written."""
     store = hub.store(type)
@@ -147,7 +147,7 @@ def update(hub: HubSpot, request: Request, type: str) -> Response:
     return answer(hub, results, errors)
 
 
-def upsert(hub: HubSpot, request: Request, type: str) -> Response:
+def upsert(hub: Account, request: Request, type: str) -> Response:
     """POST changes by a unique property (`idProperty`): known records are updated, others made.
     An invalid value fails the whole batch with 400."""
     store = hub.store(type)
@@ -177,7 +177,7 @@ def upsert(hub: HubSpot, request: Request, type: str) -> Response:
     return answer(hub, results, [])
 
 
-def archive(hub: HubSpot, request: Request, type: str) -> Response:
+def archive(hub: Account, request: Request, type: str) -> Response:
     """POST ids to archive. 204 also where some are unknown or archived already."""
     store = hub.store(type)
     for item in inputs_of(request):

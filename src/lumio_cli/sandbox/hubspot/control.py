@@ -11,14 +11,14 @@ from .catalog import ALIASES
 from .errors import invalid
 
 if TYPE_CHECKING:
-    from .provider import HubSpot
+    from .account import Account
 
 
-def control(hub: HubSpot, request: Request, parts: list[str]) -> Response | None:
+def control(hub: Account, request: Request, parts: list[str]) -> Response | None:
     """Answers a request; None where there is no such path. Raises ApiError."""
     if parts == ["consent"] and request.method == "POST":
-        hub.auth.consent = bool(request.json().get("consent", True))
-        return Response.of_json({"consent": hub.auth.consent})
+        hub.vault.consent = bool(request.json().get("consent", True))
+        return Response.of_json({"consent": hub.vault.consent})
     if parts == ["retired"] and request.method == "POST":
         hub.retired = {str(path): int(status) for path, status in request.json().items()}
         return Response.of_json(hub.retired)
@@ -37,7 +37,7 @@ def control(hub: HubSpot, request: Request, parts: list[str]) -> Response | None
     return _record(hub, kind, action, request) if request.method == "POST" else None
 
 
-def _record(hub: HubSpot, kind: str, action: str, request: Request) -> Response | None:
+def _record(hub: Account, kind: str, action: str, request: Request) -> Response | None:
     body = request.json()
     if action == "create":
         return Response.of_json({"id": hub.create(kind, body.get("properties", {}))}, 201)
@@ -56,7 +56,7 @@ def _record(hub: HubSpot, kind: str, action: str, request: Request) -> Response 
     return Response.of_json({})
 
 
-def _properties(hub: HubSpot, body: Any) -> Response:
+def _properties(hub: Account, body: Any) -> Response:
     """Adds, removes or retypes a custom property."""
     kind, name = body["type"], body["name"]
     action = body.get("action", "add")

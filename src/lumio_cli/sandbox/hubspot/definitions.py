@@ -13,7 +13,7 @@ from .store import Store
 from .times import iso
 
 if TYPE_CHECKING:
-    from .provider import HubSpot
+    from .account import Account
 
 _EDITABLE = {
     "label": "label",
@@ -74,7 +74,7 @@ def property_document(item: Property) -> dict[str, Any]:
     return document
 
 
-def list_properties(hub: HubSpot, request: Request, type: str) -> Response:
+def list_properties(hub: Account, request: Request, type: str) -> Response:
     """GET all properties of a type; there are no pages."""
     store = hub.store(type)
     archived = flag(request, "archived")
@@ -86,7 +86,7 @@ def list_properties(hub: HubSpot, request: Request, type: str) -> Response:
     return Response.of_json({"results": rows})
 
 
-def read_property(hub: HubSpot, request: Request, type: str, name: str) -> Response:
+def read_property(hub: Account, request: Request, type: str, name: str) -> Response:
     """GET one property."""
     store = hub.store(type)
     item = store.properties.get(name)
@@ -96,7 +96,7 @@ def read_property(hub: HubSpot, request: Request, type: str, name: str) -> Respo
     return Response.of_json(property_document(item))
 
 
-def _make(hub: HubSpot, store: Store, body: Any) -> Property:
+def _make(hub: Account, store: Store, body: Any) -> Property:
     if not isinstance(body, dict):
         raise invalid("Invalid input JSON: an object is needed")
     missing = [
@@ -124,13 +124,13 @@ def _make(hub: HubSpot, store: Store, body: Any) -> Property:
     return item
 
 
-def create_property(hub: HubSpot, request: Request, type: str) -> Response:
+def create_property(hub: Account, request: Request, type: str) -> Response:
     """POST a custom property."""
     item = _make(hub, hub.store(type), request.json())
     return Response.of_json(property_document(item), 201)
 
 
-def update_property(hub: HubSpot, request: Request, type: str, name: str) -> Response:
+def update_property(hub: Account, request: Request, type: str, name: str) -> Response:
     """PATCH a custom property's definition."""
     item = hub.property(hub.store(type), name)
     body = request.json()
@@ -146,13 +146,13 @@ def update_property(hub: HubSpot, request: Request, type: str, name: str) -> Res
     return Response.of_json(property_document(item))
 
 
-def archive_property(hub: HubSpot, _request: Request, type: str, name: str) -> Response:
+def archive_property(hub: Account, _request: Request, type: str, name: str) -> Response:
     """DELETE a custom property."""
     hub.remove_property(type, name)
     return Response(204)
 
 
-def batch_read_properties(hub: HubSpot, request: Request, type: str) -> Response:
+def batch_read_properties(hub: Account, request: Request, type: str) -> Response:
     """POST names: their definitions."""
     store = hub.store(type)
     archived = bool(request.json().get("archived"))
@@ -166,7 +166,7 @@ def batch_read_properties(hub: HubSpot, request: Request, type: str) -> Response
     return answer(hub, results, [missing_objects("property", missing).item()] if missing else [])
 
 
-def batch_create_properties(hub: HubSpot, request: Request, type: str) -> Response:
+def batch_create_properties(hub: Account, request: Request, type: str) -> Response:
     """POST custom properties. One that exists is an error of a 207."""
     store = hub.store(type)
     results, errors = [], []
@@ -180,14 +180,14 @@ def batch_create_properties(hub: HubSpot, request: Request, type: str) -> Respon
     return answer(hub, results, errors, 201)
 
 
-def batch_archive_properties(hub: HubSpot, request: Request, type: str) -> Response:
+def batch_archive_properties(hub: Account, request: Request, type: str) -> Response:
     """POST names of custom properties to archive."""
     for entry in inputs_of(request):
         hub.remove_property(type, str(entry.get("name")))
     return Response(204)
 
 
-def list_groups(hub: HubSpot, _request: Request, type: str) -> Response:
+def list_groups(hub: Account, _request: Request, type: str) -> Response:
     """GET the groups the properties are in."""
     names = dict.fromkeys(item.group for item in hub.store(type).properties.values())
     rows = [

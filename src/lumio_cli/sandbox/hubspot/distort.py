@@ -15,7 +15,7 @@ from ..faults import spoil
 from ..http import Request
 
 _PAGED = re.compile(
-    r"/crm/((v3/objects|objects/2026-03)/[^/]+(/search)?|v3/owners|owners/2026-03)$"
+    r"/crm/((v3/objects|objects/2026-0[39])/[^/]+(/search)?|v3/owners|owners/2026-0[39])$"
 )
 """Paths of what comes in pages."""
 _LINKS = re.compile(r"/associations/.*/batch/read$")

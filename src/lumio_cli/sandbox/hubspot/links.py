@@ -13,7 +13,7 @@ from .objects import next_page, number
 from .store import Store
 
 if TYPE_CHECKING:
-    from .provider import HubSpot
+    from .account import Account
 
 _IDS_MAX = 1000  # ids in one batch read
 _PAIRS_MAX = 2000  # pairs in one batch create or archive
@@ -30,7 +30,7 @@ def writing(source: str, **_: str) -> tuple[str, ...]:
     return TYPES[ALIASES[source]].scopes.write if source in ALIASES else ()
 
 
-def _stores(hub: HubSpot, source: str, target: str) -> tuple[Store, Store, tuple[str, str]]:
+def _stores(hub: Account, source: str, target: str) -> tuple[Store, Store, tuple[str, str]]:
     one, other = hub.store(source), hub.store(target)
     return one, other, (one.type.name, other.type.name)
 
@@ -54,7 +54,7 @@ def _rows(store: Store, pair: tuple[str, str], found: dict[int, set[int]]) -> li
 
 
 def _page(
-    hub: HubSpot, pair: tuple[str, str], index: int, after: str, limit: int
+    hub: Account, pair: tuple[str, str], index: int, after: str, limit: int
 ) -> tuple[list[dict[str, Any]], str | None]:
     """One page of a record's associations, in the order of ids, and the next `after`."""
     if not after.isdigit():
@@ -66,7 +66,7 @@ def _page(
     return rows, following
 
 
-def batch_read(hub: HubSpot, request: Request, source: str, target: str) -> Response:
+def batch_read(hub: Account, request: Request, source: str, target: str) -> Response:
     """POST ids of the first type. A record without associations is no result, but an error
     (`NO_ASSOCIATIONS_FOUND`) in an answer 207."""
     one, other, pair = _stores(hub, source, target)
@@ -99,7 +99,7 @@ def batch_read(hub: HubSpot, request: Request, source: str, target: str) -> Resp
     return answer(hub, results, errors)
 
 
-def list_page(hub: HubSpot, request: Request, source: str, id: str, target: str) -> Response:
+def list_page(hub: Account, request: Request, source: str, id: str, target: str) -> Response:
     """GET a page of one record's associations with a type; at most 500."""
     one, _, pair = _stores(hub, source, target)
     index = one.find(id)
@@ -142,7 +142,7 @@ def _types(specs: Any) -> list[int]:
     return [spec.get("associationTypeId") for spec in specs]
 
 
-def _between(hub: HubSpot, one: Store, other: Store, index: int, target: int) -> dict[str, Any]:
+def _between(hub: Account, one: Store, other: Store, index: int, target: int) -> dict[str, Any]:
     types = hub.links.of((one.type.name, other.type.name), index).get(target, set())
     return {
         "fromObjectTypeId": one.type.type_id,
@@ -153,7 +153,7 @@ def _between(hub: HubSpot, one: Store, other: Store, index: int, target: int) ->
     }
 
 
-def batch_create(hub: HubSpot, request: Request, source: str, target: str) -> Response:
+def batch_create(hub: Account, request: Request, source: str, target: str) -> Response:
     """POST pairs with association types. Pairs of unknown records are errors of a 207."""
     one, other, pair = _stores(hub, source, target)
     inputs = inputs_of(request, _PAIRS_MAX)
@@ -170,7 +170,7 @@ def batch_create(hub: HubSpot, request: Request, source: str, target: str) -> Re
     return answer(hub, results, _errors(missing), 201)
 
 
-def batch_default(hub: HubSpot, request: Request, source: str, target: str) -> Response:
+def batch_default(hub: Account, request: Request, source: str, target: str) -> Response:
     """POST pairs, to be associated without a label."""
     one, other, pair = _stores(hub, source, target)
     results: list[dict[str, Any]] = []
@@ -182,7 +182,7 @@ def batch_default(hub: HubSpot, request: Request, source: str, target: str) -> R
     return answer(hub, results, _errors(missing))
 
 
-def _default(hub: HubSpot, pair: tuple[str, str], ends: tuple[int, int]) -> list[dict[str, Any]]:
+def _default(hub: Account, pair: tuple[str, str], ends: tuple[int, int]) -> list[dict[str, Any]]:
     hub.links.add(pair, *ends)
     one, other = hub.objects[pair[0]], hub.objects[pair[1]]
     way = {"from": {"id": str(one.ids[ends[0]])}, "to": {"id": str(other.ids[ends[1]])}}
@@ -198,7 +198,7 @@ def _spec(pair: tuple[str, str]) -> dict[str, Any]:
     return {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": type_id}
 
 
-def batch_archive(hub: HubSpot, request: Request, source: str, target: str) -> Response:
+def batch_archive(hub: Account, request: Request, source: str, target: str) -> Response:
     """POST records and what is no longer associated with them. Unknown ones are passed over."""
     one, other, pair = _stores(hub, source, target)
     for item in inputs_of(request, _PAIRS_MAX):
@@ -210,7 +210,7 @@ def batch_archive(hub: HubSpot, request: Request, source: str, target: str) -> R
     return Response(204)
 
 
-def batch_labels_archive(hub: HubSpot, request: Request, source: str, target: str) -> Response:
+def batch_labels_archive(hub: Account, request: Request, source: str, target: str) -> Response:
     """POST pairs and the association types to take from them."""
     one, other, pair = _stores(hub, source, target)
     for item in inputs_of(request, _PAIRS_MAX):
@@ -221,7 +221,7 @@ def batch_labels_archive(hub: HubSpot, request: Request, source: str, target: st
 
 
 def put(
-    hub: HubSpot, request: Request, source: str, id: str, target: str, other_id: str
+    hub: Account, request: Request, source: str, id: str, target: str, other_id: str
 ) -> Response:
     """PUT association types between two records."""
     one, other, pair = _stores(hub, source, target)
@@ -234,7 +234,7 @@ def put(
 
 
 def put_default(
-    hub: HubSpot, _request: Request, source: str, id: str, target: str, other_id: str
+    hub: Account, _request: Request, source: str, id: str, target: str, other_id: str
 ) -> Response:
     """PUT the association without a label between two records."""
     one, other, pair = _stores(hub, source, target)
@@ -245,7 +245,7 @@ def put_default(
 
 
 def delete(
-    hub: HubSpot, _request: Request, source: str, id: str, target: str, other_id: str
+    hub: Account, _request: Request, source: str, id: str, target: str, other_id: str
 ) -> Response:
     """DELETE every association between two records."""
     one, other, pair = _stores(hub, source, target)

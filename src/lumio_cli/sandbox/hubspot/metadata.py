@@ -20,7 +20,7 @@ from .store import Store
 from .times import iso
 
 if TYPE_CHECKING:
-    from .provider import HubSpot
+    from .account import Account
 
 _OWNERS_MAX = 500
 
@@ -52,7 +52,7 @@ def owner_document(owner: Owner) -> dict[str, Any]:
     return document
 
 
-def list_owners(hub: HubSpot, request: Request) -> Response:
+def list_owners(hub: Account, request: Request) -> Response:
     """GET a page of owners, active or archived, perhaps by e-mail address."""
     limit = number(request, "limit", 100, _OWNERS_MAX)
     archived, email = flag(request, "archived"), request.one("email")
@@ -72,7 +72,7 @@ def list_owners(hub: HubSpot, request: Request) -> Response:
     return Response.of_json(body)
 
 
-def read_owner(hub: HubSpot, request: Request, id: str) -> Response:
+def read_owner(hub: Account, request: Request, id: str) -> Response:
     """GET one owner by id, or by `userId`."""
     by_user = request.one("idProperty") == "userId"
     archived = flag(request, "archived")
@@ -85,36 +85,36 @@ def read_owner(hub: HubSpot, request: Request, id: str) -> Response:
 # pipelines
 
 
-def list_pipelines(hub: HubSpot, _request: Request, type: str) -> Response:
+def list_pipelines(hub: Account, _request: Request, type: str) -> Response:
     """GET the pipelines of deals or of tickets."""
     return Response.of_json({"results": _pipelines(hub, type)})
 
 
-def _pipelines(hub: HubSpot, kind: str) -> list[dict[str, Any]]:
+def _pipelines(hub: Account, kind: str) -> list[dict[str, Any]]:
     name = hub.store(kind).type.name
     if name not in hub.pipelines:
         raise invalid(f"{kind} has no pipelines")
     return hub.pipelines[name]
 
 
-def _pipeline(hub: HubSpot, kind: str, pipeline: str) -> dict[str, Any]:
+def _pipeline(hub: Account, kind: str, pipeline: str) -> dict[str, Any]:
     for item in _pipelines(hub, kind):
         if item["id"] == pipeline:
             return item
     raise no_resource()
 
 
-def read_pipeline(hub: HubSpot, _request: Request, type: str, pipeline: str) -> Response:
+def read_pipeline(hub: Account, _request: Request, type: str, pipeline: str) -> Response:
     """GET one pipeline with its stages."""
     return Response.of_json(_pipeline(hub, type, pipeline))
 
 
-def list_stages(hub: HubSpot, _request: Request, type: str, pipeline: str) -> Response:
+def list_stages(hub: Account, _request: Request, type: str, pipeline: str) -> Response:
     """GET the stages of a pipeline."""
     return Response.of_json({"results": _pipeline(hub, type, pipeline)["stages"]})
 
 
-def read_stage(hub: HubSpot, _request: Request, type: str, pipeline: str, stage: str) -> Response:
+def read_stage(hub: Account, _request: Request, type: str, pipeline: str, stage: str) -> Response:
     """GET one stage of a pipeline."""
     for item in _pipeline(hub, type, pipeline)["stages"]:
         if item["id"] == stage:
@@ -156,17 +156,17 @@ def _schema(store: Store) -> dict[str, Any]:
     }
 
 
-def list_schemas(_hub: HubSpot, _request: Request) -> Response:
+def list_schemas(_hub: Account, _request: Request) -> Response:
     """GET the custom objects' schemas; the account has none."""
     return Response.of_json({"results": []})
 
 
-def read_schema(hub: HubSpot, _request: Request, type: str) -> Response:
+def read_schema(hub: Account, _request: Request, type: str) -> Response:
     """GET the schema of a type."""
     return Response.of_json(_schema(hub.store(type)))
 
 
-def details(_hub: HubSpot, _request: Request) -> Response:
+def details(_hub: Account, _request: Request) -> Response:
     """GET the account's details."""
     hours, minutes = divmod(UTC_OFFSET_SECONDS // 60, 60)
     return Response.of_json(
@@ -184,7 +184,7 @@ def details(_hub: HubSpot, _request: Request) -> Response:
     )
 
 
-def daily_usage(hub: HubSpot, _request: Request) -> Response:
+def daily_usage(hub: Account, _request: Request) -> Response:
     """GET how much of the day's quota the private apps have used."""
     now = hub.now()
     midnight = now - (now + UTC_OFFSET_SECONDS) % 86_400 + 86_400

@@ -13,7 +13,7 @@ from .store import Store
 from .times import iso
 
 if TYPE_CHECKING:
-    from .provider import HubSpot
+    from .account import Account
 
 _PAGE_MAX = 100
 _HISTORY_PAGE_MAX = 50
@@ -73,7 +73,7 @@ def with_history(
 
 
 def with_associations(
-    hub: HubSpot, store: Store, indexes: list[int], documents: list[dict[str, Any]], to: list[str]
+    hub: Account, store: Store, indexes: list[int], documents: list[dict[str, Any]], to: list[str]
 ) -> None:
     """Adds the first associations of each record with these types, by the types' plurals."""
     kind = store.type
@@ -100,7 +100,7 @@ def with_associations(
             document.setdefault("associations", {})[other.type.name] = {"results": rows}
 
 
-def list_page(hub: HubSpot, request: Request, type: str) -> Response:
+def list_page(hub: Account, request: Request, type: str) -> Response:
     """GET a page of records in the order of ids; `after` is the least id of the next page."""
     store = hub.store(type)
     history = request.many("propertiesWithHistory")
@@ -123,7 +123,7 @@ def list_page(hub: HubSpot, request: Request, type: str) -> Response:
     return Response.of_json(body)
 
 
-def read(hub: HubSpot, request: Request, type: str, id: str) -> Response:
+def read(hub: Account, request: Request, type: str, id: str) -> Response:
     """GET one record, by id or by a unique property."""
     store = hub.store(type)
     if flag(request, "archived"):
@@ -143,7 +143,7 @@ def after_write(store: Store, index: int, written: dict[str, Any]) -> dict[str, 
     return store.documents([index], store.chosen([*store.type.defaults, *written]))[0]
 
 
-def associations_of(hub: HubSpot, store: Store, wanted: Any) -> list[tuple[Store, int, int]]:
+def associations_of(hub: Account, store: Store, wanted: Any) -> list[tuple[Store, int, int]]:
     """Reads the `associations` of a new record. Raises ApiError before anything is written."""
     found = []
     for item in wanted or ():
@@ -162,7 +162,7 @@ def associations_of(hub: HubSpot, store: Store, wanted: Any) -> list[tuple[Store
     return found
 
 
-def create(hub: HubSpot, request: Request, type: str) -> Response:
+def create(hub: Account, request: Request, type: str) -> Response:
     """POST a new record."""
     store = hub.store(type)
     body = request.json()
@@ -174,7 +174,7 @@ def create(hub: HubSpot, request: Request, type: str) -> Response:
     return Response.of_json(after_write(store, index, properties), 201)
 
 
-def update(hub: HubSpot, request: Request, type: str, id: str) -> Response:
+def update(hub: Account, request: Request, type: str, id: str) -> Response:
     """PATCH a record, by id or by a unique property."""
     store = hub.store(type)
     index = hub.resolve(store, id, request.one("idProperty"))
@@ -186,13 +186,13 @@ def update(hub: HubSpot, request: Request, type: str, id: str) -> Response:
     return Response.of_json(after_write(store, index, properties))
 
 
-def archive(hub: HubSpot, _request: Request, type: str, id: str) -> Response:
+def archive(hub: Account, _request: Request, type: str, id: str) -> Response:
     """DELETE a record, that is, archive it."""
     hub.archive(type, id)
     return Response(204)
 
 
-def merge(hub: HubSpot, request: Request, type: str) -> Response:
+def merge(hub: Account, request: Request, type: str) -> Response:
     """POST two ids: the second record is merged into the first."""
     store = hub.store(type)
     body = request.json()
@@ -203,7 +203,7 @@ def merge(hub: HubSpot, request: Request, type: str) -> Response:
     return Response.of_json(after_write(store, index, {"hs_merged_object_ids": None}))
 
 
-def gdpr_delete(hub: HubSpot, request: Request, type: str) -> Response:
+def gdpr_delete(hub: Account, request: Request, type: str) -> Response:
     """POST an id (or an e-mail address): the contact is deleted for good."""
     store = hub.store(type)
     body = request.json()
@@ -213,7 +213,7 @@ def gdpr_delete(hub: HubSpot, request: Request, type: str) -> Response:
     return Response(204)
 
 
-def find(hub: HubSpot, request: Request, type: str) -> Response:
+def find(hub: Account, request: Request, type: str) -> Response:
     """POST a search."""
     store = hub.store(type)
     store.settle(hub.now())

@@ -7,46 +7,19 @@ as long as `LinkedIn.lead_days` says: 365 days at LinkedIn.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..http import Request, Response, Route
-from ..table import EPOCH, SPAN, Document, Table
+from ..table import Document, Table
 from .errors import fail
 from .paging import page
 from .restli import number, parameters, urn_id
 
 if TYPE_CHECKING:
-    from .provider import LinkedIn
+    from .account import Account
 
 SCOPE = ("r_marketing_leadgen_automation",)
-RECENT = 60 * 86_400.0
-"""Seconds: the age of the oldest of the younger half."""
 KINDS = ("SPONSORED", "COMPANY", "EVENT", "ORGANIZATION_PRODUCT")
-
-
-class Answers(Table):
-    """Answers to forms: the older half is from 2025, the others are of the last two months before
-    the look-alike was made, so that there are such as LinkedIn keeps, and such as it does not."""
-
-    def __init__(
-        self,
-        count: int,
-        make: Callable[[int], Document],
-        stamp: Callable[[Document, float, float], None],
-        clock: Callable[[], float],
-        *,
-        identify: Callable[[int], str],
-    ) -> None:
-        self._opened = max(clock() - RECENT, EPOCH + SPAN / 2)
-        super().__init__(count, make, stamp, clock, identify=identify)
-
-    def _made(self, number: int) -> float:
-        old = self._base // 2
-        if number < old:
-            return super()._made(number)
-        share = (number - old) / max(1, self._base - old)
-        return float(int(self._opened + RECENT * share))
 
 
 def scopes(**_: str) -> tuple[str, ...]:
@@ -66,7 +39,7 @@ def _owner(asked: dict[str, Any]) -> Document:
     return {kind: urn}
 
 
-def forms(account: LinkedIn, request: Request) -> Response:
+def forms(account: Account, request: Request) -> Response:
     """The forms of an owner, newest first."""
     asked = parameters(request)
     owner = _owner(asked)
@@ -75,12 +48,12 @@ def forms(account: LinkedIn, request: Request) -> Response:
     return page(request, asked, ids, table.get)
 
 
-def form(account: LinkedIn, _request: Request, form: str) -> Response:
+def form(account: Account, _request: Request, form: str) -> Response:
     """GET of one form."""
     return _one(account.tables["lead_forms"], form)
 
 
-def answers(account: LinkedIn, request: Request) -> Response:
+def answers(account: Account, request: Request) -> Response:
     """The answers to an owner's forms."""
     asked = parameters(request)
     owner, kind = _owner(asked), asked.get("leadType")
@@ -105,7 +78,7 @@ def answers(account: LinkedIn, request: Request) -> Response:
     return page(request, asked, ids, table.get)
 
 
-def lead(account: LinkedIn, _request: Request, lead: str) -> Response:
+def lead(account: Account, _request: Request, lead: str) -> Response:
     """GET of one answer."""
     table = account.tables["lead_responses"]
     if lead in table and table.created(lead) < account.oldest_lead():

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..http import Request, Response, Route
 from ..lookalike import CLIENT_ID, CLIENT_SECRET, OAuthError, client_form
+from .state import ACCESS_SECONDS
 
 if TYPE_CHECKING:
-    from .provider import LinkedIn
+    from .account import Account
 
-ACCESS_SECONDS = 5_184_000.0
 REFRESH_SECONDS = 31_536_000.0
 
 
@@ -24,7 +24,7 @@ def _refused(error: str, description: str) -> Response:
     return Response.of_json({"error": error, "error_description": description}, status)
 
 
-def authorize(account: LinkedIn, request: Request) -> Response:
+def authorize(account: Account, request: Request) -> Response:
     """The consent page."""
     try:
         return account.vault.authorize(request)
@@ -32,7 +32,7 @@ def authorize(account: LinkedIn, request: Request) -> Response:
         return _refused(error.error, error.description)
 
 
-def access_token(account: LinkedIn, request: Request) -> Response:
+def access_token(account: Account, request: Request) -> Response:
     """A code or a refresh token for an access token."""
     try:
         token, refresh = account.vault.exchange(client_form(request))
@@ -56,7 +56,7 @@ def _is_client(form: dict[str, str]) -> bool:
     return (form.get("client_id"), form.get("client_secret")) == (CLIENT_ID, CLIENT_SECRET)
 
 
-def introspect(account: LinkedIn, request: Request) -> Response:
+def introspect(account: Account, request: Request) -> Response:
     """Whether a token is good, for how long and for what. Costs nothing of the quotas."""
     form = request.form()
     if not _is_client(form):
@@ -82,7 +82,7 @@ def introspect(account: LinkedIn, request: Request) -> Response:
     )
 
 
-def revoke(account: LinkedIn, request: Request) -> Response:
+def revoke(account: Account, request: Request) -> Response:
     """Make a token worthless."""
     form = request.form()
     if not _is_client(form):

@@ -16,7 +16,7 @@ from .paging import page
 from .restli import parameters, urn_id
 
 if TYPE_CHECKING:
-    from .provider import LinkedIn
+    from .account import Account
 
 ADMIN = ("rw_organization_admin", "r_organization_admin")
 PUBLIC = ("id", "name", "localizedName", "vanityName", "localizedWebsite", "locations")
@@ -27,7 +27,7 @@ def scopes(**_: str) -> tuple[str, ...]:
     return ADMIN
 
 
-def acls(account: LinkedIn, request: Request) -> Response:
+def acls(account: Account, request: Request) -> Response:
     """`q=roleAssignee`: the pages of the member; `q=organization`: those who have a role in it."""
     asked = parameters(request)
     role, state = asked.get("role"), asked.get("state")
@@ -55,12 +55,12 @@ def acls(account: LinkedIn, request: Request) -> Response:
     return page(request, asked, chosen, load)
 
 
-def one(account: LinkedIn, _request: Request, organization: str) -> Response:
+def one(account: Account, _request: Request, organization: str) -> Response:
     """GET of one page."""
     return Response.of_json(_document(account, organization))
 
 
-def _document(account: LinkedIn, organization: str) -> Document:
+def _document(account: Account, organization: str) -> Document:
     found = account.tables["organizations"].get(organization)
     if found is None:
         raise fail(404, f"Could not find entity: organization {organization}")
@@ -69,7 +69,7 @@ def _document(account: LinkedIn, organization: str) -> Document:
     return found
 
 
-def many(account: LinkedIn, request: Request) -> Response:
+def many(account: Account, request: Request) -> Response:
     """`ids=List(...)`: BATCH_GET; `q=vanityName`: by the name in a page's address."""
     asked = parameters(request)
     if "ids" in asked:
@@ -83,7 +83,7 @@ def many(account: LinkedIn, request: Request) -> Response:
     return page(request, asked, found, lambda i: _document(account, i))
 
 
-def batch(account: LinkedIn, request: Request) -> Response:
+def batch(account: Account, request: Request) -> Response:
     """BATCH_GET: what was found by id, and an error for each other."""
     account.need_standard_tier("organizations.BATCH_GET")
     results: dict[str, Any] = {}
@@ -97,7 +97,7 @@ def batch(account: LinkedIn, request: Request) -> Response:
     return Response.of_json({"results": results, "statuses": {}, "errors": errors})
 
 
-def network_size(account: LinkedIn, request: Request, urn: str) -> Response:
+def network_size(account: Account, request: Request, urn: str) -> Response:
     """How many follow a page."""
     organization = urn_id(urn, "organization")
     if request.one("edgeType") != "COMPANY_FOLLOWED_BY_MEMBER":
@@ -107,7 +107,7 @@ def network_size(account: LinkedIn, request: Request, urn: str) -> Response:
     return Response.of_json({"firstDegreeSize": 1_000 + int(organization) % 1_000})
 
 
-def userinfo(_account: LinkedIn, _request: Request) -> Response:
+def userinfo(_account: Account, _request: Request) -> Response:
     """The member itself, for tokens with `openid`."""
     return Response.of_json(
         {

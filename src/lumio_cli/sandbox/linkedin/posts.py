@@ -21,7 +21,7 @@ from .paging import page
 from .restli import RestliError, parameters, urn_id
 
 if TYPE_CHECKING:
-    from .provider import LinkedIn
+    from .account import Account
 
 READ = ("r_organization_social",)
 WRITE = ("w_organization_social",)
@@ -60,7 +60,7 @@ def write_scopes(**_: str) -> tuple[str, ...]:
     return WRITE
 
 
-def find(account: LinkedIn, request: Request) -> Response:
+def find(account: Account, request: Request) -> Response:
     """`q=author`: an organization's posts; `ids=List(...)`: BATCH_GET."""
     asked = parameters(request)
     table = account.tables["posts"]
@@ -100,7 +100,7 @@ def _as_author(request: Request) -> bool:
     return view == "AUTHOR"
 
 
-def _authorized(account: LinkedIn, author: str, what: str) -> None:
+def _authorized(account: Account, author: str, what: str) -> None:
     """Raises Answered where the member has no role in the page. Raises RestliError."""
     organization = urn_id(author, "organization")
     role = account.roles.get(organization, "ADMINISTRATOR")
@@ -108,7 +108,7 @@ def _authorized(account: LinkedIn, author: str, what: str) -> None:
         raise account.denied(what)
 
 
-def one(account: LinkedIn, request: Request, post: str) -> Response:
+def one(account: Account, request: Request, post: str) -> Response:
     """GET of one post."""
     found = account.tables["posts"].get(post)
     if found is None or (account.is_draft(post) and not _as_author(request)):
@@ -116,7 +116,7 @@ def one(account: LinkedIn, request: Request, post: str) -> Response:
     return Response.of_json(found)
 
 
-def create(account: LinkedIn, request: Request) -> Response:
+def create(account: Account, request: Request) -> Response:
     """A new post; its URN is in the header `x-restli-id`."""
     body = request.json()
     author = body.get("author")
@@ -161,7 +161,7 @@ def _commentary(text: Any) -> str:
     return little_text(text)
 
 
-def _content(account: LinkedIn, content: Any) -> Document:
+def _content(account: Account, content: Any) -> Document:
     """The content of a post, checked. Raises Answered."""
     if content is None:
         return {}
@@ -182,7 +182,7 @@ def _content(account: LinkedIn, content: Any) -> Document:
     return content
 
 
-def change(account: LinkedIn, request: Request, post: str) -> Response:
+def change(account: Account, request: Request, post: str) -> Response:
     """PARTIAL_UPDATE: `{"patch": {"$set": {...}}}`."""
     if request.headers.get("x-restli-method", "").upper() != "PARTIAL_UPDATE":
         raise fail(400, "X-RestLi-Method must be PARTIAL_UPDATE", "METHOD_INVALID")
@@ -199,14 +199,14 @@ def change(account: LinkedIn, request: Request, post: str) -> Response:
     return Response(204)
 
 
-def delete(account: LinkedIn, _request: Request, post: str) -> Response:
+def delete(account: Account, _request: Request, post: str) -> Response:
     """Delete a post; one that is gone already is no error."""
     if post in account.tables["posts"]:
         account.tables["posts"].purge(post)
     return Response(204)
 
 
-def image_action(account: LinkedIn, request: Request) -> Response:
+def image_action(account: Account, request: Request) -> Response:
     """`action=initializeUpload`: where to put an image, and what it will be called."""
     if request.one("action") != "initializeUpload":
         raise fail(400, "action is not valid", "PARAM_INVALID")
@@ -227,7 +227,7 @@ def image_action(account: LinkedIn, request: Request) -> Response:
     return Response.of_json({"value": value})
 
 
-def upload(account: LinkedIn, request: Request, image: str) -> Response:
+def upload(account: Account, request: Request, image: str) -> Response:
     """PUT of an image's bytes at its upload URL."""
     urn = f"urn:li:image:{image}"
     if urn not in account.images:
@@ -238,7 +238,7 @@ def upload(account: LinkedIn, request: Request, image: str) -> Response:
     return Response(201)
 
 
-def image(account: LinkedIn, _request: Request, image: str) -> Response:
+def image(account: Account, _request: Request, image: str) -> Response:
     """GET of one image."""
     if image not in account.images:
         raise fail(404, f"Could not find entity: {image}")

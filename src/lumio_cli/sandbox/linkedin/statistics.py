@@ -17,13 +17,13 @@ from .paging import whole
 from .restli import number, parameters, urn_id
 
 if TYPE_CHECKING:
-    from .provider import LinkedIn
+    from .account import Account
 
 YEAR_DAYS = 366
 FOREVER = 10**15
 
 
-def _organization(account: LinkedIn, asked: dict[str, Any], name: str) -> str:
+def _organization(account: Account, asked: dict[str, Any], name: str) -> str:
     """The page that a finder is about."""
     if asked.get("q") != name:
         raise fail(400, "Invalid query parameters passed to request", "PARAM_INVALID")
@@ -36,7 +36,7 @@ def _organization(account: LinkedIn, asked: dict[str, Any], name: str) -> str:
     return str(urn)
 
 
-def _days(account: LinkedIn, intervals: Any) -> list[int]:
+def _days(account: Account, intervals: Any) -> list[int]:
     """The days of a range, counted from 1970. Raises Answered, RestliError."""
     if not isinstance(intervals, dict) or not isinstance(intervals.get("timeRange"), dict):
         raise fail(400, "timeIntervals needs a timeRange", "PARAM_INVALID")
@@ -57,7 +57,7 @@ def _range(day: int) -> Document:
     return {"start": day * DAY_MS, "end": (day + 1) * DAY_MS}
 
 
-def shares(account: LinkedIn, request: Request) -> Response:
+def shares(account: Account, request: Request) -> Response:
     """How a page's posts did. Only organic reach counts."""
     asked = parameters(request)
     urn = _organization(account, asked, "organizationalEntity")
@@ -77,7 +77,7 @@ def shares(account: LinkedIn, request: Request) -> Response:
     return whole([{"totalShareStatistics": total(year), "organizationalEntity": urn}])
 
 
-def followers(account: LinkedIn, request: Request) -> Response:
+def followers(account: Account, request: Request) -> Response:
     """Who follows a page, by what they are; with a range, how many it won."""
     asked = parameters(request)
     urn = _organization(account, asked, "organizationalEntity")

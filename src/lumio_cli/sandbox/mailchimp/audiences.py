@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from ..http import Request, Response, Route
 from . import data, writing
 from .problems import invalid, not_found, refused
-from .shape import Document, chosen, iso, link, page, single, span
+from .shape import Document, chosen, link, page, single, span
 
 if TYPE_CHECKING:
-    from .provider import Mailchimp
+    from .account import Account
 
 FIELD_TYPES = (
     "text", "number", "address", "phone", "date", "url", "imageurl", "radio", "dropdown",
@@ -19,12 +19,7 @@ FIELD_TYPES = (
 )  # fmt: skip
 
 
-def stamp(document: Document, created: float, _: float) -> None:
-    """When an audience was made."""
-    document["date_created"] = iso(created)
-
-
-def _root(account: Mailchimp, request: Request) -> Response:
+def _root(account: Account, request: Request) -> Response:
     total = sum(len(room.members) for room in account.rooms.values())
     return single(
         request,
@@ -56,14 +51,14 @@ def _root(account: Mailchimp, request: Request) -> Response:
     )  # fmt: skip
 
 
-def _ping(_: Mailchimp, __: Request) -> Response:
+def _ping(_: Account, __: Request) -> Response:
     return Response.of_json({"health_status": "Everything's Chimpy!"})
 
 
 # --- lists
 
 
-def view(account: Mailchimp, list_id: str) -> Document:
+def view(account: Account, list_id: str) -> Document:
     """An audience with its numbers. Raises Answered (404)."""
     document = account.tables["audiences"].get(list_id)
     if document is None:
@@ -99,7 +94,7 @@ def _links(request: Request, document: Document) -> list[Document]:
     return [link(request, "self", f"/lists/{document['id']}")]
 
 
-def _list_all(account: Mailchimp, request: Request) -> Response:
+def _list_all(account: Account, request: Request) -> Response:
     chosen(request, "sort_field", ("date_created",))
     backwards = chosen(request, "sort_dir", ("ASC", "DESC")) == "DESC"
     table = account.tables["audiences"]
@@ -118,7 +113,7 @@ def _list_all(account: Mailchimp, request: Request) -> Response:
     )
 
 
-def _read(account: Mailchimp, request: Request, list_id: str) -> Response:
+def _read(account: Account, request: Request, list_id: str) -> Response:
     document = view(account, list_id)
     return single(request, document, _links(request, document))
 
@@ -126,7 +121,7 @@ def _read(account: Mailchimp, request: Request, list_id: str) -> Response:
 REQUIRED = ("name", "contact", "permission_reminder", "campaign_defaults", "email_type_option")
 
 
-def _create(account: Mailchimp, request: Request) -> Response:
+def _create(account: Account, request: Request) -> Response:
     body = request.json()
     missing = [(name, "This value should not be blank.") for name in REQUIRED if name not in body]
     if missing:
@@ -138,13 +133,13 @@ def _create(account: Mailchimp, request: Request) -> Response:
     return _read(account, request, list_id)
 
 
-def _change(account: Mailchimp, request: Request, list_id: str) -> Response:
+def _change(account: Account, request: Request, list_id: str) -> Response:
     document = view(account, list_id)
     account.tables["audiences"].update(list_id, writing.known(request.json(), document))
     return _read(account, request, list_id)
 
 
-def _delete(account: Mailchimp, _: Request, list_id: str) -> Response:
+def _delete(account: Account, _: Request, list_id: str) -> Response:
     account.room(list_id)
     account.tables["audiences"].purge(list_id)
     account.rooms.pop(list_id, None)
@@ -158,7 +153,7 @@ def _field_view(list_id: str, field: Document) -> Document:
     return {**field, "list_id": list_id}
 
 
-def _fields(account: Mailchimp, request: Request, list_id: str) -> Response:
+def _fields(account: Account, request: Request, list_id: str) -> Response:
     fields = account.room(list_id).fields
     kind, required = request.one("type"), request.one("required")
     if kind:
@@ -170,18 +165,18 @@ def _fields(account: Mailchimp, request: Request, list_id: str) -> Response:
     )  # fmt: skip
 
 
-def _field(account: Mailchimp, list_id: str, merge_id: str) -> Document:
+def _field(account: Account, list_id: str, merge_id: str) -> Document:
     found = [f for f in account.room(list_id).fields if str(f["merge_id"]) == merge_id]
     if not found:
         raise not_found()
     return found[0]
 
 
-def _read_field(account: Mailchimp, request: Request, list_id: str, merge_id: str) -> Response:
+def _read_field(account: Account, request: Request, list_id: str, merge_id: str) -> Response:
     return single(request, _field_view(list_id, _field(account, list_id, merge_id)))
 
 
-def add_field(account: Mailchimp, list_id: str, body: Document) -> Document:
+def add_field(account: Account, list_id: str, body: Document) -> Document:
     """A new merge field; it must have a name and a type. Raises Answered."""
     room = account.room(list_id)
     if not body.get("name") or body.get("type") not in FIELD_TYPES:
@@ -199,17 +194,17 @@ def add_field(account: Mailchimp, list_id: str, body: Document) -> Document:
     return made
 
 
-def _create_field(account: Mailchimp, request: Request, list_id: str) -> Response:
+def _create_field(account: Account, request: Request, list_id: str) -> Response:
     return single(request, _field_view(list_id, add_field(account, list_id, request.json())))
 
 
-def _change_field(account: Mailchimp, request: Request, list_id: str, merge_id: str) -> Response:
+def _change_field(account: Account, request: Request, list_id: str, merge_id: str) -> Response:
     field = _field(account, list_id, merge_id)
     field.update(writing.known(request.json(), field, but=("merge_id", "type")))
     return single(request, _field_view(list_id, field))
 
 
-def _delete_field(account: Mailchimp, _: Request, list_id: str, merge_id: str) -> Response:
+def _delete_field(account: Account, _: Request, list_id: str, merge_id: str) -> Response:
     account.room(list_id).fields.remove(_field(account, list_id, merge_id))
     return Response(204)
 
@@ -217,12 +212,12 @@ def _delete_field(account: Mailchimp, _: Request, list_id: str, merge_id: str) -
 # --- interests
 
 
-def _categories(account: Mailchimp, request: Request, list_id: str) -> Response:
+def _categories(account: Account, request: Request, list_id: str) -> Response:
     room = account.room(list_id)
     return page(request, "categories", room.categories, dict, list_id=list_id)
 
 
-def _interests(account: Mailchimp, request: Request, list_id: str, category: str) -> Response:
+def _interests(account: Account, request: Request, list_id: str, category: str) -> Response:
     room = account.room(list_id)
     found = [i for i in room.interests if i["category_id"] == category]
     if not found:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import tarfile
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -16,9 +15,10 @@ import orjson
 from ..http import Request, Response, Route
 from .problems import invalid, not_found, refused
 from .shape import Document, iso, page
+from .state import Batch
 
 if TYPE_CHECKING:
-    from .provider import Mailchimp
+    from .account import Account
 
 URL_SECONDS = 600.0
 PENDING_MOST = 500
@@ -26,26 +26,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 STEPS = ("pending", "preprocessing", "started", "finalizing", "finished")
 
 
-@dataclass(slots=True)
-class Batch:
-    """A batch: its operations, how often it was asked about, and what came of it."""
-
-    id: str
-    operations: list[Document]
-    submitted_at: float
-    headers: dict[str, str]
-    polls: int = 0
-    status: str = "pending"
-    completed_at: float | None = None
-    results: list[Document] = field(default_factory=list)
-
-    @property
-    def errored(self) -> int:
-        """How many operations were answered with an error."""
-        return sum(1 for result in self.results if result["status_code"] >= 400)
-
-
-def _submit(account: Mailchimp, request: Request) -> Response:
+def _submit(account: Account, request: Request) -> Response:
     operations = request.json().get("operations")
     if not isinstance(operations, list) or not operations:
         raise invalid(("operations", "This value should not be blank."))
@@ -62,7 +43,7 @@ def _submit(account: Mailchimp, request: Request) -> Response:
     return Response.of_json(_view(account, request, batch))
 
 
-def _view(account: Mailchimp, request: Request, batch: Batch) -> Document:
+def _view(account: Account, request: Request, batch: Batch) -> Document:
     finished = batch.status == "finished"
     expires = int(account.now() + URL_SECONDS)
     url = (
@@ -82,13 +63,13 @@ def _view(account: Mailchimp, request: Request, batch: Batch) -> Document:
     }
 
 
-def _found(account: Mailchimp, batch_id: str) -> Batch:
+def _found(account: Account, batch_id: str) -> Batch:
     if batch_id not in account.batches:
         raise not_found()
     return account.batches[batch_id]
 
 
-def _ask(account: Mailchimp, request: Request, batch_id: str) -> Response:
+def _ask(account: Account, request: Request, batch_id: str) -> Response:
     """How it stands. It is done when it was asked about often enough: `account.batch_polls`."""
     batch = _found(account, batch_id)
     batch.polls += 1
@@ -100,7 +81,7 @@ def _ask(account: Mailchimp, request: Request, batch_id: str) -> Response:
     return Response.of_json(_view(account, request, batch))
 
 
-def _perform(account: Mailchimp, asked: Request, batch: Batch, operation: Document) -> Document:
+def _perform(account: Account, asked: Request, batch: Batch, operation: Document) -> Document:
     query = {name: [str(value)] for name, value in (operation.get("params") or {}).items()}
     body = str(operation.get("body") or "").encode()
     path = f"/3.0/{operation['path'].strip('/').removeprefix('3.0/')}"
@@ -113,12 +94,12 @@ def _perform(account: Mailchimp, asked: Request, batch: Batch, operation: Docume
     }
 
 
-def _list_all(account: Mailchimp, request: Request) -> Response:
+def _list_all(account: Account, request: Request) -> Response:
     found = list(account.batches.values())
     return page(request, "batches", found, lambda b: _view(account, request, b))
 
 
-def _delete(account: Mailchimp, _: Request, batch_id: str) -> Response:
+def _delete(account: Account, _: Request, batch_id: str) -> Response:
     _found(account, batch_id)
     del account.batches[batch_id]
     return Response(204)
@@ -132,7 +113,7 @@ def _xml(status: int, code: str, message: str) -> Response:
     return Response(status, body.encode(), {"Content-Type": "application/xml"})
 
 
-def _download(account: Mailchimp, request: Request, file: str) -> Response:
+def _download(account: Account, request: Request, file: str) -> Response:
     if "authorization" in request.headers:
         return _xml(400, "InvalidArgument", "Only one auth mechanism allowed")
     expires = request.one("Expires") or "0"

@@ -14,7 +14,7 @@ from .problems import invalid, not_found, refused
 from .shape import Document, chosen, iso, link, page, parse, single, span, within
 
 if TYPE_CHECKING:
-    from .provider import Mailchimp
+    from .account import Account
 
 TYPES = ("regular", "plaintext", "absplit", "rss", "variate")
 STATUSES = ("save", "paused", "schedule", "sending", "sent")
@@ -64,7 +64,7 @@ def _dig(row: Document, path: str) -> Any:
 # --- campaigns
 
 
-def _list_all(account: Mailchimp, request: Request) -> Response:
+def _list_all(account: Account, request: Request) -> Response:
     equal = {
         "type": chosen(request, "type", TYPES),
         "status": chosen(request, "status", STATUSES),
@@ -75,7 +75,7 @@ def _list_all(account: Mailchimp, request: Request) -> Response:
     return _page(request, table, "campaigns", ("create_time", "send_time"), equal)
 
 
-def _read(account: Mailchimp, campaign: str) -> Document:
+def _read(account: Account, campaign: str) -> Document:
     _settle(account)
     found = account.tables["campaigns"].get(campaign)
     if found is None:
@@ -83,7 +83,7 @@ def _read(account: Mailchimp, campaign: str) -> Document:
     return found
 
 
-def _settle(account: Mailchimp) -> None:
+def _settle(account: Account) -> None:
     """Scheduled campaigns whose time has come have been sent."""
     table = account.tables["campaigns"]
     for campaign in account.drafts:
@@ -92,7 +92,7 @@ def _settle(account: Mailchimp) -> None:
             _deliver(account, row)
 
 
-def _one(account: Mailchimp, request: Request, campaign: str) -> Response:
+def _one(account: Account, request: Request, campaign: str) -> Response:
     row = _read(account, campaign)
     return single(request, row, _links(request, "/campaigns")(row))
 
@@ -104,7 +104,7 @@ def _settings(body: Document) -> Document:
     return body.get("settings") or {}
 
 
-def _recipients(account: Mailchimp, body: Document) -> Document:
+def _recipients(account: Account, body: Document) -> Document:
     given = body.get("recipients") or {}
     list_id = given.get("list_id")
     if not list_id:
@@ -121,7 +121,7 @@ def _recipients(account: Mailchimp, body: Document) -> Document:
     }  # fmt: skip
 
 
-def _create(account: Mailchimp, request: Request) -> Response:
+def _create(account: Account, request: Request) -> Response:
     body = request.json()
     if body.get("type") not in TYPES:
         raise invalid(("type", "This value should be one of: " + ", ".join(TYPES) + "."))
@@ -152,7 +152,7 @@ def _create(account: Mailchimp, request: Request) -> Response:
     return _one(account, request, campaign)
 
 
-def _editable(account: Mailchimp, campaign: str) -> Document:
+def _editable(account: Account, campaign: str) -> Document:
     row = _read(account, campaign)
     if row["status"] not in ("save", "paused"):
         said = "Cannot update a campaign that is not in a 'save' or 'paused' state."
@@ -160,7 +160,7 @@ def _editable(account: Mailchimp, campaign: str) -> Document:
     return row
 
 
-def _change(account: Mailchimp, request: Request, campaign: str) -> Response:
+def _change(account: Account, request: Request, campaign: str) -> Response:
     row, body = _editable(account, campaign), request.json()
     values = {
         "settings": {**row["settings"], **_settings(body)},
@@ -170,7 +170,7 @@ def _change(account: Mailchimp, request: Request, campaign: str) -> Response:
     return _one(account, request, campaign)
 
 
-def _delete(account: Mailchimp, _: Request, campaign: str) -> Response:
+def _delete(account: Account, _: Request, campaign: str) -> Response:
     if _read(account, campaign)["status"] == "sending":
         raise refused(400, "A campaign that is being sent cannot be deleted.")
     account.tables["campaigns"].purge(campaign)
@@ -180,19 +180,19 @@ def _delete(account: Mailchimp, _: Request, campaign: str) -> Response:
     return Response(204)
 
 
-def _content_of(account: Mailchimp, campaign: str) -> Document:
+def _content_of(account: Account, campaign: str) -> Document:
     _read(account, campaign)
     made = {"plain_text": "Hello", "html": "<p>Hello</p>"}
     return account.drafts.get(campaign) or made
 
 
-def _content(account: Mailchimp, request: Request, campaign: str) -> Response:
+def _content(account: Account, request: Request, campaign: str) -> Response:
     kept = _content_of(account, campaign)
     shown = {"plain_text": kept["plain_text"], "html": kept["html"], "archive_html": kept["html"]}
     return single(request, shown)
 
 
-def _set_content(account: Mailchimp, request: Request, campaign: str) -> Response:
+def _set_content(account: Account, request: Request, campaign: str) -> Response:
     _editable(account, campaign)
     body, kept = request.json(), account.drafts[campaign]
     if not any(body.get(k) for k in ("html", "plain_text", "url", "template", "archive")):
@@ -205,7 +205,7 @@ def _set_content(account: Mailchimp, request: Request, campaign: str) -> Respons
     return _content(account, request, campaign)
 
 
-def _lacking(account: Mailchimp, row: Document) -> list[str]:
+def _lacking(account: Account, row: Document) -> list[str]:
     """What keeps a campaign from being sent."""
     found = []
     if not row["recipients"]["list_id"] or not row["recipients"]["recipient_count"]:
@@ -219,7 +219,7 @@ def _lacking(account: Mailchimp, row: Document) -> list[str]:
     return found
 
 
-def _checklist(account: Mailchimp, request: Request, campaign: str) -> Response:
+def _checklist(account: Account, request: Request, campaign: str) -> Response:
     lacking = _lacking(account, _read(account, campaign))
     items = [
         {
@@ -234,7 +234,7 @@ def _checklist(account: Mailchimp, request: Request, campaign: str) -> Response:
 # --- what is done with a campaign
 
 
-def _ready(account: Mailchimp, campaign: str, said: str, *states: str) -> Document:
+def _ready(account: Account, campaign: str, said: str, *states: str) -> Document:
     """A campaign in one of these states that lacks nothing. Raises Answered."""
     row = _read(account, campaign)
     if row["status"] not in states:
@@ -248,7 +248,7 @@ def _ready(account: Mailchimp, campaign: str, said: str, *states: str) -> Docume
     return row
 
 
-def _deliver(account: Mailchimp, row: Document) -> None:
+def _deliver(account: Account, row: Document) -> None:
     count = row["recipients"]["recipient_count"]
     sent = {"status": "sent", "emails_sent": count, "send_time": iso(account.now()),
             "report_summary": {**data.NO_REPORT}}  # fmt: skip
@@ -256,13 +256,13 @@ def _deliver(account: Mailchimp, row: Document) -> None:
     account.tables["reports"].insert(data.report_of({**row, **sent}), row["id"])
 
 
-def _send(account: Mailchimp, _: Request, campaign: str) -> Response:
+def _send(account: Account, _: Request, campaign: str) -> Response:
     row = _ready(account, campaign, "This campaign cannot be sent.", "save", "paused")
     _deliver(account, row)
     return Response(204)
 
 
-def _schedule(account: Mailchimp, request: Request, campaign: str) -> Response:
+def _schedule(account: Account, request: Request, campaign: str) -> Response:
     _ready(account, campaign, "This campaign cannot be scheduled.", "save")
     text = str(request.json().get("schedule_time") or "")
     moment = parse(text)
@@ -278,14 +278,14 @@ def _schedule(account: Mailchimp, request: Request, campaign: str) -> Response:
     return Response(204)
 
 
-def _unschedule(account: Mailchimp, _: Request, campaign: str) -> Response:
+def _unschedule(account: Account, _: Request, campaign: str) -> Response:
     if _read(account, campaign)["status"] != "schedule":
         raise refused(400, "This campaign is not scheduled.")
     account.tables["campaigns"].update(campaign, {"status": "save", "send_time": ""})
     return Response(204)
 
 
-def _test(account: Mailchimp, request: Request, campaign: str) -> Response:
+def _test(account: Account, request: Request, campaign: str) -> Response:
     _ready(account, campaign, "This campaign cannot be tested.", *STATUSES)
     body = request.json()
     addresses = body.get("test_emails")
@@ -298,7 +298,7 @@ def _test(account: Mailchimp, request: Request, campaign: str) -> Response:
     return Response(204)
 
 
-def _replicate(account: Mailchimp, request: Request, campaign: str) -> Response:
+def _replicate(account: Account, request: Request, campaign: str) -> Response:
     row = _read(account, campaign)
     number = len(account.drafts)
     again = data.short(account.seed, "draft", number)
@@ -322,38 +322,38 @@ TEMPLATES = (
 )  # fmt: skip
 
 
-def _reports(account: Mailchimp, request: Request) -> Response:
+def _reports(account: Account, request: Request) -> Response:
     equal = {"type": chosen(request, "type", TYPES)}
     return _page(request, account.tables["reports"], "reports", ("send_time",), equal)
 
 
-def _report(account: Mailchimp, request: Request, campaign: str) -> Response:
+def _report(account: Account, request: Request, campaign: str) -> Response:
     row = account.tables["reports"].get(campaign)
     if row is None:
         raise not_found()
     return single(request, row, _links(request, "/reports")(row))
 
 
-def _automations(account: Mailchimp, request: Request) -> Response:
+def _automations(account: Account, request: Request) -> Response:
     equal = {"status": chosen(request, "status", ("save", "paused", "sending"))}
     table = account.tables["automations"]
     return _page(request, table, "automations", ("create_time", "start_time"), equal)
 
 
-def _automation_row(account: Mailchimp, workflow: str) -> Document:
+def _automation_row(account: Account, workflow: str) -> Document:
     row = account.tables["automations"].get(workflow)
     if row is None:
         raise not_found()
     return row
 
 
-def _automation(account: Mailchimp, request: Request, workflow: str) -> Response:
+def _automation(account: Account, request: Request, workflow: str) -> Response:
     row = _automation_row(account, workflow)
     return single(request, row, _links(request, "/automations")(row))
 
 
 def _set_automation(status: str) -> Callable[..., Response]:
-    def act(account: Mailchimp, _: Request, workflow: str) -> Response:
+    def act(account: Account, _: Request, workflow: str) -> Response:
         _automation_row(account, workflow)
         account.tables["automations"].update(workflow, {"status": status})
         return Response(204)
@@ -361,7 +361,7 @@ def _set_automation(status: str) -> Callable[..., Response]:
     return act
 
 
-def _templates(_: Mailchimp, request: Request) -> Response:
+def _templates(_: Account, request: Request) -> Response:
     return page(request, "templates", TEMPLATES, dict, _links(request, "/templates"))
 
 

@@ -13,19 +13,19 @@ from ..lookalike import OAuthError
 from .problems import problem
 
 if TYPE_CHECKING:
-    from .provider import Mailchimp
+    from .account import Account
 
 DATA_CENTRE = "us6"
 
 
-def _authorize(account: Mailchimp, request: Request) -> Response:
+def _authorize(account: Account, request: Request) -> Response:
     try:
         return account.vault.authorize(request)
     except OAuthError as error:
         return problem(400, error.description, error.error)
 
 
-def _token(account: Mailchimp, request: Request) -> Response:
+def _token(account: Account, request: Request) -> Response:
     form = request.form()
     if form.get("grant_type") == "refresh_token":
         return _refused(OAuthError("unsupported_grant_type", "grant_type is not supported"))
@@ -42,7 +42,7 @@ def _refused(error: OAuthError) -> Response:
     return Response.of_json(document, 400)
 
 
-def _metadata(account: Mailchimp, request: Request) -> Response:
+def _metadata(account: Account, request: Request) -> Response:
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     token = account.vault.find(value) if scheme.lower() in ("oauth", "bearer") else None
     if token is None or not token.oauth:

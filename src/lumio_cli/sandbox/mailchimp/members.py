@@ -14,7 +14,7 @@ from .room import Room
 from .shape import Document, chosen, iso, link, page, single, span, within
 
 if TYPE_CHECKING:
-    from .provider import Mailchimp
+    from .account import Account
 
 MOST = 500
 """Members that one batch of an audience takes."""
@@ -91,7 +91,7 @@ def _conditions(request: Request, status: str | None) -> Any:
     return wanted
 
 
-def _list_all(account: Mailchimp, request: Request, list_id: str) -> Response:
+def _list_all(account: Account, request: Request, list_id: str) -> Response:
     room = account.room(list_id)
     return page(
         request,
@@ -103,7 +103,7 @@ def _list_all(account: Mailchimp, request: Request, list_id: str) -> Response:
     )
 
 
-def _found(account: Mailchimp, list_id: str, name: str) -> tuple[Room, str]:
+def _found(account: Account, list_id: str, name: str) -> tuple[Room, str]:
     room = account.room(list_id)
     contact = room.find(name)
     if contact is None:
@@ -116,22 +116,22 @@ def _answer(request: Request, room: Room, contact: str) -> Response:
     return single(request, row, links(request, row))
 
 
-def _one(account: Mailchimp, request: Request, list_id: str, name: str) -> Response:
+def _one(account: Account, request: Request, list_id: str, name: str) -> Response:
     return _answer(request, *_found(account, list_id, name))
 
 
-def _create(account: Mailchimp, request: Request, list_id: str) -> Response:
+def _create(account: Account, request: Request, list_id: str) -> Response:
     room, body = account.room(list_id), request.json()
     if "status" not in body:
         raise invalid(("status", "This value should not be blank."))
     address = str(body.get("email_address") or "")
-    contact = room.find(address) if address else None
-    if contact is not None and contact in room.members:
+    if address and room.find(address) is not None:
+        # One who is archived is a member all the same (see `_batch`).
         raise writing.exists(address)
     return _answer(request, room, writing.put(room, address, body, _skip(request), None))
 
 
-def _upsert(account: Mailchimp, request: Request, list_id: str, name: str) -> Response:
+def _upsert(account: Account, request: Request, list_id: str, name: str) -> Response:
     room, body = account.room(list_id), request.json()
     missing = [f for f in ("email_address", "status_if_new") if not body.get(f)]
     contact = room.find(name)
@@ -147,18 +147,19 @@ def _upsert(account: Mailchimp, request: Request, list_id: str, name: str) -> Re
     return _answer(request, room, writing.put(room, address, body, _skip(request), new))
 
 
-def _change(account: Mailchimp, request: Request, list_id: str, name: str) -> Response:
+def _change(account: Account, request: Request, list_id: str, name: str) -> Response:
     room, contact = _found(account, list_id, name)
     body = request.json()
     if contact not in room.members:
         if "status" not in body:
             raise refused(400, "This contact is archived and cannot be changed.", "Bad Request")
-        room.revive(contact)
-    writing.change(room, contact, body, _skip(request))
+        writing.bring_back(room, contact, body, _skip(request))
+    else:
+        writing.change(room, contact, body, _skip(request))
     return _answer(request, room, contact)
 
 
-def _archive(account: Mailchimp, _: Request, list_id: str, name: str) -> Response:
+def _archive(account: Account, _: Request, list_id: str, name: str) -> Response:
     room, contact = _found(account, list_id, name)
     if _read(room, contact)["status"] in ("archived", "cleaned", "pending"):
         said = (
@@ -170,7 +171,7 @@ def _archive(account: Mailchimp, _: Request, list_id: str, name: str) -> Respons
     return Response(204)
 
 
-def _forget(account: Mailchimp, _: Request, list_id: str, name: str) -> Response:
+def _forget(account: Account, _: Request, list_id: str, name: str) -> Response:
     room, contact = _found(account, list_id, name)
     room.forget(contact)
     return Response(204)
@@ -179,7 +180,7 @@ def _forget(account: Mailchimp, _: Request, list_id: str, name: str) -> Response
 # --- tags
 
 
-def _tags(account: Mailchimp, request: Request, list_id: str, name: str) -> Response:
+def _tags(account: Account, request: Request, list_id: str, name: str) -> Response:
     room, contact = _found(account, list_id, name)
     tags = [
         {**tag, "date_added": iso(room.members.created(contact))}
@@ -188,7 +189,7 @@ def _tags(account: Mailchimp, request: Request, list_id: str, name: str) -> Resp
     return page(request, "tags", tags, dict)
 
 
-def _set_tags(account: Mailchimp, request: Request, list_id: str, name: str) -> Response:
+def _set_tags(account: Account, request: Request, list_id: str, name: str) -> Response:
     room, contact = _found(account, list_id, name)
     tags = {tag["name"]: tag for tag in _read(room, contact)["tags"]}
     for change in request.json()["tags"]:
@@ -203,7 +204,7 @@ def _set_tags(account: Mailchimp, request: Request, list_id: str, name: str) -> 
     return Response(204)
 
 
-def _tag_search(account: Mailchimp, request: Request, list_id: str) -> Response:
+def _tag_search(account: Account, request: Request, list_id: str) -> Response:
     room, wanted = account.room(list_id), request.one("name") or ""
     seen: dict[str, Document] = {name: {"id": i, "name": name} for i, name in data.TAGS}
     found = [tag for name, tag in seen.items() if name.startswith(wanted)] if room else []
@@ -213,7 +214,7 @@ def _tag_search(account: Mailchimp, request: Request, list_id: str) -> Response:
 # --- many at once
 
 
-def _batch(account: Mailchimp, request: Request, list_id: str) -> Response:
+def _batch(account: Account, request: Request, list_id: str) -> Response:
     room, body = account.room(list_id), request.json()
     rows = body.get("members")
     if not isinstance(rows, list):
@@ -231,9 +232,8 @@ def _batch(account: Mailchimp, request: Request, list_id: str) -> Response:
         try:
             if again:
                 raise refused(400, f"Duplicate items found: {address}.")
-            contact = room.find(address) if address else None
-            live = contact is not None and contact in room.members
-            if live and not body.get("update_existing"):
+            there = bool(address) and room.find(address) is not None
+            if there and not body.get("update_existing"):
                 raise writing.exists(address)
             taken = {k: v for k, v in row.items() if k not in writing.NOT_IN_BATCH}
             contact = writing.put(room, address, taken, _skip(request), None)
@@ -241,7 +241,7 @@ def _batch(account: Mailchimp, request: Request, list_id: str) -> Response:
                 names = [str(name) for name in row.get("tags") or ()]
                 tags = [{"id": writing.tag_id(name), "name": name} for name in names]
                 room.update(contact, {"tags": tags})
-            (changed if live else made).append(_read(room, contact))
+            (changed if there else made).append(_read(room, contact))
         except Answered as answered:
             errors.append(_batch_error(address, orjson.loads(answered.response.body)))
     for row in (*made, *changed):
@@ -273,7 +273,7 @@ def _batch_error(address: str, said: Document) -> Document:
     }
 
 
-def _search(account: Mailchimp, request: Request) -> Response:
+def _search(account: Account, request: Request) -> Response:
     wanted = (request.one("query") or "").lower()
     if not wanted:
         raise invalid(("query", "This value should not be blank."))

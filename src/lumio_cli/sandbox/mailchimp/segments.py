@@ -10,7 +10,7 @@ from .problems import invalid, not_found, refused
 from .shape import Document, chosen, link, page, single, span
 
 if TYPE_CHECKING:
-    from .provider import Mailchimp
+    from .account import Account
 
 MOST = 500
 """Addresses that one change of a static segment takes."""
@@ -21,7 +21,7 @@ def _links(request: Request, row: Document) -> list[Document]:
     return [link(request, "self", f"{path}/{row['id']}"), link(request, "parent", path)]
 
 
-def _list_all(account: Mailchimp, request: Request, list_id: str) -> Response:
+def _list_all(account: Account, request: Request, list_id: str) -> Response:
     table = account.room(list_id).segments
     made = span(request, "since_created_at", "before_created_at")
     changed = span(request, "since_updated_at", "before_updated_at")
@@ -42,19 +42,19 @@ def _list_all(account: Mailchimp, request: Request, list_id: str) -> Response:
     )
 
 
-def _read(account: Mailchimp, list_id: str, number: str) -> Document:
+def _read(account: Account, list_id: str, number: str) -> Document:
     found = account.room(list_id).segments.get(number)
     if found is None:
         raise not_found()
     return found
 
 
-def _one(account: Mailchimp, request: Request, list_id: str, number: str) -> Response:
+def _one(account: Account, request: Request, list_id: str, number: str) -> Response:
     row = _read(account, list_id, number)
     return single(request, row, _links(request, row))
 
 
-def _create(account: Mailchimp, request: Request, list_id: str) -> Response:
+def _create(account: Account, request: Request, list_id: str) -> Response:
     room, body = account.room(list_id), request.json()
     if not body.get("name"):
         raise invalid(("name", "This value should not be blank."))
@@ -71,7 +71,7 @@ def _create(account: Mailchimp, request: Request, list_id: str) -> Response:
     return _one(account, request, list_id, number)
 
 
-def _change(account: Mailchimp, request: Request, list_id: str, number: str) -> Response:
+def _change(account: Account, request: Request, list_id: str, number: str) -> Response:
     row, body = _read(account, list_id, number), request.json()
     account.room(list_id).segments.update(
         number, {k: body[k] for k in ("name", "options") if k in body and k in row}
@@ -79,14 +79,14 @@ def _change(account: Mailchimp, request: Request, list_id: str, number: str) -> 
     return _one(account, request, list_id, number)
 
 
-def _delete(account: Mailchimp, _: Request, list_id: str, number: str) -> Response:
+def _delete(account: Account, _: Request, list_id: str, number: str) -> Response:
     _read(account, list_id, number)
     account.room(list_id).segments.purge(number)
     return Response(204)
 
 
 def _mark(
-    account: Mailchimp, list_id: str, number: str, add: list[str], remove: list[str]
+    account: Account, list_id: str, number: str, add: list[str], remove: list[str]
 ) -> tuple[list[Document], list[Document]]:
     """Give members the tag of a static segment, or take it away; the members that it changed."""
     room, row = account.room(list_id), _read(account, list_id, number)
@@ -104,7 +104,7 @@ def _mark(
     return found
 
 
-def _batch(account: Mailchimp, request: Request, list_id: str, number: str) -> Response:
+def _batch(account: Account, request: Request, list_id: str, number: str) -> Response:
     row, body = _read(account, list_id, number), request.json()
     if row["type"] != "static":
         raise refused(400, "Only static segments can be changed by members.")
@@ -129,7 +129,7 @@ def _batch(account: Mailchimp, request: Request, list_id: str, number: str) -> R
     )  # fmt: skip
 
 
-def _members(account: Mailchimp, request: Request, list_id: str, number: str) -> Response:
+def _members(account: Account, request: Request, list_id: str, number: str) -> Response:
     name, room = _read(account, list_id, number)["name"], account.room(list_id)
     rows = [m for m in room.members if any(t["name"] == name for t in m["tags"])]
     return page(request, "members", rows, dict, lambda row: members.links(request, row))

@@ -18,8 +18,9 @@ TAKEN = (
     "location", "ip_signup", "timestamp_signup", "ip_opt", "timestamp_opt",
     "marketing_permissions",
 )  # fmt: skip
-NOT_IN_BATCH = frozenset({"marketing_permissions"})
-"""Of those, what the rows of a batch of members do not have."""
+NOT_IN_BATCH = frozenset({"marketing_permissions", "tags"})
+"""What a new member has and the rows of a batch of members have not: `Add_List_Members` beside
+`Add_List_Members_1` of the API's description (3.0.55). It is dropped in silence."""
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]{2,}")
 _FAKE = re.compile(r"(fake|test|noreply)@|@(test|invalid)\.", re.IGNORECASE)
 
@@ -58,7 +59,7 @@ def merged(room: Room, old: Mapping[str, Any], body: Mapping[str, Any], skip: bo
         tag = field["tag"]
         if tag in given:
             values[tag] = "" if given[tag] is None else given[tag]
-            said = _wrong(field["type"], values[tag])
+            said = _wrong(field, values[tag])
             if said:
                 wrong.append((tag, said))
         if field["required"] and not skip and values[tag] in ("", None):
@@ -68,9 +69,13 @@ def merged(room: Room, old: Mapping[str, Any], body: Mapping[str, Any], skip: bo
     return values
 
 
-def _wrong(kind: str, value: Any) -> str:
+def _wrong(field: Mapping[str, Any], value: Any) -> str:
+    kind = field["type"]
     if value == "":
         return ""
+    choices = field["options"].get("choices") or ()
+    if kind in ("dropdown", "radio") and choices and value not in choices:
+        return f"Value must be one of: {', '.join(choices)} (not {value})"
     if kind == "number" and not re.fullmatch(r"-?\d+(\.\d+)?", str(value)):
         return "Please enter a number"
     if kind == "date" and not re.fullmatch(r"\d{4}-\d\d-\d\d.*", str(value)):
@@ -92,13 +97,24 @@ def put(room: Room, address: str, body: Mapping[str, Any], skip: bool, new: str 
     if contact is None:
         status = check_status(new if new is not None else body.get("status"))
         return _create(room, check_address(address), body, status, skip)
-    live = contact in room.members
-    if not live:
-        status = check_status(body.get("status") or new)
-        room.revive(contact)
-        body = {**body, "status": status}
-    change(room, contact, body, skip)
+    if contact in room.members:
+        change(room, contact, body, skip)
+    else:
+        bring_back(room, contact, {**body, "status": body.get("status") or new}, skip)
     return contact
+
+
+def bring_back(room: Room, contact: str, body: Mapping[str, Any], skip: bool) -> None:
+    """Un-archive a member by a status and change it, or leave it as it is. Raises Answered."""
+    check_status(body.get("status"))
+    since = room.members.gone[contact]
+    room.revive(contact)
+    try:
+        change(room, contact, body, skip)
+    except Answered:
+        room.archive(contact)
+        room.members.gone[contact] = since
+        raise
 
 
 def _create(room: Room, address: str, body: Mapping[str, Any], status: str, skip: bool) -> str:

@@ -10,15 +10,10 @@ from .data import FIRST_USER, USERS
 from .errors import done, failed, oauth_failed
 
 if TYPE_CHECKING:
-    from .provider import Pipedrive
+    from .account import Account
 
 COMPANY = 54_235_233
 DOMAIN = "lumio-sandbox"
-SCOPES = (
-    "base", "deals:read", "deals:full", "activities:read", "activities:full", "contacts:read",
-    "contacts:full", "products:read", "products:full", "users:read", "search:read", "admin",
-    "deal-fields:full", "contact-fields:full", "product-fields:full",
-)  # fmt: skip
 _WORDS = {
     "invalid_client": "Invalid client: client is invalid",
     "unsupported_grant_type": "Unsupported grant type: `grant_type` is invalid",
@@ -27,7 +22,7 @@ _WORDS = {
 _NAMES = ("Åsa Sandbox", "José Conta", "太郎 山田", "O'Brien [bold]")
 
 
-def authorize(account: Pipedrive, request: Request) -> Response:
+def authorize(account: Account, request: Request) -> Response:
     """GET /oauth/authorize. Which scopes an app asks for is said in its registration, not here;
     a user who declines comes back with `user_denied`."""
     try:
@@ -39,7 +34,7 @@ def authorize(account: Pipedrive, request: Request) -> Response:
     return answer
 
 
-def token(account: Pipedrive, request: Request) -> Response:
+def token(account: Account, request: Request) -> Response:
     """POST /oauth/token: the client by HTTP Basic, or (not recommended) in the form."""
     kind = request.headers.get("content-type", "").split(";")[0]
     if kind != "application/x-www-form-urlencoded":
@@ -69,7 +64,7 @@ def token(account: Pipedrive, request: Request) -> Response:
     return Response.of_json(body)
 
 
-def revoke(account: Pipedrive, request: Request) -> Response:
+def revoke(account: Account, request: Request) -> Response:
     """POST /oauth/revoke."""
     account.vault.revoke(client_form(request).get("token", ""))
     return Response.of_json({})
@@ -101,12 +96,12 @@ def user(number: int) -> dict[str, Any]:
     }
 
 
-def list_users(_account: Pipedrive, _request: Request) -> Response:
+def list_users(_account: Account, _request: Request) -> Response:
     """GET /api/v1/users: all of them."""
     return done([user(number) for number in range(USERS)])
 
 
-def me(_account: Pipedrive, _request: Request) -> Response:
+def me(_account: Account, _request: Request) -> Response:
     """GET /api/v1/users/me, with the company."""
     company = {
         "company_id": COMPANY,

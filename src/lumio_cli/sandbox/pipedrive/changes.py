@@ -11,7 +11,7 @@ from .errors import Refused, done
 from .fields import KINDS, check_custom
 
 if TYPE_CHECKING:
-    from .provider import Pipedrive
+    from .account import Account
 
 _REFERS = {
     "person_id": "persons",
@@ -22,7 +22,7 @@ _REFERS = {
 }
 
 
-def create(account: Pipedrive, request: Request, kind: str) -> Response:
+def create(account: Account, request: Request, kind: str) -> Response:
     """POST /api/v2/{kind}. Products answer 201, all others 200, as they are described."""
     body = request.json()
     _check(account, kind, body, new=True)
@@ -41,7 +41,7 @@ def create(account: Pipedrive, request: Request, kind: str) -> Response:
     return done(found, 201 if kind == "products" else 200)
 
 
-def update(account: Pipedrive, request: Request, kind: str, id: str) -> Response:
+def update(account: Account, request: Request, kind: str, id: str) -> Response:
     """PATCH /api/v2/{kind}/{id}: what is not named stays."""
     _must_be(account, kind, id)
     if kind == "deals" and id in account.archived:
@@ -60,19 +60,19 @@ def update(account: Pipedrive, request: Request, kind: str, id: str) -> Response
     return done(account.show(kind, account.find(kind, id), {}))
 
 
-def delete(account: Pipedrive, _request: Request, kind: str, id: str) -> Response:
+def delete(account: Account, _request: Request, kind: str, id: str) -> Response:
     """DELETE /api/v2/{kind}/{id}."""
     _must_be(account, kind, id)
     account.tables[kind].delete(id)
     return done({"id": int(id)})
 
 
-def _must_be(account: Pipedrive, kind: str, record_id: str) -> None:
+def _must_be(account: Account, kind: str, record_id: str) -> None:
     if record_id not in account.tables[kind]:
         raise Refused(404, f"{account.noun(kind)} not found")
 
 
-def _check(account: Pipedrive, kind: str, body: Any, *, new: bool) -> None:
+def _check(account: Account, kind: str, body: Any, *, new: bool) -> None:
     try:
         check_body(kind, body, new=new)
         _check_custom(account, kind, body.get("custom_fields"))
@@ -84,7 +84,7 @@ def _check(account: Pipedrive, kind: str, body: Any, *, new: bool) -> None:
         raise Refused(403, f"{names}: contact sync is not enabled")
 
 
-def _check_custom(account: Pipedrive, kind: str, custom: Any) -> None:
+def _check_custom(account: Account, kind: str, custom: Any) -> None:
     if custom is None:
         return
     if kind not in KINDS or not isinstance(custom, dict):
@@ -96,13 +96,13 @@ def _check_custom(account: Pipedrive, kind: str, custom: Any) -> None:
         check_custom(known[code], value)
 
 
-def _check_links(account: Pipedrive, body: dict[str, Any]) -> None:
+def _check_links(account: Account, body: dict[str, Any]) -> None:
     for name, target in _REFERS.items():
         if body.get(name) is not None and str(body[name]) not in account.tables[target]:
             raise BadValueError(f"{name}: {account.noun(target)} not found")
 
 
-def _complete(account: Pipedrive, kind: str, document: dict[str, Any], body: Any) -> None:
+def _complete(account: Account, kind: str, document: dict[str, Any], body: Any) -> None:
     """What follows from what was written."""
     now = rfc3339(account.now())
     if kind == "persons" and "name" in body:

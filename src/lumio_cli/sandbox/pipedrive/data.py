@@ -237,3 +237,10 @@ class Maker:
         }
         plain = lambda: random.choice(words.NOTES)  # noqa: E731
         return values.get(field.type, plain)()
+
+
+SCOPES = (
+    "base", "deals:read", "deals:full", "activities:read", "activities:full", "contacts:read",
+    "contacts:full", "products:read", "products:full", "users:read", "search:read", "admin",
+    "deal-fields:full", "contact-fields:full", "product-fields:full",
+)  # fmt: skip

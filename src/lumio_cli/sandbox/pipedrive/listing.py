@@ -22,7 +22,7 @@ from .checks import STATUSES, moment
 from .errors import Refused, done
 
 if TYPE_CHECKING:
-    from .provider import Pipedrive
+    from .account import Account
 
 MOST = 500
 DEFAULT = 100
@@ -59,17 +59,17 @@ SORTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def list_records(account: Pipedrive, request: Request, kind: str) -> Response:
+def list_records(account: Account, request: Request, kind: str) -> Response:
     """GET /api/v2/{kind}: what is not deleted, archived deals apart."""
     return _page(account, request, kind, archived=False)
 
 
-def list_archived(account: Pipedrive, request: Request) -> Response:
+def list_archived(account: Account, request: Request) -> Response:
     """GET /api/v2/deals/archived."""
     return _page(account, request, "deals", archived=True)
 
 
-def get_record(account: Pipedrive, request: Request, kind: str, id: str) -> Response:
+def get_record(account: Account, request: Request, kind: str, id: str) -> Response:
     """GET /api/v2/{kind}/{id}; a deleted record can be seen for 30 days."""
     table = account.tables[kind]
     found = table.get(id)
@@ -80,7 +80,7 @@ def get_record(account: Pipedrive, request: Request, kind: str, id: str) -> Resp
     return done(account.show(kind, found, _shown(request, archived=False)))
 
 
-def list_fields(account: Pipedrive, request: Request, kind: str) -> Response:
+def list_fields(account: Account, request: Request, kind: str) -> Response:
     """GET /api/v2/dealFields and the like."""
     _refuse_unknown(request, ("limit", "cursor", "include_fields"))
     fields = [definition.document() for definition in account.fields[kind]]
@@ -93,7 +93,7 @@ def list_fields(account: Pipedrive, request: Request, kind: str) -> Response:
     return done(page, additional_data={"next_cursor": more})
 
 
-def search(account: Pipedrive, request: Request, kind: str) -> Response:
+def search(account: Account, request: Request, kind: str) -> Response:
     """GET /api/v2/{kind}/search, over names and titles."""
     term = (request.one("term") or "").lower()
     if len(term) < (1 if request.one("exact_match") == "true" else 2):
@@ -109,7 +109,7 @@ def search(account: Pipedrive, request: Request, kind: str) -> Response:
     return done({"items": items[: min(_limit(request), 100)]}, additional_data={})
 
 
-def _page(account: Pipedrive, request: Request, kind: str, *, archived: bool) -> Response:
+def _page(account: Account, request: Request, kind: str, *, archived: bool) -> Response:
     known = KNOWN["deals/archived" if archived else kind]
     _refuse_unknown(request, known)
     size = _limit(request)
@@ -136,7 +136,7 @@ def _page(account: Pipedrive, request: Request, kind: str, *, archived: bool) ->
 
 
 def _next_page(
-    account: Pipedrive, kind: str, after: tuple[Any, int] | None, size: int, *, archived: bool
+    account: Account, kind: str, after: tuple[Any, int] | None, size: int, *, archived: bool
 ) -> tuple[list[Document], bool]:
     """The most usual page: everything, by id, which is how a table is kept."""
     table = account.tables[kind]
@@ -147,7 +147,7 @@ def _next_page(
     return [account.find(kind, record_id) for record_id in page[:size]], len(page) > size
 
 
-def _chosen(account: Pipedrive, request: Request, kind: str, *, archived: bool) -> list[str]:
+def _chosen(account: Account, request: Request, kind: str, *, archived: bool) -> list[str]:
     """The ids of records that the filters leave, in no order. Cheap ones come first."""
     table = account.tables[kind]
     since, until = _time(request, "updated_since"), _time(request, "updated_until")
@@ -172,7 +172,7 @@ def _chosen(account: Pipedrive, request: Request, kind: str, *, archived: bool) 
 
 
 def _fits(
-    account: Pipedrive,
+    account: Account,
     kind: str,
     record_id: str,
     equal: Mapping[str, str | None],
@@ -190,7 +190,7 @@ def _fits(
 
 
 def _sorted_page(
-    account: Pipedrive,
+    account: Account,
     kind: str,
     ids: list[str],
     order: str,

@@ -16,20 +16,14 @@ import orjson
 from ..http import Request, Response, Route
 from ..lookalike import CLIENT_ID, Grant, OAuthError, Token, client_form
 from .catalog import ORG_ID
-from .data import iso
+from .data import LEGACY, NEWEST, OLDEST, USERNAME, iso
 from .ids import make_id
 
 if TYPE_CHECKING:
-    from .provider import Salesforce
+    from .account import Account
 
-OLDEST, NEWEST = 31, 68
 USER_ID = make_id("005", 1)
-USERNAME = "user1@sandbox.example"
 JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-MY_DOMAIN = "sandbox.my.salesforce.com"
-LEGACY = ("https://login.salesforce.com", "https://test.salesforce.com")
-"""Hosts that every org had in common. External client apps are in none of them: since Spring '26 an
-assertion for `test` is answered with `app_not_found`."""
 JWT_SECONDS = 300
 """How far ahead an assertion's end may lie."""
 
@@ -55,7 +49,7 @@ def _refuse(error: OAuthError) -> Response:
     return Response.of_json({"error": word, "error_description": text}, 400)
 
 
-def authorize(org: Salesforce, request: Request) -> Response:
+def authorize(org: Account, request: Request) -> Response:
     """GET the consent page: it redirects at once."""
     try:
         return org.vault.authorize(request)
@@ -63,7 +57,7 @@ def authorize(org: Salesforce, request: Request) -> Response:
         return _refuse(error)
 
 
-def token(org: Salesforce, request: Request) -> Response:
+def token(org: Account, request: Request) -> Response:
     """POST for an access token, by any of the flows."""
     form = client_form(request)
     try:
@@ -77,7 +71,7 @@ def token(org: Salesforce, request: Request) -> Response:
 
 
 def _granted(
-    org: Salesforce, request: Request, form: dict[str, str], made: Token, refresh: str
+    org: Account, request: Request, form: dict[str, str], made: Token, refresh: str
 ) -> dict[str, Any]:
     body: dict[str, Any] = {
         "access_token": made.value,
@@ -97,7 +91,7 @@ def _part(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def _claimed(org: Salesforce, assertion: str) -> tuple[str, ...]:
+def _claimed(org: Account, assertion: str) -> tuple[str, ...]:
     """The scopes that a signed assertion stands for. Raises OAuthError."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -130,20 +124,20 @@ def _claimed(org: Salesforce, assertion: str) -> tuple[str, ...]:
     return org.vault.scopes
 
 
-def grant(org: Salesforce) -> str:
+def grant(org: Account) -> str:
     """A fresh refresh token, as after a consent with PKCE: it needs no client secret."""
     refresh = org.vault.grant(org.vault.scopes)
     org.vault.refreshes[refresh] = Grant(org.vault.scopes, challenge="spent")
     return refresh
 
 
-def revoke(org: Salesforce, request: Request) -> Response:
+def revoke(org: Account, request: Request) -> Response:
     """POST a token of either kind, to revoke it."""
     org.vault.revoke(request.form().get("token") or request.one("token") or "")
     return Response(200)
 
 
-def userinfo(org: Salesforce, request: Request) -> Response:
+def userinfo(org: Account, request: Request) -> Response:
     """GET who the token belongs to."""
     return Response.of_json(
         {
@@ -159,12 +153,12 @@ def userinfo(org: Salesforce, request: Request) -> Response:
     )
 
 
-def identity(org: Salesforce, request: Request, holder: str, user: str) -> Response:
+def identity(org: Account, request: Request, holder: str, user: str) -> Response:
     """GET the identity URL that a token answer names."""
     return userinfo(org, request)
 
 
-def versions(org: Salesforce, request: Request) -> Response:
+def versions(org: Account, request: Request) -> Response:
     """GET the versions there are. Needs no token and is not counted."""
     found = [
         {"label": f"v{n}", "url": f"/services/data/v{n}.0", "version": f"{n}.0"}
@@ -173,7 +167,7 @@ def versions(org: Salesforce, request: Request) -> Response:
     return Response.of_json(found)
 
 
-def resources(org: Salesforce, request: Request, version: str) -> Response:
+def resources(org: Account, request: Request, version: str) -> Response:
     """GET what a version has."""
     names = ("sobjects", "query", "queryAll", "composite", "jobs", "limits")
     return Response.of_json({name: f"/services/data/{version}/{name}" for name in names})
@@ -203,7 +197,7 @@ StreamingApiConcurrentClients:20
 """
 
 
-def limits(org: Salesforce, request: Request, version: str) -> Response:
+def limits(org: Account, request: Request, version: str) -> Response:
     """GET what is left of the org's allocations; needs "View Setup and Configuration"."""
     org.setup_shown(request)
     found: dict[str, Any] = {}
@@ -217,7 +211,7 @@ def limits(org: Salesforce, request: Request, version: str) -> Response:
     return Response.of_json(found)
 
 
-def record_count(org: Salesforce, request: Request, version: str) -> Response:
+def record_count(org: Account, request: Request, version: str) -> Response:
     """GET about how many records types have: a count that was taken some time ago, of the whole org
     whoever may see it, and of no history. Needs "View Setup and Configuration"."""
     org.setup_shown(request)

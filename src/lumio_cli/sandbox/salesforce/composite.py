@@ -24,7 +24,7 @@ from .records import assigns
 from .soql import Query
 
 if TYPE_CHECKING:
-    from .provider import Salesforce
+    from .account import Account
 
 RECORDS_MAX = 200
 RETRIEVE_MAX = 2000
@@ -65,14 +65,14 @@ def _records(request: Request) -> list[Any]:
     return found
 
 
-def _type(org: Salesforce, request: Request, record: Any) -> TypeInfo:
+def _type(org: Account, request: Request, record: Any) -> TypeInfo:
     name = str((record.get("attributes") or {}).get("type"))
     if name not in TYPES or name in org.hidden_from(request):
         raise Invalid("INVALID_TYPE", f"sObject type '{name}' is not supported.")
     return TYPES[name]
 
 
-def create(org: Salesforce, request: Request, version: str) -> Response:
+def create(org: Account, request: Request, version: str) -> Response:
     """POST new records."""
     org.writable(request)
 
@@ -82,7 +82,7 @@ def create(org: Salesforce, request: Request, version: str) -> Response:
     return _each(_records(request), work)
 
 
-def update(org: Salesforce, request: Request, version: str) -> Response:
+def update(org: Account, request: Request, version: str) -> Response:
     """PATCH records by their ids."""
     org.writable(request)
 
@@ -97,7 +97,7 @@ def update(org: Salesforce, request: Request, version: str) -> Response:
     return _each(_records(request), work)
 
 
-def upsert(org: Salesforce, request: Request, version: str, type: str, field: str) -> Response:
+def upsert(org: Account, request: Request, version: str, type: str, field: str) -> Response:
     """PATCH records by an external id."""
     kind = type_of(org, request, type)
     org.writable(request)
@@ -113,7 +113,7 @@ def upsert(org: Salesforce, request: Request, version: str, type: str, field: st
     return _each(_records(request), work)
 
 
-def delete(org: Salesforce, request: Request, version: str) -> Response:
+def delete(org: Account, request: Request, version: str) -> Response:
     """DELETE records of any type by their ids."""
     org.writable(request)
     prefixes = {kind.prefix: kind for kind in TYPES.values()}
@@ -127,7 +127,7 @@ def delete(org: Salesforce, request: Request, version: str) -> Response:
     return _each([{"id": value} for value in request.many("ids")], work)
 
 
-def retrieve(org: Salesforce, request: Request, version: str, type: str) -> Response:
+def retrieve(org: Account, request: Request, version: str, type: str) -> Response:
     """GET or POST ids: their records, and null for each that is not there."""
     kind = type_of(org, request, type)
     body = request.json() if request.method == "POST" else {}
@@ -153,7 +153,7 @@ def retrieve(org: Salesforce, request: Request, version: str, type: str) -> Resp
     )
 
 
-def composite(org: Salesforce, request: Request, version: str) -> Response:
+def composite(org: Account, request: Request, version: str) -> Response:
     """POST several requests: each is answered on its own."""
     parts = request.json().get("compositeRequest")
     if not isinstance(parts, list) or not 0 < len(parts) <= PARTS_MAX:
@@ -163,7 +163,7 @@ def composite(org: Salesforce, request: Request, version: str) -> Response:
     return Response.of_json({"compositeResponse": [_part(org, request, part) for part in parts]})
 
 
-def _part(org: Salesforce, request: Request, part: dict[str, Any]) -> dict[str, Any]:
+def _part(org: Account, request: Request, part: dict[str, Any]) -> dict[str, Any]:
     path, _, query = str(part["url"]).partition("?")
     body = orjson.dumps(part["body"]) if "body" in part else b""
     more = {str(k).lower(): str(v) for k, v in (part.get("httpHeaders") or {}).items()}
@@ -182,7 +182,7 @@ def _part(org: Salesforce, request: Request, part: dict[str, Any]) -> dict[str, 
     }
 
 
-def _answer(org: Salesforce, inner: Request) -> Response:
+def _answer(org: Account, inner: Request) -> Response:
     found = org.routes.find(inner.method, inner.path)
     if found is None:
         raise missing()

@@ -261,3 +261,17 @@ def _compound(kind: str, name: str, values: Document) -> Document | None:
                 key = "latitude" if "Latitude" in item.name else "longitude"
             found[key[0].lower() + key[1:]] = values.get(item.name)
     return found if any(value is not None for value in found.values()) else None
+
+
+OLDEST, NEWEST = 31, 68
+
+
+USERNAME = "user1@sandbox.example"
+
+
+MY_DOMAIN = "sandbox.my.salesforce.com"
+
+
+LEGACY = ("https://login.salesforce.com", "https://test.salesforce.com")
+"""Hosts that every org had in common. External client apps are in none of them: since Spring '26 an
+assertion for `test` is answered with `app_not_found`."""

@@ -4,53 +4,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..http import Request, Response, Route
 from . import sheets
-from .catalog import TYPES, FieldInfo, TypeInfo
+from .catalog import TYPES, TypeInfo
 from .errors import Invalid, problem
-from .jobs import Job, formats, found, number
+from .jobs import formats, found, number
 from .objects import external
+from .state import Ingest, Row
 
 if TYPE_CHECKING:
-    from .provider import Salesforce
+    from .account import Account
 
 OPERATIONS = ("insert", "update", "upsert", "delete", "hardDelete")
 FILE_MAX = 100 * 1024 * 1024
-Row = dict[str, str]
 
 
-@dataclass(slots=True)
-class Ingest(Job):
-    """An ingest job. Rows that were written come with the record's id and whether it was made."""
-
-    key: FieldInfo | None = None
-    assign: bool = False
-    file: bytes = b""
-    good: list[tuple[str, bool, Row]] = field(default_factory=list)
-    bad: list[tuple[str, str, Row]] = field(default_factory=list)
-
-    def document(self) -> dict[str, Any]:
-        """What every answer about the job says."""
-        shown = {
-            **super(Ingest, self).document(),
-            "contentUrl": f"services/data/{self.version}/jobs/ingest/{self.id}/batches",
-        }
-        return {**shown, "externalIdFieldName": self.key.name} if self.key else shown
-
-    def told(self) -> dict[str, Any]:
-        """What is known of a job while it runs and after."""
-        return {
-            **super(Ingest, self).told(),
-            "jobType": "V2Ingest",
-            "numberRecordsProcessed": len(self.good) + len(self.bad),
-            "numberRecordsFailed": len(self.bad),
-        }
-
-
-def create(org: Salesforce, request: Request, version: str) -> Response:
+def create(org: Account, request: Request, version: str) -> Response:
     """POST a job: type, operation and, for an upsert, the external id."""
     body = request.json()
     org.writable(request)
@@ -71,7 +42,7 @@ def create(org: Salesforce, request: Request, version: str) -> Response:
     return Response.of_json(job.document())
 
 
-def upload(org: Salesforce, request: Request, version: str, id: str) -> Response:
+def upload(org: Account, request: Request, version: str, id: str) -> Response:
     """PUT the file: once, and before the job is closed."""
     job = found(org, org.ingests, id)
     if job.state != "Open" or job.file:
@@ -85,7 +56,7 @@ def upload(org: Salesforce, request: Request, version: str, id: str) -> Response
     return Response(201)
 
 
-def close(org: Salesforce, request: Request, version: str, id: str) -> Response:
+def close(org: Account, request: Request, version: str, id: str) -> Response:
     """PATCH a job: UploadComplete starts it, Aborted ends it."""
     job = found(org, org.ingests, id)
     state = request.json().get("state")
@@ -95,7 +66,7 @@ def close(org: Salesforce, request: Request, version: str, id: str) -> Response:
     return Response.of_json(job.document())
 
 
-def info(org: Salesforce, request: Request, version: str, id: str) -> Response:
+def info(org: Account, request: Request, version: str, id: str) -> Response:
     """GET how a job stands."""
     job = found(org, org.ingests, id)
     if job.state in ("UploadComplete", "InProgress"):
@@ -106,7 +77,7 @@ def info(org: Salesforce, request: Request, version: str, id: str) -> Response:
     return Response.of_json(job.told())
 
 
-def _work(org: Salesforce, job: Ingest) -> None:
+def _work(org: Account, job: Ingest) -> None:
     kind = TYPES[job.object]
     try:
         rows = list(sheets.read(job.file, job.delimiter))
@@ -128,7 +99,7 @@ def _work(org: Salesforce, job: Ingest) -> None:
     job.state = "JobComplete"
 
 
-def _row(org: Salesforce, job: Ingest, kind: TypeInfo, row: Row) -> tuple[str, bool]:
+def _row(org: Account, job: Ingest, kind: TypeInfo, row: Row) -> tuple[str, bool]:
     records, by_id = org.store, row.get("Id", "")
     if job.operation in ("delete", "hardDelete"):
         return records.delete(kind, by_id), False
@@ -155,7 +126,7 @@ def _names(job: Ingest) -> list[str]:
     return list(rows[0]) if rows else []
 
 
-def successful(org: Salesforce, request: Request, version: str, id: str) -> Response:
+def successful(org: Account, request: Request, version: str, id: str) -> Response:
     """GET the rows that were written, with ids; not in the order of the file."""
     job = found(org, org.ingests, id)
     names = _names(job)
@@ -166,7 +137,7 @@ def successful(org: Salesforce, request: Request, version: str, id: str) -> Resp
     return _sheet(job, ["sf__Id", "sf__Created"], rows, names)
 
 
-def failed(org: Salesforce, request: Request, version: str, id: str) -> Response:
+def failed(org: Account, request: Request, version: str, id: str) -> Response:
     """GET the rows that were not written, with what was wrong."""
     job = found(org, org.ingests, id)
     names = _names(job)
@@ -174,7 +145,7 @@ def failed(org: Salesforce, request: Request, version: str, id: str) -> Response
     return _sheet(job, ["sf__Id", "sf__Error"], rows, names)
 
 
-def unprocessed(org: Salesforce, request: Request, version: str, id: str) -> Response:
+def unprocessed(org: Account, request: Request, version: str, id: str) -> Response:
     """GET the rows that a job which ended early did not come to."""
     job = found(org, org.ingests, id)
     if job.state in ("Failed", "Aborted"):
@@ -182,13 +153,13 @@ def unprocessed(org: Salesforce, request: Request, version: str, id: str) -> Res
     return _sheet(job, [], [], _names(job))
 
 
-def listed(org: Salesforce, request: Request, version: str) -> Response:
+def listed(org: Account, request: Request, version: str) -> Response:
     """GET all ingest jobs."""
     records = [job.told() for job in org.ingests.values()]
     return Response.of_json({"done": True, "records": records, "nextRecordsUrl": None})
 
 
-def delete(org: Salesforce, request: Request, version: str, id: str) -> Response:
+def delete(org: Account, request: Request, version: str, id: str) -> Response:
     """DELETE a job that has ended."""
     job = found(org, org.ingests, id)
     if job.state in ("Open", "InProgress"):

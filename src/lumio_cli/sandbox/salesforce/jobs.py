@@ -9,76 +9,25 @@ largest result takes no more room than its ids.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..http import Request, Response, Route
 from ..lookalike import Answered
 from . import sheets
 from .catalog import COMPOUND
-from .data import iso
 from .errors import missing, problem
 from .ids import make_id
 from .search import Row, run
-from .soql import Query, parse
+from .soql import parse
+from .state import Job
 
 if TYPE_CHECKING:
-    from .provider import Salesforce
+    from .account import Account
 
 PAGE = 50_000
 """Rows a page where `maxRecords` does not say."""
 KEPT_SECONDS = 7 * 86_400.0
 STATES = ("UploadComplete", "InProgress", "JobComplete")
-
-
-@dataclass(slots=True)
-class Job:
-    """A job of either kind. `polls` are how often it was asked about."""
-
-    id: str
-    operation: str
-    object: str
-    version: str
-    created: float
-    state: str
-    delimiter: str = "COMMA"
-    ending: str = "LF"
-    polls: int = 0
-    error: str = ""
-    query: Query | None = None
-    ids: list[str] = field(default_factory=list)
-
-    def document(self) -> dict[str, Any]:
-        """What every answer about a job says."""
-        return {
-            "id": self.id,
-            "operation": self.operation,
-            "object": self.object,
-            "createdById": make_id("005", 1),
-            "createdDate": iso(self.created),
-            "systemModstamp": iso(self.created),
-            "state": self.state,
-            "concurrencyMode": "Parallel",
-            "contentType": "CSV",
-            "apiVersion": float(self.version.removeprefix("v")),
-            "lineEnding": self.ending,
-            "columnDelimiter": self.delimiter,
-        }
-
-    def told(self) -> dict[str, Any]:
-        """What is known of a job while it runs and after."""
-        more: dict[str, Any] = {
-            "jobType": "V2Query",
-            "retries": 0,
-            "totalProcessingTime": 100 * self.polls,
-            "apiActiveProcessingTime": 10 * self.polls,
-            "apexProcessingTime": 0,
-        }
-        if self.state == "JobComplete":
-            more |= {"numberRecordsProcessed": len(self.ids), "isPkChunkingSupported": True}
-        if self.error:
-            more["errorMessage"] = self.error
-        return {**self.document(), **more}
 
 
 def formats(body: dict[str, Any]) -> tuple[str, str]:
@@ -90,13 +39,13 @@ def formats(body: dict[str, Any]) -> tuple[str, str]:
     return delimiter, ending
 
 
-def number(org: Salesforce) -> str:
+def number(org: Account) -> str:
     """The id of the next job."""
     org.job_number += 1
     return make_id("750", org.job_number)
 
 
-def create(org: Salesforce, request: Request, version: str) -> Response:
+def create(org: Account, request: Request, version: str) -> Response:
     """POST a query. One that is no SOQL is refused at once; what Bulk API cannot do, later."""
     body = request.json()
     operation = body.get("operation")
@@ -124,7 +73,7 @@ def create(org: Salesforce, request: Request, version: str) -> Response:
     return Response.of_json(job.document())
 
 
-def found(org: Salesforce, jobs: dict[str, Any], id: str) -> Any:
+def found(org: Account, jobs: dict[str, Any], id: str) -> Any:
     """A job that is still kept. Raises Answered (404)."""
     job = jobs.get(id)
     if job is None or org.now() - job.created > KEPT_SECONDS:
@@ -132,7 +81,7 @@ def found(org: Salesforce, jobs: dict[str, Any], id: str) -> Any:
     return job
 
 
-def _step(org: Salesforce, job: Job) -> None:
+def _step(org: Account, job: Job) -> None:
     """A job moves when it is asked about: once to run, and `org.polls` times to its end."""
     if job.state not in STATES[:2] or job.query is None:
         return
@@ -154,20 +103,20 @@ def _step(org: Salesforce, job: Job) -> None:
     job.state = "JobComplete"
 
 
-def info(org: Salesforce, request: Request, version: str, id: str) -> Response:
+def info(org: Account, request: Request, version: str, id: str) -> Response:
     """GET how a job stands."""
     job = found(org, org.jobs, id)
     _step(org, job)
     return Response.of_json(job.told())
 
 
-def listed(org: Salesforce, request: Request, version: str) -> Response:
+def listed(org: Account, request: Request, version: str) -> Response:
     """GET all query jobs."""
     records = [job.told() for job in org.jobs.values()]
     return Response.of_json({"done": True, "records": records, "nextRecordsUrl": None})
 
 
-def results(org: Salesforce, request: Request, version: str, id: str) -> Response:
+def results(org: Account, request: Request, version: str, id: str) -> Response:
     """GET a page of a result. A locator says where it begins and may be used again; one that
     leads to no rows is still not `null`, where more follow."""
     job = found(org, org.jobs, id)
@@ -220,7 +169,7 @@ def _start(locator: str | None) -> int:
         raise problem(400, "INVALID_LOCATOR", "the locator is not one of this job's") from None
 
 
-def abort(org: Salesforce, request: Request, version: str, id: str) -> Response:
+def abort(org: Account, request: Request, version: str, id: str) -> Response:
     """PATCH a job's state to Aborted."""
     job = found(org, org.jobs, id)
     if request.json().get("state") != "Aborted" or job.state == "JobComplete":
@@ -229,7 +178,7 @@ def abort(org: Salesforce, request: Request, version: str, id: str) -> Response:
     return Response.of_json(job.document())
 
 
-def delete(org: Salesforce, request: Request, version: str, id: str) -> Response:
+def delete(org: Account, request: Request, version: str, id: str) -> Response:
     """DELETE a job that has ended, and its result."""
     job = found(org, org.jobs, id)
     if job.state in STATES[:2]:

@@ -16,12 +16,12 @@ from .records import MERGEABLE, assigns
 from .soql import Query, seconds
 
 if TYPE_CHECKING:
-    from .provider import Salesforce
+    from .account import Account
 
 SPAN_DAYS = 30
 
 
-def type_of(org: Salesforce, request: Request, name: str) -> TypeInfo:
+def type_of(org: Account, request: Request, name: str) -> TypeInfo:
     """A type that this user may see. Raises Answered (404)."""
     found = TYPES.get(name)
     if found is None or name in org.hidden_from(request):
@@ -49,20 +49,20 @@ def summary(kind: TypeInfo, version: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def everything(org: Salesforce, request: Request, version: str) -> Response:
+def everything(org: Account, request: Request, version: str) -> Response:
     """GET all types."""
     hidden = org.hidden_from(request)
     shown = [summary(kind, version) for name, kind in TYPES.items() if name not in hidden]
     return Response.of_json({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": shown})
 
 
-def about(org: Salesforce, request: Request, version: str, type: str) -> Response:
+def about(org: Account, request: Request, version: str, type: str) -> Response:
     """GET the short description of a type."""
     kind = type_of(org, request, type)
     return Response.of_json({"objectDescribe": summary(kind, version), "recentItems": []})
 
 
-def describe(org: Salesforce, request: Request, version: str, type: str) -> Response:
+def describe(org: Account, request: Request, version: str, type: str) -> Response:
     """GET a type with all its fields."""
     kind = type_of(org, request, type)
     hidden = org.hidden_from(request)
@@ -102,7 +102,7 @@ def saved(record_id: str, created: bool | None = None) -> dict[str, Any]:
     return {"id": record_id, "success": True, "errors": [], **more}
 
 
-def create(org: Salesforce, request: Request, version: str, type: str) -> Response:
+def create(org: Account, request: Request, version: str, type: str) -> Response:
     """POST a new record."""
     kind = type_of(org, request, type)
     org.writable(request)
@@ -113,16 +113,14 @@ def create(org: Salesforce, request: Request, version: str, type: str) -> Respon
         raise error.answer() from None
 
 
-def _record(org: Salesforce, kind: TypeInfo, text: str) -> str:
+def _record(org: Account, kind: TypeInfo, text: str) -> str:
     record_id = normal_id(text)
     if record_id is None or record_id not in org.tables[kind.name]:
         raise missing()
     return record_id
 
 
-def _read(
-    org: Salesforce, request: Request, version: str, kind: TypeInfo, record_id: str
-) -> Response:
+def _read(org: Account, request: Request, version: str, kind: TypeInfo, record_id: str) -> Response:
     wanted = request.many("fields")
     hidden = org.hidden_from(request)
     fields: list[FieldInfo] = []
@@ -137,13 +135,13 @@ def _read(
     return Response.of_json(rows(org, query, [record_id], version)[0])
 
 
-def read(org: Salesforce, request: Request, version: str, type: str, id: str) -> Response:
+def read(org: Account, request: Request, version: str, type: str, id: str) -> Response:
     """GET a record, all of its fields or those asked for."""
     kind = type_of(org, request, type)
     return _read(org, request, version, kind, _record(org, kind, id))
 
 
-def update(org: Salesforce, request: Request, version: str, type: str, id: str) -> Response:
+def update(org: Account, request: Request, version: str, type: str, id: str) -> Response:
     """PATCH a record."""
     kind = type_of(org, request, type)
     org.writable(request)
@@ -154,7 +152,7 @@ def update(org: Salesforce, request: Request, version: str, type: str, id: str) 
     return Response(204)
 
 
-def delete(org: Salesforce, request: Request, version: str, type: str, id: str) -> Response:
+def delete(org: Account, request: Request, version: str, type: str, id: str) -> Response:
     """DELETE a record, that is, put it into the recycle bin."""
     kind = type_of(org, request, type)
     org.writable(request)
@@ -177,7 +175,7 @@ def external(kind: TypeInfo, name: str) -> FieldInfo:
 
 
 def read_by(
-    org: Salesforce, request: Request, version: str, type: str, field: str, value: str
+    org: Account, request: Request, version: str, type: str, field: str, value: str
 ) -> Response:
     """GET a record by an external id."""
     kind = type_of(org, request, type)
@@ -188,7 +186,7 @@ def read_by(
 
 
 def upsert(
-    org: Salesforce, request: Request, version: str, type: str, field: str, value: str
+    org: Account, request: Request, version: str, type: str, field: str, value: str
 ) -> Response:
     """PATCH by an external id: change the record or make it."""
     kind = type_of(org, request, type)
@@ -201,7 +199,7 @@ def upsert(
     return Response.of_json(saved(record_id, made), 201 if made else 200)
 
 
-def _span(org: Salesforce, request: Request) -> tuple[float, float]:
+def _span(org: Account, request: Request) -> tuple[float, float]:
     try:
         start = seconds(str(request.one("start")).replace(" ", "+"))
         end = seconds(str(request.one("end")).replace(" ", "+"))
@@ -216,7 +214,7 @@ def _span(org: Salesforce, request: Request) -> tuple[float, float]:
     return start, end
 
 
-def deleted(org: Salesforce, request: Request, version: str, type: str) -> Response:
+def deleted(org: Account, request: Request, version: str, type: str) -> Response:
     """GET what was deleted in a span of at most 30 days."""
     table = org.tables[type_of(org, request, type).name]
     start, end = _span(org, request)
@@ -234,7 +232,7 @@ def deleted(org: Salesforce, request: Request, version: str, type: str) -> Respo
     )
 
 
-def updated(org: Salesforce, request: Request, version: str, type: str) -> Response:
+def updated(org: Account, request: Request, version: str, type: str) -> Response:
     """GET the ids of what was changed in a span of at most 30 days."""
     table = org.tables[type_of(org, request, type).name]
     start, end = _span(org, request)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..http import Request, Response, Route
@@ -13,9 +12,10 @@ from .catalog import FieldInfo
 from .errors import problem
 from .search import Row, run
 from .soql import Query, parse
+from .state import Cursor
 
 if TYPE_CHECKING:
-    from .provider import Salesforce
+    from .account import Account
 
 BATCH_MAX = 2000
 BATCH_MIN = 200
@@ -24,18 +24,7 @@ CURSORS_MAX = 10
 CURSOR_SECONDS = 2 * 86_400.0
 
 
-@dataclass(slots=True)
-class Cursor:
-    """What a query found."""
-
-    query: Query
-    ids: list[str]
-    batch: int
-    expires_at: float
-    endpoint: str
-
-
-def rows(org: Salesforce, query: Query, ids: Sequence[str], version: str) -> list[dict[str, Any]]:
+def rows(org: Account, query: Query, ids: Sequence[str], version: str) -> list[dict[str, Any]]:
     """Records as REST answers them. One that is gone since the query is shown as it was."""
     kind = query.type.name
     table = org.tables[kind]
@@ -62,17 +51,17 @@ def _shown(field: FieldInfo, document: dict[str, Any], kind: str, version: str) 
     return value
 
 
-def ask(org: Salesforce, request: Request, version: str) -> Response:
+def ask(org: Account, request: Request, version: str) -> Response:
     """GET query: records that are neither deleted nor archived."""
     return _ask(org, request, version, "query")
 
 
-def ask_all(org: Salesforce, request: Request, version: str) -> Response:
+def ask_all(org: Account, request: Request, version: str) -> Response:
     """GET queryAll: those in the recycle bin as well."""
     return _ask(org, request, version, "queryAll")
 
 
-def _ask(org: Salesforce, request: Request, version: str, endpoint: str) -> Response:
+def _ask(org: Account, request: Request, version: str, endpoint: str) -> Response:
     text = request.one("q")
     if not text:
         raise problem(400, "MALFORMED_QUERY", "A query string has to be specified")
@@ -93,7 +82,7 @@ def _batch(request: Request) -> int:
     return min(BATCH_MAX, max(BATCH_MIN, int(value))) if value.isdigit() else BATCH_MAX
 
 
-def _page(org: Salesforce, cursor: Cursor, start: int, version: str, name: str = "") -> Response:
+def _page(org: Account, cursor: Cursor, start: int, version: str, name: str = "") -> Response:
     end = start + cursor.batch
     body: dict[str, Any] = {"totalSize": len(cursor.ids), "done": end >= len(cursor.ids)}
     if not body["done"]:
@@ -103,7 +92,7 @@ def _page(org: Salesforce, cursor: Cursor, start: int, version: str, name: str =
     return Response.of_json(body)
 
 
-def _open(org: Salesforce, cursor: Cursor) -> str:
+def _open(org: Account, cursor: Cursor) -> str:
     org.cursor_number += 1
     name = f"0r8sb0000{org.cursor_number:09d}"
     org.cursors[name] = cursor
@@ -112,7 +101,7 @@ def _open(org: Salesforce, cursor: Cursor) -> str:
     return name
 
 
-def more(org: Salesforce, request: Request, version: str, locator: str) -> Response:
+def more(org: Account, request: Request, version: str, locator: str) -> Response:
     """GET the next page of a query."""
     if locator in org.held:
         return Response.of_json(org.held[locator])
@@ -123,7 +112,7 @@ def more(org: Salesforce, request: Request, version: str, locator: str) -> Respo
     return _page(org, cursor, int(start), version, name)
 
 
-def hollow(org: Salesforce, path: str, body: dict[str, Any]) -> dict[str, Any]:
+def hollow(org: Account, path: str, body: dict[str, Any]) -> dict[str, Any]:
     """A page without rows that is not done, with the address that has this page."""
     org.cursor_number += 1
     name = f"0r8sb0000{org.cursor_number:09d}-0"

@@ -21,7 +21,7 @@ from .data import BASES, at
 from .roots import Root
 
 if TYPE_CHECKING:
-    from .provider import Shopify
+    from .shop import Shop
 
 KEPT = 7 * 86_400.0
 """Seconds that a result is kept."""
@@ -60,7 +60,7 @@ class Bulk:
     holes   whether new results begin with a line that is null
     """
 
-    def __init__(self, shop: Shopify) -> None:
+    def __init__(self, shop: Shop) -> None:
         self._shop = shop
         self.polls = 1
         self.failure = ""

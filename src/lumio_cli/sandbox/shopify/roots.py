@@ -14,7 +14,7 @@ from .data import kind_of
 from .search import Query
 
 if TYPE_CHECKING:
-    from .provider import Shopify
+    from .shop import Shop
 
 Info = Any
 """What graphql-core tells a resolver of its field; bulk operations tell its name only."""
@@ -68,7 +68,7 @@ class Root:
     `warnings` collects what was wrong with searches, for `extensions.search`.
     """
 
-    def __init__(self, shop: Shopify, scopes: frozenset[str]) -> None:
+    def __init__(self, shop: Shop, scopes: frozenset[str]) -> None:
         self.shop_account = shop
         self.scopes = scopes
         self.warnings: list[Mapping[str, object]] = []

@@ -12,7 +12,7 @@ from .data import APP_ID, BOT_ID, BOT_USER, TEAM_ID, TEAM_NAME
 from .methods import Ask, Method
 
 if TYPE_CHECKING:
-    from .provider import Slack
+    from .account import Account
 
 _WORDS = {
     "invalid_client": "bad_client_secret",
@@ -61,7 +61,7 @@ def team_info(ask: Ask) -> Response:
     return ok(team=team)
 
 
-def consent(slack: Slack, request: Request) -> Response:
+def consent(slack: Account, request: Request) -> Response:
     """The page on which an administrator installs the app. A redirect is https; an app that uses
     PKCE may be sent to this machine as well, but then gets no bot token."""
     where = urlsplit(request.one("redirect_uri") or "")

@@ -2,44 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..http import Request, Response
 from .answers import Arguments, fail, ok
 from .data import BOT_USER, coded
 from .methods import Ask, Method
 from .reading import find_channel, member
+from .state import Upload
 
 if TYPE_CHECKING:
-    from .provider import Slack
+    from .account import Account
 
 FILE_MAX = 1024**3
 """Bytes: no file may be larger."""
-
-
-@dataclass(slots=True)
-class Upload:
-    """A file on its way: `data` is None until its bytes have come."""
-
-    id: str
-    name: str
-    length: int
-    data: bytes | None = None
-    title: str = ""
-    complete: bool = False
-
-    def document(self) -> dict[str, Any]:
-        """The file as answers show it."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "title": self.title or self.name,
-            "size": self.length,
-            "user": BOT_USER,
-            # Sharing takes a moment: an answer that comes at once knows of no message yet.
-            "shares": {},
-        }
 
 
 def upload_url(ask: Ask) -> Response:
@@ -59,7 +35,7 @@ def upload_url(ask: Ask) -> Response:
     return ok(upload_url=url, file_id=made.id)
 
 
-def upload(slack: Slack, request: Request, ticket: str) -> Response:
+def upload(slack: Account, request: Request, ticket: str) -> Response:
     """The bytes, as they are. Answers in plain text, and asks for no token."""
     known = slack.uploads.get(ticket)
     if known is None or known.complete:
@@ -102,7 +78,7 @@ def complete(ask: Ask) -> Response:
     return ok(files=[known.document() for known in found])
 
 
-def _share(slack: Slack, channel: str, found: list[Upload], arguments: Arguments) -> None:
+def _share(slack: Account, channel: str, found: list[Upload], arguments: Arguments) -> None:
     timeline = slack.timeline(channel)
     document = {
         "user": BOT_USER,

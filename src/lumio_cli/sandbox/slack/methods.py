@@ -11,14 +11,14 @@ from ..lookalike import Token
 from .answers import Arguments
 
 if TYPE_CHECKING:
-    from .provider import Slack
+    from .account import Account
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One call of a method: by whom, with what, in which workspace."""
 
-    slack: Slack
+    slack: Account
     request: Request
     arguments: Arguments
     token: Token

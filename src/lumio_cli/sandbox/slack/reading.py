@@ -17,7 +17,7 @@ from .methods import Ask, Method
 from .timeline import micros_of, public
 
 if TYPE_CHECKING:
-    from .provider import Slack
+    from .account import Account
 
 TYPES = {
     "public_channel": "channels",
@@ -52,7 +52,7 @@ def member(channel: Document) -> bool:
     return bool(channel.get("is_im") or channel.get("is_mpim") or channel.get("is_member"))
 
 
-def find_channel(slack: Slack, value: str) -> Document:
+def find_channel(slack: Account, value: str) -> Document:
     """The conversation of that id. Raises Answered."""
     channel = slack.channels.get(value)
     if channel is None or not visible(channel):
@@ -173,7 +173,7 @@ def _answers_to(user: Document, email: str) -> bool:
 
 
 def _listed(
-    slack: Slack, arguments: Arguments, token: Token, kind: str, only_mine: bool
+    slack: Account, arguments: Arguments, token: Token, kind: str, only_mine: bool
 ) -> Response:
     wanted = arguments.listed("types") or ["public_channel"]
     for name in wanted:
@@ -242,7 +242,7 @@ def _moment(arguments: Arguments, name: str, default: int) -> int:
         fail(f"invalid_ts_{name}")
 
 
-def _readable(slack: Slack, arguments: Arguments, token: Token) -> Document:
+def _readable(slack: Account, arguments: Arguments, token: Token) -> Document:
     channel = find_channel(slack, arguments.text("channel"))
     need(token, channel, "history")
     if not member(channel):
@@ -250,7 +250,7 @@ def _readable(slack: Slack, arguments: Arguments, token: Token) -> Document:
     return channel
 
 
-def _size(slack: Slack, arguments: Arguments, token: Token, most: int) -> int:
+def _size(slack: Account, arguments: Arguments, token: Token, most: int) -> int:
     size = limit_of(arguments, 100, most)
     return min(size, 15) if slack.is_sold(token) else size
 

@@ -15,7 +15,7 @@ from .reading import find_channel, member, type_of
 from .timeline import micros_of, public
 
 if TYPE_CHECKING:
-    from .provider import Slack
+    from .account import Account
 
 TEXT_MAX = 40_000
 MARKDOWN_MAX = 12_000
@@ -24,7 +24,7 @@ OWN_IDS = 1_000_000
 """Where the numbers of conversations begin that were opened on demand."""
 
 
-def target_of(slack: Slack, value: str) -> Document:
+def target_of(slack: Account, value: str) -> Document:
     """The conversation that a message goes to: by id, by name, or a user's. Raises Answered."""
     if value in slack.users:
         return open_direct(slack, value)
@@ -37,7 +37,7 @@ def target_of(slack: Slack, value: str) -> Document:
     return find_channel(slack, found["id"])
 
 
-def open_direct(slack: Slack, user: str) -> Document:
+def open_direct(slack: Account, user: str) -> Document:
     """The direct conversation with a user, made on first use. Raises Answered."""
     person = slack.users.get(user)
     if person is None:
@@ -137,7 +137,7 @@ def post_message(ask: Ask) -> Response:
     return ok(**answer)
 
 
-def _own(slack: Slack, arguments: Arguments, what: str) -> tuple[Document, str]:
+def _own(slack: Account, arguments: Arguments, what: str) -> tuple[Document, str]:
     channel = find_channel(slack, arguments.text("channel"))
     message = slack.timeline(channel["id"]).find(arguments.text("ts"))
     if message is None:
@@ -199,7 +199,7 @@ def open_conversation(ask: Ask) -> Response:
     return ok(channel={"id": found["id"]})
 
 
-def _open_group(slack: Slack, users: list[str]) -> Document:
+def _open_group(slack: Account, users: list[str]) -> Document:
     for user in users:
         if user not in slack.users:
             fail("user_not_found")

@@ -4,24 +4,17 @@ gives it, and tell the hub whose account it opens.
 
 from __future__ import annotations
 
-import re
 import webbrowser
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from lumio_cli.core.clock import format_time
 from lumio_cli.core.errors import CredentialError, UsageError
-from lumio_cli.core.paths import expand
 from lumio_cli.core.redact import is_secret_name
-from lumio_cli.core.stop import interruptible
-from lumio_cli.credentials.operator_sources import given_fields, variable
-from lumio_cli.credentials.secret_files import LIMIT, check_secret, read_secret_file
 from lumio_cli.hub.sqlite import state
 from lumio_cli.providers.contract.auth import Credential, OAuth, Way
-from lumio_cli.providers.contract.fields import Field, Identity, suggest
+from lumio_cli.providers.contract.fields import Identity, suggest
 from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.services.connections import account_guard
 from lumio_cli.services.connections.connect import (
@@ -32,6 +25,13 @@ from lumio_cli.services.connections.connect import (
 )
 from lumio_cli.services.connections.oauth import OAuthFlow
 from lumio_cli.services.connections.sessions import open_for
+from lumio_cli.services.connections.token_login import (
+    ask_all,
+    declared_of,
+    token_of,
+    variable_of,
+)
+from lumio_cli.services.connections.wish import LoggedIn, Wish
 
 if TYPE_CHECKING:
     from lumio_cli.runtime import Runtime
@@ -39,78 +39,6 @@ if TYPE_CHECKING:
 FRESH_PAUSES = (1.0, 3.0)
 """Seconds before a token that was just issued, and refused, is tried again."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """How an operator wants to connect.
-
-    settings  `KEY=VALUE` texts: what a credential has beside its secrets (client_id, ...)
-    way       the name of one of the provider's `ways`; empty: a token, or a browser
-    port      for the redirect of a browser login; None: as the provider declares it
-    verify    prove the credential before it is stored
-    """
-
-    provider: str
-    token_stdin: bool = False
-    token_file: Path | None = None
-    oauth: bool = False
-    way: str = ""
-    port: int | None = None
-    browser: bool = True
-    verify: bool = True
-    settings: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedIn:
-    """A provider that is connected. `stored` False: what the operator hands over with each run
-    (environment, file, command) was proved and stays where it is.
-    """
-
-    connected: Connected
-    stored: bool
-
-    @property
-    def in_vault(self) -> bool:
-        """Whether the credential went into the encrypted vault, and not into a keyring."""
-        return self.stored and self.connected.store.startswith("encrypted vault")
-
-    def as_json(self) -> dict[str, Any]:
-        """For `--output json`. Without the credential."""
-        return {**self.connected.as_json(), "stored": self.stored}
-
-    def facts(self) -> list[dict[str, Any]]:
-        """What an operator wants to see, as rows of `what` and `value`."""
-        done = self.connected
-        account, scopes = done.account, done.scopes
-        expires = done.credential.expires_at
-        values = {
-            "provider": done.provider,
-            "account": account.account_name if account else "not verified",
-            "account id": account.account_id if account else None,
-            **{k.replace("_", " "): v for k, v in (account.details if account else {}).items()},
-            "credential": done.credential.kind,
-            "expires": format_time(expires) if expires else None,
-            "scopes": " ".join(sorted(scopes)) if scopes is not None else "not told",
-            "stored in" if self.stored else "used from": done.store,
-        }
-        return [{"what": name, "value": value} for name, value in values.items()]
-
-    def warnings(self) -> list[str]:
-        """What an operator has to know: missing permissions, and a source that wins."""
-        done = self.connected
-        found = [
-            f"{done.provider}/{resource} cannot be synced without {', '.join(scopes)}"
-            for resource, scopes in done.missing_scopes.items()
-        ]
-        if not self.stored:
-            found.append(
-                f"nothing was stored: {done.provider} uses the credential from {done.store}"
-            )
-        if done.used_instead:
-            found.append(f"the credential from {done.used_instead} is used instead, while it lasts")
-        return found
 
 
 def log_in(runtime: Runtime, wish: Wish, say: Callable[[str], None]) -> LoggedIn:
@@ -132,11 +60,11 @@ def log_in(runtime: Runtime, wish: Wish, say: Callable[[str], None]) -> LoggedIn
     if wish.oauth:
         credential = _sign_in(runtime, provider, wish, values, say)
     elif way is not None:
-        fields = _ask_all(runtime, provider, way.fields, values)
+        fields = ask_all(runtime, provider, way.fields, values)
         credential = Credential(way.name, "", fields=fields)
         runtime.credentials.learn(credential)
     else:
-        credential = _token(runtime, provider, wish, values)
+        credential = token_of(runtime, provider, wish, values)
     identity = None
     if wish.verify:
         identity = _prove(runtime, provider, credential, stored=False, fresh=wish.oauth)
@@ -176,7 +104,7 @@ def read_settings(
         field = declared.get(name)
         if is_secret_name(name) or (field is not None and field.secret):
             first = way is None and name == provider.credential[0].name
-            other = "with --token-stdin" if first else f"as {_variable(provider, name)}"
+            other = "with --token-stdin" if first else f"as {variable_of(provider, name)}"
             raise UsageError(
                 f"--set is not for secrets, and {name} is one: others can see the command line",
                 hint=f"give it at the prompt, or {other}",
@@ -243,154 +171,6 @@ def _find_way(provider: Provider, name: str) -> Way | None:
     )
 
 
-# -- a token
-
-
-def _try_given(
-    runtime: Runtime, provider: Provider, source: str, values: Mapping[str, str], *, verify: bool
-) -> LoggedIn:
-    """Prove what environment, file or command give. It is used as it is, and never stored."""
-    if not verify:
-        raise UsageError(
-            f"{provider.name} uses the credential from {source}, which is never stored: "
-            "without a proof there is nothing to do",
-            hint="leave out --no-verify, or give another one with --token-stdin or --token-file",
-        )
-    given = runtime.credentials.load(provider.name).credential
-    if given.kind == "token":
-        credential = read_credential(
-            provider,
-            store=runtime.credentials,
-            environ=runtime.environ,
-            values={**_declared(provider, given), provider.credential[0].name: given.token}
-            | dict(values),
-        )
-    else:
-        _find_way(provider, given.kind)
-        credential = given
-    identity = _prove(runtime, provider, credential, stored=True)
-    credential = _completed(credential, identity)
-    _remember(runtime, provider, identity, credential, source)
-    done = Connected(
-        provider=provider.name,
-        account=identity,
-        scopes=credential.scopes,
-        missing_scopes=missing_scopes(provider, credential.scopes),
-        credential=credential,
-        store=source,
-    )
-    return LoggedIn(done, stored=False)
-
-
-def _token(
-    runtime: Runtime, provider: Provider, wish: Wish, values: Mapping[str, str]
-) -> Credential:
-    """The credential from stdin, a file, or the operator's keyboard."""
-    found = dict(values)
-    first, *others = provider.credential
-    if wish.token_stdin:
-        found[first.name] = _read_stdin(runtime)
-    elif values and not runtime.prompt.possible and (kept := _kept(runtime, provider)):
-        found = {**kept, **values}
-    elif wish.token_file is None:
-        instead = f"--token-stdin, --token-file FILE, or set {variable(provider.name)}"
-        found[first.name] = _ask(runtime, provider, first, instead)
-    found |= _ask_all(runtime, provider, others, found)
-    return read_credential(
-        provider,
-        store=runtime.credentials,
-        environ=runtime.environ,
-        values=found,
-        token_file=wish.token_file,
-    )
-
-
-def _kept(runtime: Runtime, provider: Provider) -> dict[str, str]:
-    """The values of the token that is stored, for which only more is to be said; empty: there is
-    none."""
-    try:
-        stored = runtime.credentials.load(provider.name).credential
-    except CredentialError:
-        return {}
-    if stored.kind != "token":
-        return {}
-    return {**_declared(provider, stored), provider.credential[0].name: stored.token}
-
-
-def _declared(provider: Provider, credential: Credential) -> dict[str, str]:
-    """What a credential has of the fields that a token login declares."""
-    names = {field.name for field in provider.credential}
-    return {name: value for name, value in credential.fields.items() if name in names}
-
-
-def _ask_all(
-    runtime: Runtime, provider: Provider, fields: Sequence[Field], values: Mapping[str, str]
-) -> dict[str, str]:
-    """The fields' values: given, from the environment, or from the keyboard where they must be
-    there. Raises `CredentialError` for one that cannot be right."""
-    environ = given_fields(provider.name, runtime.environ)
-    found = {}
-    for field in fields:
-        name = _variable(provider, field.name)
-        text = values.get(field.name) or environ.get(field.name)
-        # A secret is never part of a command line: one that is optional can only be typed.
-        optional = field.secret and field.default is not None
-        if not text and (field.default is None or (optional and runtime.prompt.possible)):
-            plain = name if field.secret else f"--set {field.name}=VALUE"
-            if field.kind == "file":
-                plain = f"{name}_FILE"
-            text = _ask(runtime, provider, field, plain)
-        text = text or str(field.default)
-        if field.pattern and not re.fullmatch(field.pattern, text):
-            raise CredentialError(
-                f"the {field.name.replace('_', ' ')} of {provider.name} does not look like one: "
-                f"it must match {field.pattern}",
-                hint=field.help or None,
-                code="credential_malformed",
-            )
-        found[field.name] = text
-    return found
-
-
-def _read_stdin(runtime: Runtime) -> str:
-    if runtime.stdin.isatty():
-        raise UsageError(
-            "--token-stdin reads a pipe or a file, and stdin is a terminal, which shows what you "
-            "type",
-            hint="leave --token-stdin out: lumio then asks, and shows nothing",
-        )
-    try:
-        with interruptible():
-            text = runtime.stdin.read(LIMIT + 1)
-    except UnicodeDecodeError:
-        text = "\x00"
-    if len(text) > LIMIT:
-        raise CredentialError(
-            f"stdin has more than {LIMIT} characters, which is no token",
-            hint="check what is piped into lumio",
-            code="credential_malformed",
-        )
-    return check_secret(text, "stdin")
-
-
-def _ask(runtime: Runtime, provider: Provider, field: Field, instead: str) -> str:
-    question = f"{provider.title} {field.name.replace('_', ' ')}"
-    if field.help:
-        question = f"{question}, {field.help[:1].lower()}{field.help[1:]}"
-    if field.secret and field.default is not None:
-        question += "; empty for none"
-    if field.kind == "file":
-        path = runtime.prompt.text(f"{question}: name of the file", instead=instead)
-        return read_secret_file(expand(path, UsageError), "the file", runtime.environ).strip()
-    ask = runtime.prompt.secret if field.secret else runtime.prompt.text
-    return ask(question, instead=instead)
-
-
-def _variable(provider: Provider, name: str) -> str:
-    """The environment variable that may hold a part of a credential."""
-    return f"{variable(provider.name).removesuffix('TOKEN')}{name.upper()}"
-
-
 # -- a browser
 
 
@@ -414,7 +194,7 @@ def _sign_in(
 
     scopes = wanted_scopes(oauth, values.get("scopes", ""))
     values = {name: value for name, value in values.items() if name != "scopes"}
-    values = {**values, **_ask_all(runtime, provider, oauth.fields, values)}
+    values = {**values, **ask_all(runtime, provider, oauth.fields, values)}
     flow = OAuthFlow(
         oauth,
         {**values, **_client(runtime, provider, oauth, values)},
@@ -442,7 +222,7 @@ def _client(
 ) -> dict[str, str]:
     """The app that asks for access. Its secret is optional where PKCE stands in for it."""
     prompt = runtime.prompt
-    id_name, secret_name = (_variable(provider, n) for n in ("client_id", "client_secret"))
+    id_name, secret_name = (variable_of(provider, n) for n in ("client_id", "client_secret"))
     client_id = values.get("client_id") or runtime.environ.get(id_name)
     if not client_id:
         instead = f"--set client_id=ID, or set {id_name}"
@@ -512,3 +292,39 @@ def _remember(
     now = runtime.clock.time()
     with runtime.hub.transaction() as db:
         account_guard.remember(db, provider.name, identity, credential, source, now)
+
+
+def _try_given(
+    runtime: Runtime, provider: Provider, source: str, values: Mapping[str, str], *, verify: bool
+) -> LoggedIn:
+    """Prove what environment, file or command give. It is used as it is, and never stored."""
+    if not verify:
+        raise UsageError(
+            f"{provider.name} uses the credential from {source}, which is never stored: "
+            "without a proof there is nothing to do",
+            hint="leave out --no-verify, or give another one with --token-stdin or --token-file",
+        )
+    given = runtime.credentials.load(provider.name).credential
+    if given.kind == "token":
+        credential = read_credential(
+            provider,
+            store=runtime.credentials,
+            environ=runtime.environ,
+            values={**declared_of(provider, given), provider.credential[0].name: given.token}
+            | dict(values),
+        )
+    else:
+        _find_way(provider, given.kind)
+        credential = given
+    identity = _prove(runtime, provider, credential, stored=True)
+    credential = _completed(credential, identity)
+    _remember(runtime, provider, identity, credential, source)
+    done = Connected(
+        provider=provider.name,
+        account=identity,
+        scopes=credential.scopes,
+        missing_scopes=missing_scopes(provider, credential.scopes),
+        credential=credential,
+        store=source,
+    )
+    return LoggedIn(done, stored=False)

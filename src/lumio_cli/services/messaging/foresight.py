@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumio_cli.core.clock import format_timestamp
 from lumio_cli.core.errors import RejectedError, UsageError
-from lumio_cli.hub.sqlite import sends
+from lumio_cli.hub.sqlite import recipients, sends
 from lumio_cli.services.messaging.batch_plan import (
     AT_HAND,
     DAY,
@@ -99,7 +99,7 @@ class _Day:
         self._met: set[str] = set()
         if self._reach is not None and db is not None:
             since = format_timestamp(planner.clock.time() - DAY)
-            told = sends.recipients_since(db, provider, self._reach.kinds, since)
+            told = recipients.recipients_since(db, provider, self._reach.kinds, since)
             self._met = {planner.names(to)[0] for to in told}
 
     def room_for(self, planned: Planned) -> Planned:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from lumio_cli.hub.sqlite import sends
+from lumio_cli.hub.sqlite import recipients
 
 if TYPE_CHECKING:
     import sqlite3
@@ -35,7 +35,7 @@ class HubPast:
         with self._guard:
             known = self._known.get(key)
             if known is None:
-                known = sends.greatest(self._db, self._provider, resource, paths, path)
+                known = recipients.greatest(self._db, self._provider, resource, paths, path)
                 self._known[key] = known
         return known.get(tuple(match[p] for p in paths))
 

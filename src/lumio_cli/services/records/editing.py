@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lumio_cli.core.clock import format_timestamp
 from lumio_cli.core.errors import UsageError
+from lumio_cli.hub.edits import State
 from lumio_cli.hub.sqlite import outbox, runs, view_queries
 from lumio_cli.services.records.resource_view import Place, find
 from lumio_cli.services.records.values import given
@@ -17,11 +18,11 @@ from lumio_cli.sync.merging.merge import same
 if TYPE_CHECKING:
     import sqlite3
 
-    from lumio_cli.hub.sqlite.outbox import Edit
+    from lumio_cli.hub.edits import Edit
     from lumio_cli.runtime import Runtime
 
 Document = dict[str, Any]
-_SETTLED = ("pending", "conflict", "failed")
+_SETTLED = (State.PENDING, State.CONFLICT, State.FAILED)
 """How an edit stands that no run is sending."""
 
 
@@ -40,6 +41,7 @@ def set_values(runtime: Runtime, target: str, record: str, words: Sequence[str])
             raise place.missing(db, record)
         values = as_kept(db, (place.provider, place.resource), place.columns, record, values)
         new = {n: v for n, v in values.items() if not same(place.columns[n], before[n], v)}
+        place.require_options(new)
         if new:
             view_queries.update(db, place.view, record, new)
     fields = [{"name": name, "before": before[name], "after": new[name]} for name in new]
@@ -55,6 +57,7 @@ def create(runtime: Runtime, target: str, words: Sequence[str]) -> Document:
     values = {name: value for name, value in _values(place, words).items() if value is not None}
     if not values:
         raise UsageError("a new record needs a value", hint="name=value")
+    place.require_options(values)
     with runtime.hub.transaction() as db:
         before = outbox.local_ids(db, place.provider)
         view_queries.insert(db, place.view, values)

@@ -301,6 +301,7 @@ class _Importer:
             return "unchanged", None
         if not place.abilities.update:
             return "rejected", f"records of {place.view} cannot be changed here"
+        place.require_options(new)
         if not self.request.dry_run:
             view_queries.update(db, place.view, record, new)
         now.update(new)
@@ -318,6 +319,7 @@ class _Importer:
                 return "rejected", f"{name} is read-only"
         if not values:
             return "rejected", "it has no values"
+        self.place.require_options(values)
         if want.key in self.made:
             before = self.made[want.key]
             return "rejected", f"line {before} makes a record with the same {self.key.name}"

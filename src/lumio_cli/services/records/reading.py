@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lumio_cli.hub.edits import State
 from lumio_cli.hub.sqlite import outbox, record_history, view_queries
 from lumio_cli.hub.sqlite import records as raw
 from lumio_cli.hub.sqlite.columns import values_of
@@ -14,7 +15,7 @@ from lumio_cli.services.records.resource_view import find
 if TYPE_CHECKING:
     import sqlite3
 
-    from lumio_cli.hub.sqlite.outbox import Edit
+    from lumio_cli.hub.edits import Edit
     from lumio_cli.runtime import Runtime
 
 EDIT = "_edit"
@@ -101,7 +102,7 @@ def show_record(runtime: Runtime, target: str, record: str) -> dict[str, Any]:
 
 
 def _told(edit: Edit) -> dict[str, Any]:
-    conflict = (edit.conflict or {}) if edit.status == "conflict" else {}
+    conflict = (edit.conflict or {}) if edit.status is State.CONFLICT else {}
     theirs = conflict.get("fields") or {}
     return {
         "action": edit.action,

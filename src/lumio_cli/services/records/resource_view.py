@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lumio_cli.core.errors import HubError, LumioError, UsageError
 from lumio_cli.hub.sqlite import outbox, views
@@ -13,6 +13,7 @@ from lumio_cli.hub.sqlite.columns import RESERVED, Abilities, ViewColumn, view_n
 from lumio_cli.hub.sqlite.database import explained
 from lumio_cli.providers.contract.fields import suggest
 from lumio_cli.services.syncing.targets import one_resource
+from lumio_cli.sync import choices
 
 if TYPE_CHECKING:
     import sqlite3
@@ -60,6 +61,14 @@ class Place:
                 f"{self.view} has no column {name!r}", hint=suggest(name, self.columns, "columns")
             )
         return known
+
+    def require_options(self, values: Mapping[str, Any]) -> None:
+        """Raises `UsageError` that names a field which takes options alone, and a value that is
+        none of them as far as the hub knows."""
+        if why := choices.misfits(self.columns, values):
+            raise UsageError(
+                why, hint=f"if it is a new one: `lumio sync {self.target}` learns of it"
+            )
 
     def _folded(self, name: str) -> ViewColumn | None:
         low = name.lower()

@@ -8,7 +8,7 @@ import re
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from lumio_cli.hub.sqlite.outbox import is_local
+from lumio_cli.hub.edits import is_local
 from lumio_cli.providers.contract.values import as_text, meaning, shown
 from lumio_cli.services.tabular.exact_json import decode, is_broken
 

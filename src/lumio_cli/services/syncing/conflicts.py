@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from lumio_cli.core.clock import format_timestamp
 from lumio_cli.core.errors import UsageError
+from lumio_cli.hub.edits import Edit, State
 from lumio_cli.hub.sqlite import outbox, records, views
 from lumio_cli.hub.sqlite.columns import ViewColumn, values_of
-from lumio_cli.hub.sqlite.outbox import CHUNK, Edit
+from lumio_cli.hub.sqlite.outbox import CHUNK
 from lumio_cli.hub.sqlite.records import Held, raw_table
 from lumio_cli.services.syncing.targets import one_resource, parse_target, resource_names
 from lumio_cli.sync.merging import reconcile
@@ -98,7 +99,7 @@ def show_conflict(runtime: Runtime, target: str, record: str) -> Conflict:
     provider, resource = one_resource(target)
     reader = runtime.hub_reader
     edit = None if reader is None else outbox.find(reader.connection, provider, resource, record)
-    if reader is None or edit is None or edit.status != "conflict":
+    if reader is None or edit is None or edit.status is not State.CONFLICT:
         raise UsageError(
             f"{target} {record} has no conflict", hint="`lumio conflicts list` shows them"
         )
@@ -176,7 +177,7 @@ def _resolve(
     edits = {}
     for record in wanted:
         edit = outbox.find(db, *name, record)
-        if edit is None or edit.status != "conflict" or not _is_about(edit, column):
+        if edit is None or edit.status is not State.CONFLICT or not _is_about(edit, column):
             done.none.append(_entry(*name, record))
         else:
             edits[record] = edit
@@ -194,7 +195,7 @@ def _resolve(
         kept = outbox.find(db, *name, moved.get(record, record))
         if kept is None:
             done.given_up.append(_entry(*name, record))
-        elif kept.status == "conflict":
+        elif kept.status is State.CONFLICT:
             done.left.append(_entry(*name, record))
         else:
             done.pending.append(_entry(*name, kept.record))
@@ -278,7 +279,7 @@ def _told(db: sqlite3.Connection, edit: Edit) -> Conflict:
 
 
 def _conflicts(db: sqlite3.Connection, provider: str, resource: str) -> Iterator[Edit]:
-    return outbox.walk(db, provider, resource, status=("conflict",))
+    return outbox.walk(db, provider, resource, status=(State.CONFLICT,))
 
 
 def _resources(

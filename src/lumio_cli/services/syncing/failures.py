@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from lumio_cli.core.clock import format_timestamp, parse_time
 from lumio_cli.core.errors import UsageError
+from lumio_cli.hub.edit_events import Requeued
+from lumio_cli.hub.edits import State, after
 from lumio_cli.hub.sqlite import outbox, records, runs
 from lumio_cli.hub.sqlite.runs import DeadLetter
 from lumio_cli.providers.contract.values import moment
@@ -24,7 +26,7 @@ from lumio_cli.sync.run_locks import hold_target
 if TYPE_CHECKING:
     import sqlite3
 
-    from lumio_cli.hub.sqlite.outbox import Edit
+    from lumio_cli.hub.edits import Edit
     from lumio_cli.hub.sqlite.records import Row
     from lumio_cli.providers.contract.resource import Resource
     from lumio_cli.runtime import Runtime
@@ -93,7 +95,7 @@ def drop(runtime: Runtime, ids: Sequence[int], *, yes: bool) -> Dropped:
             dropped.append(letter["id"])
             edit = _edit(db, letter)
             # One that was edited since is another edit, which nobody has refused yet.
-            if edit is not None and edit.status == "failed":
+            if edit is not None and edit.status is State.FAILED:
                 outbox.drop(db, edit.provider, edit.resource, edit.record)
                 edits.append(letter["id"])
     before = [x["id"] for x in letters if x["id"] not in dropped]
@@ -187,11 +189,8 @@ def _retry_edits(runtime: Runtime, letters: Sequence[Letter], done: Retried) -> 
                 runs.resolve_dead_letter(db, letter["id"], "needless", now)
                 done.closed.append(letter)
                 continue
-            if edit.status == "failed":
-                again = replace(
-                    edit, status="pending", kind=None, message=None, attempts=0, attempt_rid=None
-                )
-                outbox.save(db, again)
+            if edit.status is State.FAILED:
+                outbox.save(db, after(edit, Requeued()))
             runs.resolve_dead_letter(db, letter["id"], "pending", now)
             done.pending.append(letter)
 

@@ -13,6 +13,7 @@ from lumio_cli.core.clock import format_timestamp
 from lumio_cli.core.errors import LumioError, UsageError
 from lumio_cli.core.intake import read_text
 from lumio_cli.core.paths import expand, written_whole
+from lumio_cli.hub.edits import State
 from lumio_cli.hub.sqlite import outbox, state
 from lumio_cli.providers.registry import provider_class
 from lumio_cli.services import NO_LIMIT
@@ -187,8 +188,10 @@ def _by_record(changes: Iterable[RecordChange]) -> dict[tuple[str, ...], dict[st
     for change in changes:
         # As it is after a way through a file: what JSON does not tell apart is no difference.
         document = json.loads(json.dumps({**change.as_json(), "trace": change.trace}))
-        # Whether it may have been done already, the push finds out: it is the same change.
+        # Whether it may have been done already, and whether its values are options of their
+        # fields by then, the push finds out: it is the same change.
         document.pop("in_doubt", None)
+        document.pop("problem", None)
         document["fields"] = {f["name"]: [f["before"], f["after"]] for f in document["fields"]}
         found[change.direction, change.provider, change.resource, change.id] = document
     return found
@@ -238,7 +241,9 @@ def _moved(runtime: Runtime, only: Mapping[str, Mapping[str, str]]) -> int:
     for target, records in only.items():
         provider, _, resource = target.partition("/")
         traces = {_key(trace): trace for trace in records.values()}
-        waiting = outbox.walk(reader.connection, provider, resource, status=("pending", "conflict"))
+        waiting = outbox.walk(
+            reader.connection, provider, resource, status=(State.PENDING, State.CONFLICT)
+        )
         count += sum(e.key in traces and e.trace != traces[e.key] for e in waiting)
     return count
 
@@ -334,6 +339,7 @@ def _change(entry: Mapping[str, Any]) -> RecordChange:
         _text(entry.get("conflict", "")),
         bool(entry.get("in_doubt", False)),
         _text(entry.get("merged_into", "")),
+        _text(entry.get("problem", "")),
     )
 
 

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from lumio_cli.core.clock import format_timestamp
 from lumio_cli.core.errors import LumioError
+from lumio_cli.hub.edit_events import Action
+from lumio_cli.hub.edits import Edit, State
 from lumio_cli.hub.sqlite import merges, outbox, record_history, records, views
 from lumio_cli.hub.sqlite.columns import Abilities, ViewColumn, values_of
-from lumio_cli.hub.sqlite.outbox import CHUNK, Action, Edit
+from lumio_cli.hub.sqlite.outbox import CHUNK
 from lumio_cli.hub.sqlite.record_history import Changed
 from lumio_cli.hub.sqlite.records import Held, raw_table
 from lumio_cli.services.syncing.plan_file import STALE
@@ -137,7 +139,7 @@ def undo(
     result = sync(runtime, asked, progress, gate)
     db = runtime.hub.connection
     found.waiting += sum(
-        edit is not None and edit.status != "failed"
+        edit is not None and edit.status is not State.FAILED
         for edit in (outbox.find(db, e.provider, e.resource, e.record) for e in staged)
     )
     after_stop(result, f"what was undone stays; to go on: lumio runs undo {run_id}")
@@ -193,7 +195,7 @@ class _Reverse:
         )
         if live is None and (merged := self._merged_into(change)):
             self._leave(change, f"it was merged into {merged} since")
-            self.found.waiting += edit is not None and edit.status != "failed"
+            self.found.waiting += edit is not None and edit.status is not State.FAILED
         elif edit is not None:
             self._waits(change, edit)
         else:
@@ -247,11 +249,14 @@ class _Reverse:
 
     def _waits(self, change: Changed, edit: Edit) -> None:
         """An edit of the record is in the outbox: one of this undo's goes on."""
-        if edit.key != self._key(change) or edit.status in ("failed", "conflict"):
-            reasons = {"failed": "its edit was refused", "conflict": "its edit has met a conflict"}
+        if edit.key != self._key(change) or edit.status in (State.FAILED, State.CONFLICT):
+            reasons = {
+                State.FAILED: "its edit was refused",
+                State.CONFLICT: "its edit has met a conflict",
+            }
             waits = "it has an edit that waits to be pushed"
             self._leave(change, reasons.get(edit.status, waits))
-            self.found.waiting += edit.status != "failed"
+            self.found.waiting += edit.status is not State.FAILED
         else:
             self._plan(change, edit)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Protocol
 
-from lumio_cli.hub.sqlite import merges, outbox, written_values
+from lumio_cli.hub.edit_events import Interrupted
+from lumio_cli.hub.edits import Edit, after
+from lumio_cli.hub.sqlite import merges, written_values
 from lumio_cli.hub.sqlite.columns import ViewColumn
-from lumio_cli.hub.sqlite.outbox import Edit
 from lumio_cli.hub.sqlite.records import Held
 from lumio_cli.sync.merging import readings, reconcile
 
@@ -76,7 +76,4 @@ class Ahead(reconcile.Sight):
             held = super().held([edit.record]).get(edit.record)
             fate = readings.read(self.db, known[edit.record], edit, met, held, columns)
             edit = edit if fate is None else readings.rebased(edit, fate)
-        doubtful = edit.status == "pending" and edit.attempt_rid is not None
-        if edit.status != "sending" and not doubtful:
-            return edit
-        return replace(edit, status="unknown" if outbox.is_local(edit.record) else "pending")
+        return after(edit, Interrupted(rid=0))

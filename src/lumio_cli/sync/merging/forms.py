@@ -13,7 +13,7 @@ from lumio_cli.hub.sqlite import written_values
 from lumio_cli.hub.sqlite.columns import ViewColumn, values_of
 from lumio_cli.hub.sqlite.records import held, raw_table
 from lumio_cli.hub.sqlite.written_values import Form, Written
-from lumio_cli.providers.contract.values import akin
+from lumio_cli.providers.contract.values import akin, lacks
 from lumio_cli.sync.merging.merge import same
 
 Columns = Mapping[str, ViewColumn]
@@ -63,7 +63,8 @@ def of_answer(
             continue
         form = Form(value, their)
         again = known is not None and _is(column, known, form)
-        if not again and not _is_akin(column, value, their) and same(column, was, their):
+        stays = same(column, was, their) or lacks(column.same, value, their)
+        if not again and not _is_akin(column, value, their) and stays:
             fate.untaken[name] = form
             continue
         forms[name] = form
@@ -87,15 +88,17 @@ def of_reading(
             continue
         column, their = columns[name], now[name]
         kept = Form(form.sent, their)
+        stays = same(column, form.kept, their)
+        lacking = new and lacks(column.same, form.sent, their)
         if not form.open:
-            if same(column, form.kept, their):
+            if stays:
                 forms[name] = form
         elif same(column, form.sent, their):
             fate.base[name] = their
-        elif _is_akin(column, form.sent, their) or (new and not same(column, form.kept, their)):
+        elif _is_akin(column, form.sent, their) or (new and not stays and not lacking):
             forms[name] = fate.reformed[name] = kept
             fate.base[name] = their
-        elif same(column, form.kept, their):
+        elif stays or lacking:
             if not sure:
                 forms[name] = form
                 continue

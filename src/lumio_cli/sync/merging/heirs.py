@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from lumio_cli.hub.edit_events import Joined, Moved
+from lumio_cli.hub.edits import Edit, State, after
 from lumio_cli.hub.sqlite import merges, records
 from lumio_cli.hub.sqlite.columns import ViewColumn
-from lumio_cli.hub.sqlite.outbox import Edit
 from lumio_cli.hub.sqlite.records import Held, Row
 from lumio_cli.providers.contract.values import meaning
 from lumio_cli.sync.merging.merge import (
@@ -100,7 +101,7 @@ def inherit(
             del edits[name], base[name]
         elif wins == "ask":
             conflict[name] = their
-    unsettled = heir.edit is not None and heir.edit.status in ("conflict", "failed")
+    unsettled = heir.edit is not None and heir.edit.status in (State.CONFLICT, State.FAILED)
     if conflict or (unsettled and edits and decided is None):
         return Merged(_waits(edit, heir, conflict))
     if not edits:
@@ -142,22 +143,8 @@ def _of_heir(edit: Edit, heir: Heir, edits: Mapping[str, Any], base: Mapping[str
     """The edit as one of the survivor, together with what was edited of that."""
     other = heir.edit
     if other is None:
-        return replace(
-            edit,
-            record=heir.record,
-            edits=dict(edits),
-            base=dict(base),
-            status="pending",
-            conflict=None,
-            version=edit.version + 1,
-        )
+        return after(edit, Moved(heir.record, edit.action, dict(edits), dict(base)))
     # What is sent at this moment was made on what the provider has, and so is what joins it.
     first = {**base, **{name: value for name, value in other.base.items() if name in other.edits}}
-    return replace(
-        other,
-        edits={**other.edits, **edits},
-        base=first,
-        status="pending" if other.status == "failed" else other.status,
-        version=other.version + 1,
-        edited_at=max(other.edited_at, edit.edited_at),
-    )
+    latest = max(other.edited_at, edit.edited_at)
+    return after(other, Joined({**other.edits, **edits}, first, latest))

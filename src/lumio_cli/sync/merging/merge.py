@@ -5,11 +5,12 @@ provider has now.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from lumio_cli.hub.edit_events import Compared, Moved
+from lumio_cli.hub.edits import Edit, after
 from lumio_cli.hub.sqlite.columns import ViewColumn
-from lumio_cli.hub.sqlite.outbox import Edit
 from lumio_cli.hub.sqlite.records import Held
 from lumio_cli.providers.contract.values import akin, alike, meaning
 
@@ -124,19 +125,9 @@ def _edited_and_gone(
         writable = [c for c in columns.values() if not c.read_only]
         whole = {n: v for n, v in values(writable, theirs.payload).items() if v is not None}
         whole.update(edit.edits)
-        return Merged(
-            replace(
-                edit,
-                # By the edit's own key: a plan and the push of it must call it the same.
-                record=f"new-{edit.key}",
-                action="create",
-                edits=whole,
-                base={},
-                status="pending",
-                version=edit.version + 1,
-                conflict=revival(edit.record, edit.base, whole),
-            )
-        )
+        # By the edit's own key: a plan and the push of it must call it the same.
+        note = revival(edit.record, edit.base, whole)
+        return Merged(after(edit, Moved(f"new-{edit.key}", "create", whole, {}, note)))
     # Nobody says when it was deleted, so that `newest` cannot tell either.
     return Merged(kept(edit, edit.edits, edit.base, {"kind": "deleted", "fields": {}}))
 
@@ -161,15 +152,7 @@ def before_revival(edit: Edit, columns: Mapping[str, ViewColumn]) -> Edit:
         if name in base or name not in columns or not same(columns[name], value, made):
             edits[name] = value
             base.setdefault(name, made)
-    return replace(
-        edit,
-        record=note["of"],
-        action="update",
-        edits=edits,
-        base=base,
-        conflict=None,
-        version=edit.version + 1,
-    )
+    return after(edit, Moved(note["of"], "update", edits, base))
 
 
 def _deleted(
@@ -228,16 +211,4 @@ def kept(
 ) -> Edit:
     """Make of the edit what the merge left of it; a new version only where that is another."""
     fought = conflict is not None and (conflict["kind"] != "edit" or bool(conflict["fields"]))
-    changed = edits != edit.edits or base != edit.base
-    status = "conflict" if fought else "pending" if edit.status == "conflict" else edit.status
-    found = conflict if fought else None
-    if not changed and status == edit.status and found == edit.conflict:
-        return edit
-    return replace(
-        edit,
-        edits=edits,
-        base=base,
-        status=status,
-        conflict=found,
-        version=edit.version + changed,
-    )
+    return after(edit, Compared(edits, base, conflict if fought else None))

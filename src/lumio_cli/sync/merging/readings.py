@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
+from lumio_cli.hub.edits import Edit, State
 from lumio_cli.hub.sqlite import outbox, records, runs, written_values
 from lumio_cli.hub.sqlite.columns import ViewColumn, values_of
-from lumio_cli.hub.sqlite.outbox import Edit
 from lumio_cli.hub.sqlite.records import Held, raw_table
 from lumio_cli.hub.sqlite.runs import DeadLetter
 from lumio_cli.hub.sqlite.written_values import Written
@@ -113,7 +113,7 @@ def _not_taken(
     if edit is None:
         key = sha256("\n".join((*name, record, run_id)).encode()).hexdigest()[:16]
         again = Edit(
-            *name, record, "update", sent, kept, "failed",
+            *name, record, "update", sent, kept, State.FAILED,
             key=key, kind=forms.NOT_TAKEN, message=why, edited_at=now,
         )  # fmt: skip
     else:

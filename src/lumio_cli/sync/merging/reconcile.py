@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from lumio_cli.hub.edits import Edit, State
 from lumio_cli.hub.sqlite import merges, outbox, record_history, records, runs, views
 from lumio_cli.hub.sqlite.columns import ViewColumn, values_of
-from lumio_cli.hub.sqlite.outbox import CHUNK, Edit
+from lumio_cli.hub.sqlite.outbox import CHUNK
 from lumio_cli.hub.sqlite.record_history import Changed
 from lumio_cli.hub.sqlite.records import Held, raw_table
 from lumio_cli.providers.contract.call import dig
@@ -97,7 +98,7 @@ def chunk(
     found = []
     for stored in sorted(edits, key=lambda edit: about(edit) in became):
         edit = sight.as_found(stored, named)
-        if edit.status in ("sending", "unknown"):
+        if edit.status in (State.SENDING, State.UNKNOWN):
             result = Merged(edit)
         elif about(edit) in became and edit.attempt_rid is None:
             into = became[about(edit)]
@@ -105,7 +106,7 @@ def chunk(
             result = _inherited(edit, heir, named, values, policy if by_hand else None)
         else:
             result = merge(edit, held.get(about(edit)), named, values, policy)
-        if edit.status == "failed" and result.edit is not None:
+        if edit.status is State.FAILED and result.edit is not None:
             result = Merged(edit)
         made[edit.record] = None
         if result.edit is not None:

@@ -11,13 +11,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from lumio_cli.core.clock import format_time
-from lumio_cli.core.errors import GoneError, PagingError
+from lumio_cli.core.errors import BadReplyError, GoneError, PagingError
 from lumio_cli.hub.sqlite import records
 from lumio_cli.hub.sqlite.state import Checkpoint
 from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
+from lumio_cli.providers.contract.jobs import Jobs
 from lumio_cli.providers.contract.paging import (
     Each,
-    Jobs,
     NoPlaceError,
     Parents,
     bounded,
@@ -39,6 +39,9 @@ ASKED = 3
 """How often a page is asked for that says that more follow, and not where."""
 PAUSE = 1.0
 """Seconds before it is asked for again, and twice as many before the last time."""
+MOST_RECORDS = 200_000
+"""Records of one page: a hundred times as many as any provider sends take all the memory that a
+page may."""
 HOLLOW = 1000
 """Empty pages in a row after which a listing that promises more is given up."""
 PROMISED = frozenset({"token", "url", "again"})
@@ -176,6 +179,12 @@ class Walker:
         if brings_rows(asked):
             with understood(self.job.target):
                 found = self._provider.records(walk, reply)
+            if len(found) > MOST_RECORDS:
+                raise BadReplyError(
+                    f"{self.job.link.provider.name} answered a page of {len(found):,} records;"
+                    f" more than {MOST_RECORDS:,} are not taken",
+                    hint="`lumio debug` shows the exchange",
+                )
         if found and self._on_first_rows is not None:
             properties, self._on_first_rows = self._on_first_rows(), None
             if properties is not None:

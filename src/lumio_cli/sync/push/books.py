@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from lumio_cli.hub.edit_events import Action
+from lumio_cli.hub.edits import Edit, afresh
 from lumio_cli.hub.sqlite import record_history, records, runs
 from lumio_cli.hub.sqlite.columns import ViewColumn, values_of
-from lumio_cli.hub.sqlite.outbox import Action, Edit
 from lumio_cli.hub.sqlite.record_history import Changed
 from lumio_cli.hub.sqlite.records import raw_table
 from lumio_cli.hub.sqlite.runs import DeadLetter
@@ -119,19 +120,6 @@ def deletion(
     else was edited of it was never sent."""
     base = writable(db, payload, columns)
     return replace(afresh(edit), record=record, edits={}, base=base)
-
-
-def afresh(edit: Edit) -> Edit:
-    """The edit as one that waits to be sent, and of which nothing was sent or said so far."""
-    return replace(
-        edit,
-        status="pending",
-        sent=None,
-        attempt_rid=None,
-        conflict=None,
-        kind=None,
-        message=None,
-    )
 
 
 def writable(db: sqlite3.Connection, payload: str, columns: Columns) -> dict[str, Any]:

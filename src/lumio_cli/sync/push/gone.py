@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from lumio_cli.hub.edit_events import FoundGone
+from lumio_cli.hub.edits import Edit, after
 from lumio_cli.hub.sqlite import merges, outbox, records
-from lumio_cli.hub.sqlite.outbox import Edit
 from lumio_cli.hub.sqlite.records import raw_table
 from lumio_cli.sync.hub_sink import Store
 from lumio_cli.sync.merging import reconcile
@@ -55,7 +56,7 @@ def meet(
     survivor = survivors.get(record, "")
     note_gone(db, store, name, record, survivor)
     run_id = store.run_id if survivor else None
-    outbox.save(db, replace(edit, status="pending", run_id=run_id, sent=None))
+    outbox.save(db, after(edit, FoundGone(run_id)))
     if survivor:
         return Met(waits=True)
     done = reconcile.reconcile(

@@ -11,14 +11,15 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from typing import Any, NamedTuple
 
 from lumio_cli.core.clock import format_timestamp, parse_time
+from lumio_cli.hub.edit_events import Alike, NotFound, Protected, Unheard
+from lumio_cli.hub.edits import Edit, after
 from lumio_cli.hub.sqlite import merges, record_history, records
 from lumio_cli.hub.sqlite.columns import ViewColumn, values_of
-from lumio_cli.hub.sqlite.outbox import Edit
 from lumio_cli.hub.sqlite.records import raw_table
 from lumio_cli.providers.contract.values import close, gist, meaning
 
@@ -141,18 +142,11 @@ class Doubt:
         """An edit whose record was not found; `near` is one that is like it."""
         if sure and near:
             return _unsettled(edit, f"{near} came since and is like it")
-        if sure and edit.action == "delete":
-            return None
         if sure:
-            return replace(
-                edit, sent=None, status="pending", attempt_rid=None, attempts=0, message=None
-            )
+            return after(edit, NotFound())
         if self._is_protected(edit):
-            return replace(edit, status="pending")
-        return replace(
-            edit,
-            message="whether it was created is not known yet; the next push looks for it first",
-        )
+            return after(edit, Protected())
+        return after(edit, Unheard(_YET_UNKNOWN))
 
     def _is_protected(self, edit: Edit) -> bool:
         """Whether it can be sent again at once: the provider takes no second record with a value
@@ -161,20 +155,17 @@ class Doubt:
         return edit.action == "create" and unique and sent_values(edit) == edit.edits
 
 
+_YET_UNKNOWN = "whether it was created is not known yet; the next push looks for it first"
 _SWALLOWED = "{0} came since, and was merged into {1} before the hub has seen it"
 
 
 def _unsettled(edit: Edit, why: str) -> Edit:
     """An edit that an operator has to decide about."""
-    return replace(
-        edit,
-        sent=None,
-        attempt_rid=None,
-        status="failed",
-        kind="unsettled",
-        message=f"whether it was created is not known; {why}."
-        " `lumio failures retry` sends it again, `lumio failures drop` does not",
+    told = (
+        f"whether it was created is not known; {why}."
+        " `lumio failures retry` sends it again, `lumio failures drop` does not"
     )
+    return after(edit, Alike(told))
 
 
 class _Came(NamedTuple):

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from lumio_cli.core.clock import format_timestamp
+from lumio_cli.hub.edit_events import Action
+from lumio_cli.hub.edits import Edit, State, is_local, refers_to
 from lumio_cli.hub.sqlite import outbox, runs, views
 from lumio_cli.hub.sqlite.columns import ViewColumn
-from lumio_cli.hub.sqlite.outbox import Action, Edit
 from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.providers.contract.resource import Resource
 from lumio_cli.providers.contract.values import as_text
@@ -78,7 +79,12 @@ class Outgoing:
         chosen: list[Edit] = []
         while len(chosen) < limit:
             part = outbox.read(
-                db, *self.name, status=("pending",), action=action, after=self._after, limit=limit
+                db,
+                *self.name,
+                status=(State.PENDING,),
+                action=action,
+                after=self._after,
+                limit=limit,
             )
             if not part:
                 break
@@ -104,7 +110,7 @@ class Outgoing:
         kinds = [resource.name for resource in self.provider.resources]
         return any(
             outbox.find(db, self.name[0], kind, local) is not None
-            for local in outbox.refers_to(edit)
+            for local in refers_to(edit)
             for kind in kinds
         )
 
@@ -121,7 +127,7 @@ class Outgoing:
         if edit.action == "delete":
             return ""
         for name, value in edit.edits.items():
-            if isinstance(value, str) and outbox.is_local(value):
+            if isinstance(value, str) and is_local(value):
                 return f"{name} refers to {value}, and no new record is called so any longer"
             if isinstance(value, str) and "\ufffd" in value:
                 return f"{name} is not UTF-8 text (it holds U+FFFD): set it again"
@@ -135,7 +141,7 @@ class Outgoing:
         """Edits that could not be sent, since they refer to records that are not created yet."""
         mine = (e for e in outbox.referring(db, self.name[0]) if e.resource == self.name[1])
         return sum(
-            edit.status == "pending" and self._wanted(edit) and self._waits(db, edit)
+            edit.status is State.PENDING and self._wanted(edit) and self._waits(db, edit)
             for edit in mine
         )
 

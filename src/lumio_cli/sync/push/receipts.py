@@ -8,51 +8,27 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
+from lumio_cli.hub.edit_events import Done
+from lumio_cli.hub.edits import Edit, State, afresh, after, failed
 from lumio_cli.hub.sqlite import outbox, records, runs, written_values
 from lumio_cli.hub.sqlite.columns import values_of
-from lumio_cli.hub.sqlite.outbox import Action, Edit
 from lumio_cli.hub.sqlite.records import Held
-from lumio_cli.hub.sqlite.written_values import Form, Written
+from lumio_cli.hub.sqlite.written_values import Written
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.values import merged, put, tells
 from lumio_cli.sync.merging import forms, reconcile
 from lumio_cli.sync.merging.forms import Fate
 from lumio_cli.sync.merging.merge import about, same
 from lumio_cli.sync.push import gone
-from lumio_cli.sync.push.books import Books, Columns, afresh, deletion, shown, writable
+from lumio_cli.sync.push.books import Books, Columns, deletion, shown, writable
 from lumio_cli.sync.push.lost_creates import Doubt, sent_values
+from lumio_cli.sync.push.settled import Settled, heard
 
 MAX_MESSAGE = 300
 """Characters that are kept of a receipt's message; some repeat a whole value."""
-
-
-@dataclass(slots=True)
-class Settled:
-    """What settling came to: numbers of changes, and why some are to be sent again. `met`: edits
-    of records that turned out to be gone; `given_up`: those of them that the policy decided
-    against; `merged`: those that wait for a look at the records that theirs were merged into;
-    `partly`: new records that are there without all of their values, both created and failed;
-    `reformed`: by record, the forms that the provider has written values in."""
-
-    created: int = 0
-    updated: int = 0
-    deleted: int = 0
-    failed: int = 0
-    unknown: int = 0
-    met: int = 0
-    given_up: int = 0
-    merged: int = 0
-    partly: int = 0
-    again: str = ""
-    reformed: list[Mapping[str, Form]] = field(default_factory=list)
-
-    @property
-    def sent(self) -> int:
-        """Changes that the provider has decided about."""
-        return self.created + self.updated + self.deleted + self.failed - self.partly
 
 
 class Settling(Books):
@@ -265,9 +241,8 @@ class Settling(Books):
             }
             base = {name: base.get(name) for name in left}
         outbox.drop(db, *self.name, sent.record)
-        if current.action == "delete" or left:
-            action: Action = "delete" if current.action == "delete" else "update"
-            rest = replace(afresh(current), action=action, edits=left, base=base)
+        rest = after(current, Done(left, base))
+        if rest is not None:
             outbox.save(db, reconcile.with_other(db, sent.record, rest))
 
     def _not_taken(self, db: sqlite3.Connection, edit: Edit, fate: Fate, settled: Settled) -> None:
@@ -321,67 +296,30 @@ class Settling(Books):
         if current is None:
             return
         receipt = replace(receipt, message=receipt.message[:MAX_MESSAGE])
-        new = outbox.is_local(edit.record)
-        if new and current.action == "delete" and receipt.status in ("retry", "failed"):
-            # It was deleted here meanwhile, and was not made by this request.
-            if current.attempt_rid is None:
-                outbox.drop(db, *self.name, edit.record)
-            else:
-                outbox.save(db, replace(current, status="unknown"))
-                settled.unknown += 1
-            return
-        # A new record that is in doubt since an earlier attempt is so since then.
-        since = edit.attempted_at if current.attempt_rid is not None else current.attempted_at
-        if receipt.status == "unknown" and new:
-            rid = records.last_rid(db, self.table)
-            current = replace(
-                current,
-                status="unknown",
-                message=receipt.message,
-                attempt_rid=rid if current.attempt_rid is None else current.attempt_rid,
-                # It may have waited before it was sent.
-                attempted_at=self.out.now(),
-            )
-            settled.unknown += 1
-        elif receipt.status in ("unknown", "retry") or receipt.kind == "transient":
-            # Of a new record that was not taken, nothing is there. Another may have been changed.
-            sent = current.sent if not new or current.attempt_rid is not None else None
-            message = receipt.message or None
-            current = replace(
-                current, status="pending", sent=sent, message=message, attempted_at=since
-            )
-            settled.again = settled.again or receipt.message or "the provider did not take it"
-        elif receipt.kind == "gone" and not (new and about(current) == edit.record):
+        gone_at_provider = receipt.kind == "gone" and not (
+            current.is_new and (current.action == "delete" or about(current) == edit.record)
+        )
+        if receipt.status == "failed" and gone_at_provider:
             if self._found_gone(db, current, settled, survivors):
                 return
-            current = self._failed(db, current, receipt, settled)
-        elif new and current.attempt_rid is not None:
-            # It is refused now; but what was sent before, and got no answer, may be there.
-            current = replace(
-                current, status="unknown", message=receipt.message, attempted_at=since
-            )
-            settled.unknown += 1
-        elif current.version != edit.version:
-            # It was edited meanwhile, maybe for the better.
-            current = replace(current, status="pending", sent=None, message=receipt.message)
-            settled.failed += 1
+            left: Edit | None = self._failed(db, current, receipt, settled)
         else:
-            current = self._failed(db, current, receipt, settled)
-        outbox.save(db, current)
+            rid = records.last_rid(db, self.table) if current.is_new else 0
+            left = after(current, heard(edit, current, receipt, self.out.now(), rid))
+            settled.count(left, receipt)
+            if left is not None and left.status is State.FAILED:
+                self.bury(db, left, receipt)
+        if left is None:
+            outbox.drop(db, *self.name, edit.record)
+        else:
+            outbox.save(db, left)
 
     def _failed(
         self, db: sqlite3.Connection, edit: Edit, receipt: Receipt, settled: Settled
     ) -> Edit:
         """The edit as one that waits for an operator, who is told why."""
-        edit = replace(
-            edit,
-            status="failed",
-            sent=None,
-            attempt_rid=None,
-            kind=receipt.kind,
-            message=receipt.message,
-        )
         settled.failed += 1
+        edit = failed(edit, receipt.kind, receipt.message)
         self.bury(db, edit, receipt)
         return edit
 
@@ -407,7 +345,7 @@ class Settling(Books):
         `seen_until`: what was created before that time (seconds since 1970) has come.
         """
         buried = 0
-        doubtful = list(outbox.walk(db, *self.name, status=("unknown",)))
+        doubtful = list(outbox.walk(db, *self.name, status=(State.UNKNOWN,)))
         if not doubtful:
             return 0
         self.begin()
@@ -424,7 +362,7 @@ class Settling(Books):
                 outbox.drop(db, *self.name, edit.record)
             else:
                 outbox.save(db, found.edit)
-                if found.edit.status == "failed":
+                if found.edit.status is State.FAILED:
                     receipt = Receipt("", "failed", "", None, "unsettled", found.edit.message or "")
                     self.bury(db, found.edit, receipt)
                     buried += 1

@@ -16,8 +16,9 @@ from lumio_cli.core.errors import (
     RejectedError,
     UnavailableError,
 )
+from lumio_cli.hub.edit_events import Action
+from lumio_cli.hub.edits import Edit, State, is_local
 from lumio_cli.hub.sqlite import outbox
-from lumio_cli.hub.sqlite.outbox import Action, Edit
 from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.writing import Writing
@@ -30,7 +31,8 @@ from lumio_cli.sync.mishaps import understood, unexpected
 from lumio_cli.sync.model import Job, Link, ResourceResult
 from lumio_cli.sync.pull.resource_pull import Pull
 from lumio_cli.sync.push.queue import WRITE, Outgoing
-from lumio_cli.sync.push.receipts import Settled, Settling
+from lumio_cli.sync.push.receipts import Settling
+from lumio_cli.sync.push.settled import Settled
 from lumio_cli.sync.push.told import Told, unanswered
 
 T = TypeVar("T")
@@ -71,7 +73,7 @@ class Push:
     def wanted(self) -> bool:
         """Whether there is anything to push, or to settle."""
         counts = self.engine.writer.call(self._out.count)
-        return any(count for status, count in counts.items() if status != "failed")
+        return any(count for status, count in counts.items() if status != State.FAILED)
 
     def start(self) -> None:
         """Say that the run takes it up."""
@@ -109,7 +111,7 @@ class Push:
         self._reformed, self.result.failed = told.reformed, self.result.failed + told.untaken
         seen, self._out.ahead = self.look.seen_until, self.look.ahead
         self.result.failed += self._call(lambda db: self._settling.search(db, seen))
-        total = self._call(self._out.count).get("pending", 0)
+        total = self._call(self._out.count).get(State.PENDING, 0)
         if total:
             self.engine.progress.start(self.job.target, total, detail="push")
         return total > 0
@@ -145,14 +147,14 @@ class Push:
         preview = isinstance(engine.store, PreviewStore)
         counts = {} if preview else self._call(self._out.count)
         if not preview:
-            result.conflicts = counts.get("conflict", 0)
+            result.conflicts = counts.get(State.CONFLICT, 0)
         if given_up := self._given_up + self.look.given_up:
             result.warnings.append(reconcile.gives_way(given_up))
         for warning in self._reformed.warnings():
             result.warnings.append(warning)
             engine.progress.warn(warning, self.job.target)
         waiting = 0 if preview else self._call(self._out.waiting)
-        unknown = counts.get("unknown", 0)
+        unknown = counts.get(State.UNKNOWN, 0)
         result.cut_off = self._error is not None
         if self._error is None and self._again:
             self._error = UnavailableError(
@@ -299,7 +301,7 @@ class Push:
         gone = [(e, r) for e, r in pairs if r.status == "failed" and r.kind == "gone"]
         found = {about(e): r.id for e, r in gone if r.id not in ("", about(e))}
         # The provider has never heard of a new record: something else is gone.
-        theirs = [about(e) for e, _ in gone if not outbox.is_local(about(e))]
+        theirs = [about(e) for e, _ in gone if not is_local(about(e))]
         unknown = [record for record in theirs if record not in found]
         if not unknown:
             return pairs, found

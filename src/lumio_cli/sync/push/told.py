@@ -11,7 +11,7 @@ from lumio_cli.core.errors import (
     LumioError,
     RejectedError,
 )
-from lumio_cli.hub.sqlite.outbox import Edit
+from lumio_cli.hub.edits import Edit
 from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.resource import Resource

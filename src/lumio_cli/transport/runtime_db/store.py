@@ -19,10 +19,9 @@ import json
 import logging
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,38 +29,26 @@ from typing import Any, TypeVar
 from lumio_cli.core.clock import Clock, SystemClock
 from lumio_cli.core.errors import HubError
 from lumio_cli.core.paths import make_private_dir, open_private
+from lumio_cli.transport.runtime_db.link import (
+    SCHEMA,
+    VERSION,
+    ThreadLink,
+    check_version,
+    drop,
+    error_code,
+    is_broken,
+    leave,
+)
 from lumio_cli.transport.runtime_db.read_only import glance, may_not_write
 
 T = TypeVar("T")
 
-VERSION = 2
 QUEUE_LIMIT = 2.0
 """Seconds in the queue before a writer goes on without its turn: its holder may be suspended."""
 BUSY_LIMIT = 10.0
 """Seconds that SQLite waits for a lock before it gives up."""
 TRIM_EVERY = 64
 """Log rows between two looks at the log's size in bytes."""
-
-SCHEMA = """
-CREATE TABLE http_log (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, provider TEXT NOT NULL, data TEXT NOT NULL
-) STRICT;
-CREATE INDEX http_log_provider ON http_log (provider, id);
-CREATE TABLE flags (key TEXT PRIMARY KEY, value TEXT NOT NULL, expires_at REAL) STRICT;
-CREATE TABLE counters (
-  scope TEXT NOT NULL, name TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (scope, name)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE quotas (key TEXT PRIMARY KEY, state BLOB NOT NULL, reason TEXT NOT NULL) STRICT;
-CREATE TABLE leases (
-  ticket INTEGER NOT NULL, key TEXT NOT NULL, held INTEGER NOT NULL, priority INTEGER NOT NULL,
-  rank REAL NOT NULL, place TEXT NOT NULL, pid INTEGER NOT NULL, born TEXT NOT NULL,
-  expires_at REAL NOT NULL, PRIMARY KEY (key, ticket)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE breakers (
-  key TEXT PRIMARY KEY, failures INTEGER NOT NULL, opened INTEGER NOT NULL, until REAL NOT NULL,
-  length REAL NOT NULL, probe TEXT NOT NULL, probe_until REAL NOT NULL, reason TEXT NOT NULL
-) STRICT;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +70,6 @@ class Flag:
     expires_at: float | None
 
 
-class _Link:
-    """One process's way into the database. It means nothing after a fork."""
-
-    __slots__ = ("connection", "guard", "inode", "pid", "queue")
-
-    def __init__(self) -> None:
-        self.pid = os.getpid()
-        self.guard = threading.RLock()
-        self.connection: sqlite3.Connection | None = None
-        self.queue = -1
-        self.inode = -1
-
-
 class RuntimeStore:
     """The runtime database at `path`, opened on first use.
 
@@ -107,7 +81,7 @@ class RuntimeStore:
         self.path = path
         self._name = str(path)
         self._clock: Clock = clock or SystemClock()
-        self._links = [_Link()]
+        self._links = [ThreadLink()]
 
     # -- transactions
 
@@ -132,7 +106,7 @@ class RuntimeStore:
             except sqlite3.Error as error:
                 raise self._explain(link, error) from error
             finally:
-                _leave(link)
+                leave(link)
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """`work` in a transaction; where the file turns out to be corrupt, once more in a new one.
@@ -157,7 +131,7 @@ class RuntimeStore:
                 try:
                     return link.connection.execute(sql, values).fetchall()
                 except sqlite3.DatabaseError as error:
-                    if not _is_broken(error):
+                    if not is_broken(error):
                         raise self._explain(link, error) from error
         # It must be opened, or made anew: that is a writer's business.
         try:
@@ -171,7 +145,7 @@ class RuntimeStore:
         """Close this process's connection; the next use opens it again."""
         link = self._link()
         with link.guard:
-            _drop(link)
+            drop(link)
             if link.queue >= 0:
                 os.close(link.queue)
                 link.queue = -1
@@ -292,7 +266,7 @@ class RuntimeStore:
 
     # -- inside
 
-    def _link(self) -> _Link:
+    def _link(self) -> ThreadLink:
         """This process's link. An inherited one is left alone: closing its connection here would
         disturb the parent's locks, and its guard may be held by a thread that the fork left behind.
         """
@@ -300,18 +274,18 @@ class RuntimeStore:
         if link.pid != os.getpid():
             if link.queue >= 0:
                 os.close(link.queue)
-            link = _Link()
+            link = ThreadLink()
             self._links.append(link)
         return link
 
-    def _begin(self, link: _Link) -> sqlite3.Connection:
+    def _begin(self, link: ThreadLink) -> sqlite3.Connection:
         """Wait for our turn and begin. The file is looked at afterwards: it may be a new one."""
         self._enter(link)
         connection = self._connect(link)
         connection.execute("BEGIN IMMEDIATE")
         return connection
 
-    def _enter(self, link: _Link) -> None:
+    def _enter(self, link: ThreadLink) -> None:
         """Stand in the queue. It is only there for fairness: after `QUEUE_LIMIT` we go on."""
         if link.queue < 0:
             make_private_dir(self.path.parent)
@@ -339,7 +313,7 @@ class RuntimeStore:
         except FileNotFoundError:
             return -1
 
-    def _connect(self, link: _Link) -> sqlite3.Connection:
+    def _connect(self, link: ThreadLink) -> sqlite3.Connection:
         """The connection to the file that is at `path` now; somebody may have replaced it.
 
         To open it one must stand in the queue.
@@ -347,11 +321,11 @@ class RuntimeStore:
         if link.connection is not None:
             if self._inode() == link.inode:
                 return link.connection
-            _drop(link)
+            drop(link)
         try:
             link.connection = self._open()
         except sqlite3.DatabaseError as error:
-            if not _is_broken(error):
+            if not is_broken(error):
                 raise
             self._discard(str(error))
             link.connection = self._open()
@@ -372,7 +346,7 @@ class RuntimeStore:
             connection.execute("PRAGMA synchronous = OFF")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA journal_size_limit = 4194304")
-            _check_version(connection)
+            check_version(connection)
         except BaseException:
             connection.close()
             raise
@@ -386,14 +360,14 @@ class RuntimeStore:
         for suffix in ("", "-wal", "-shm"):
             Path(self._name + suffix).unlink(missing_ok=True)
 
-    def _explain(self, link: _Link, error: sqlite3.Error) -> HubError:
+    def _explain(self, link: ThreadLink, error: sqlite3.Error) -> HubError:
         """What an error of SQLite means to an operator. A broken file is removed, by the first
         who finds it so; to call this one must stand in the queue.
         """
-        if _is_broken(error):
+        if is_broken(error):
             if link.connection is not None and self._inode() == link.inode:
                 self._discard(str(error))
-            _drop(link)
+            drop(link)
             return HubError(f"{self.path} is corrupt: {error}", code="hub_corrupt")
         word = {
             sqlite3.SQLITE_BUSY: "hub_locked",
@@ -401,49 +375,5 @@ class RuntimeStore:
             sqlite3.SQLITE_FULL: "disk_full",
             sqlite3.SQLITE_READONLY: "hub_read_only",
             sqlite3.SQLITE_CANTOPEN: "hub_read_only",
-        }.get(_code(error) & 0xFF)
+        }.get(error_code(error) & 0xFF)
         return HubError(f"{self.path} cannot be used: {error}", code=word)
-
-
-class _OtherVersionError(sqlite3.DatabaseError):
-    """The file was made by another version of lumio."""
-
-
-def _code(error: sqlite3.Error) -> int:
-    """SQLite's extended result code; 0 where the error is the module's own."""
-    return getattr(error, "sqlite_errorcode", 0) or 0
-
-
-def _is_broken(error: sqlite3.Error) -> bool:
-    """Whether the file is at fault (or was moved away), not the request or the machine."""
-    if isinstance(error, _OtherVersionError) or "no such table" in str(error):
-        return True
-    code = _code(error)
-    broken = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
-    return code & 0xFF in broken or code == sqlite3.SQLITE_READONLY_DBMOVED
-
-
-def _leave(link: _Link) -> None:
-    """Let the next writer have its turn."""
-    if link.queue >= 0:
-        with suppress(OSError):  # A file system without locks has no queue to leave.
-            fcntl.flock(link.queue, fcntl.LOCK_UN)
-
-
-def _drop(link: _Link) -> None:
-    """Close the connection. SQLite leaves the side files alone where the database was moved."""
-    connection, link.connection = link.connection, None
-    if connection is not None:
-        connection.close()
-
-
-def _check_version(connection: sqlite3.Connection) -> None:
-    """Make the schema in a new file. Raises `sqlite3.DatabaseError` for another version's."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    if version == 0 and tables == 0:
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;"
-        )
-    elif version != VERSION:
-        raise _OtherVersionError(f"it has version {version} instead of {VERSION}")
