@@ -18,8 +18,8 @@ from lumio_cli.core.errors import (
 )
 from lumio_cli.core.redact import Redactor
 from lumio_cli.providers.contract.call import Reply
-from lumio_cli.providers.contract.verdict import Outcome, Verdict
-from lumio_cli.transport.default_verdicts import judge, outcome_of, reason_of, to_error
+from lumio_cli.providers.contract.verdict import Outcome, Verdict, outcome_of
+from lumio_cli.transport.default_verdicts import judge, reason_of, to_error
 from support.clock import FakeClock
 
 from .acme import GET, TOKEN, Acme

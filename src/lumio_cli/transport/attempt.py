@@ -10,8 +10,7 @@ import httpx
 
 from lumio_cli.core.clock import utc
 from lumio_cli.providers.contract.call import Call, Reply
-from lumio_cli.providers.contract.verdict import Outcome
-from lumio_cli.transport.default_verdicts import outcome_of
+from lumio_cli.providers.contract.verdict import Outcome, outcome_of
 from lumio_cli.transport.quota.retry_after import CLOCKS_DIFFER
 from lumio_cli.transport.request_log import Tally
 from lumio_cli.transport.wire import EXCHANGE, Exchange, Wire

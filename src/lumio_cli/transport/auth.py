@@ -17,8 +17,8 @@ from lumio_cli.core.errors import BadReplyError, CredentialError, LumioError, Un
 from lumio_cli.core.locks import FileLock
 from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.providers.contract.call import Call, Reply
-from lumio_cli.providers.contract.verdict import Outcome
-from lumio_cli.transport.default_verdicts import clean, outcome_of
+from lumio_cli.providers.contract.verdict import Outcome, outcome_of
+from lumio_cli.transport.default_verdicts import clean
 from lumio_cli.transport.quota.bounds import OUTAGE
 from lumio_cli.transport.quota.retry_after import retry_after
 from lumio_cli.transport.wire_errors import WireError

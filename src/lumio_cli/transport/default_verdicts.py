@@ -20,7 +20,7 @@ from lumio_cli.core.errors import (
 )
 from lumio_cli.core.redact import Redactor, escape_control
 from lumio_cli.providers.contract.call import Call, Reply
-from lumio_cli.providers.contract.verdict import Outcome, Verdict
+from lumio_cli.providers.contract.verdict import Outcome, Verdict, outcome_of
 from lumio_cli.transport.quota.retry_after import come_back, plausible, retry_after
 
 if TYPE_CHECKING:
@@ -32,29 +32,8 @@ MAX_MESSAGE = 300
 MAX_READ = 16 * 1024
 """Characters of it that are read at all."""
 
-_BY_STATUS: dict[int, Outcome] = {
-    401: Outcome.REAUTH,
-    403: Outcome.DENIED,
-    404: Outcome.GONE,
-    408: Outcome.RETRY,
-    410: Outcome.GONE,
-    423: Outcome.RETRY,
-    425: Outcome.RETRY,
-    429: Outcome.THROTTLED,
-    477: Outcome.RETRY,  # a migration of the account is under way
-    501: Outcome.REJECTED,
-    505: Outcome.REJECTED,
-}
-
 NOT_PROCESSED = frozenset({402, 423, 425, 477})
 """RETRY statuses that say that nothing was done: safe to repeat even for a write."""
-
-
-def outcome_of(status: int) -> Outcome:
-    """The outcome that a status stands for with every provider that does not say otherwise."""
-    if 200 <= status < 300:
-        return Outcome.OK
-    return _BY_STATUS.get(status, Outcome.RETRY if status >= 500 else Outcome.REJECTED)
 
 
 _TOO_LARGE = frozenset({413, 414, 431})

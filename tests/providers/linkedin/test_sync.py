@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lumio_cli.core.errors import LumioError
-from lumio_cli.providers.linkedin.resources import content_pages
+from lumio_cli.providers.linkedin.rows import content_pages
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.linkedin.data import AD_ACCOUNT, FIRST_ORGANIZATION, text_answer
 from lumio_cli.sync.pull.resource_pull import Pull

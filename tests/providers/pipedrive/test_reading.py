@@ -12,7 +12,7 @@ import pytest
 
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.call import Call, Reply
-from lumio_cli.providers.pipedrive.resources import archived_pages
+from lumio_cli.providers.pipedrive.listing import archived_pages
 from lumio_cli.sandbox.http import Request, Response
 from lumio_cli.sandbox.pipedrive import Pipedrive
 from providers.pipedrive_subjects import SUBJECTS, account

@@ -11,8 +11,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lumio_cli.core.errors import BadReplyError, ConfigError, GoneError, UsageError
-from lumio_cli.providers.contract.call import Call, Json, Record, Reply, Send, dig
+from lumio_cli.core.errors import ConfigError, GoneError, UsageError
+from lumio_cli.providers.contract.call import Call, Json, Record, Reply, Send
 from lumio_cli.providers.contract.fields import Field, Identity, suggest
 from lumio_cli.providers.contract.quota import Allowance, Quota
 from lumio_cli.providers.contract.resource import Column, Kind, Property, Resource, Walk
@@ -150,30 +150,23 @@ class Provider:
         """The independent parts that a walk can be cut into, by name, with the options that make
         each of them; one, unless the API allows more. `expected` is how many records a full walk
         will meet, where that is known."""
-        return {"": {}}
+        return resource.slices(self, kind, expected)
 
     def paging(self, walk: Walk) -> Paging:
         """How the walk is paged."""
-        return walk.resource.paging[walk.kind]
+        return walk.resource.pages(self, walk)
 
     def call(self, walk: Walk) -> Call:
         """The request of a walk's first page, before its paging has a say."""
-        return Call("GET", walk.resource.path)
+        return walk.resource.call(self, walk)
 
     def records(self, walk: Walk, reply: Reply) -> list[Record]:
         """The records of a page. Raises `BadReplyError` where the answer has no list of them."""
-        rows = dig(reply.json(), walk.resource.rows)
-        if not isinstance(rows, list):
-            raise BadReplyError(
-                f"{self.name} answered a page of {walk.resource.name} without "
-                f"a list at {walk.resource.rows!r}",
-                hint="try again later; `lumio debug` shows the exchange",
-            )
-        return rows
+        return walk.resource.records(self, walk, reply)
 
     def fill(self, walk: Walk, records: list[Record], send: Send) -> list[Record]:
         """The records with what their listing could not carry, by further requests."""
-        return records
+        return walk.resource.fill(self, walk, records, send)
 
     def total(self, walk: Walk, reply: Reply) -> int | None:
         """How many records the whole walk has, where a page says so."""
@@ -185,11 +178,11 @@ class Provider:
         For the progress bar, and where it is no rough one (`Resource.rough_count`) a listing that
         ends with clearly fewer is not believed.
         """
-        return None
+        return resource.count(self, send)
 
     def hides(self, walk: Walk, reply: Reply) -> bool:
         """Whether a page says that older records are hidden, and not gone (see `Horizon`)."""
-        return False
+        return walk.resource.hides(self, walk, reply)
 
     def untold(self, resource: Resource) -> frozenset[str]:
         """Names of fields that records may lack though the provider has them: it was not asked for
@@ -226,7 +219,7 @@ class Provider:
         Asked of some of the records that a full walk has not met, where no count tells whether it
         was whole, before they are taken for deleted. Raises `LumioError`.
         """
-        return ()
+        return resource.alive(self, ids, send)
 
     # -- writing (see also `writing.Writing`)
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    pass
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +28,36 @@ class Receipt:
     record: dict[str, Any] | None = None
     kind: str = ""
     message: str = ""
+
+    @classmethod
+    def done(
+        cls,
+        trace: str,
+        id: str = "",
+        record: dict[str, Any] | None = None,
+        kind: str = "",
+        message: str = "",
+    ) -> Receipt:
+        """Return the receipt of what was applied, or taken."""
+        return cls(trace, "done", id, record, kind, message)
+
+    @classmethod
+    def failed(cls, trace: str, kind: str, message: str, id: str = "") -> Receipt:
+        """Return the receipt of what was refused, and would be again."""
+        return cls(trace, "failed", id, None, kind, message)
+
+    @classmethod
+    def retry(cls, trace: str, message: str, id: str = "") -> Receipt:
+        """Return the receipt of what was not applied, and may be sent again."""
+        return cls(trace, "retry", id, None, "transient", message)
+
+    @classmethod
+    def unknown(
+        cls,
+        trace: str,
+        message: str,
+        id: str = "",
+        kind: str = "unsettled",
+    ) -> Receipt:
+        """Return the receipt of what may have been applied, or not."""
+        return cls(trace, "unknown", id, None, kind, message)

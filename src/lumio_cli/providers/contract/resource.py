@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+from lumio_cli.core.errors import BadReplyError
+from lumio_cli.providers.contract.call import Call, Record, Reply, Send, dig
+
 if TYPE_CHECKING:
     from lumio_cli.providers.contract.paging import Paging
+
+ColumnKind = Literal[
+    "text", "integer", "number", "boolean", "datetime", "date", "epoch", "epoch_ms", "json"
+]
+Equality = Literal["exact", "folded", "set"]
+Deletion = Literal["tombstones", "sweep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +52,9 @@ class Column:
 
     name: str
     path: str
-    kind: Literal[
-        "text", "integer", "number", "boolean", "datetime", "date", "epoch", "epoch_ms", "json"
-    ] = "text"
+    kind: ColumnKind = "text"
     read_only: bool = False
-    same: Literal["exact", "folded", "set"] = "exact"
+    same: Equality = "exact"
     choice: Choice | None = None
 
 
@@ -169,7 +176,7 @@ class Resource:
     key: str = "id"
     updated: str = "updatedAt"
     cursor: Cursor | None = None
-    deletes: tuple[Literal["tombstones", "sweep"], ...] = ()
+    deletes: tuple[Deletion, ...] = ()
     scopes: tuple[str, ...] = ()
     write_scopes: tuple[str, ...] = ()
     parents: tuple[str, ...] = ()
@@ -180,6 +187,49 @@ class Resource:
     rough_count: bool = False
     writes: Writes | None = None
     note: str = ""
+
+    # How it is read, with `provider` as the account that is asked. A resource that differs from
+    # the others is a class of its own; what all of a provider's share, a class between says.
+
+    def slices(
+        self, provider: Any, kind: Kind, expected: int | None
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """Return the parts of a walk by name, with their options (`Provider.slices`)."""
+        return {"": {}}
+
+    def pages(self, provider: Any, walk: Walk) -> Paging:
+        """Return how a walk is paged: as `paging` declares."""
+        return self.paging[walk.kind]
+
+    def call(self, provider: Any, walk: Walk) -> Call:
+        """Return the request of a walk's first page, before its paging has a say."""
+        return Call("GET", self.path)
+
+    def records(self, provider: Any, walk: Walk, reply: Reply) -> list[Record]:
+        """Return the records of a page. Raises `BadReplyError` where there is no list of them."""
+        found = dig(reply.json(), self.rows)
+        if not isinstance(found, list):
+            raise BadReplyError(
+                f"{provider.name} answered a page of {self.name} without a list at {self.rows!r}",
+                hint="try again later; `lumio debug` shows the exchange",
+            )
+        return found
+
+    def fill(self, provider: Any, walk: Walk, records: list[Record], send: Send) -> list[Record]:
+        """Return `records` with what their listing could not carry, by further requests."""
+        return records
+
+    def count(self, provider: Any, send: Send) -> int | None:
+        """Return how many records a full walk will meet (`Provider.count`); None: cannot tell."""
+        return None
+
+    def hides(self, provider: Any, walk: Walk, reply: Reply) -> bool:
+        """Return whether a page says that older records are hidden, and not gone."""
+        return False
+
+    def alive(self, provider: Any, ids: Sequence[str], send: Send) -> Collection[str]:
+        """Return those of `ids` that a read by id finds (`Provider.alive`)."""
+        return ()
 
     @property
     def volatile(self) -> frozenset[str]:

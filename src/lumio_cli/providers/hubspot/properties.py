@@ -16,12 +16,13 @@ from typing import Any
 from lumio_cli.core.clock import format_time, parse_time
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.call import Call, Send, dig
+from lumio_cli.providers.contract.columns import Kinds
 from lumio_cli.providers.contract.resource import Choice, Column, Property
 
 METADATA_SECONDS = 1800.0
 """How long owners, pipelines and properties may be served from the cache."""
 
-KINDS = {
+KINDS: Kinds = {
     "number": "number",
     "bool": "boolean",
     "datetime": "datetime",
@@ -79,7 +80,7 @@ def described(
         if column is None:
             if not custom or not (chosen == {"all"} or name in chosen):
                 continue
-            column = Column(name, f"{_PREFIX}{name}", KINDS.get(type_, "text"))  # type: ignore[arg-type]
+            column = Column(name, f"{_PREFIX}{name}", KINDS.get(type_, "text"))
         column = replace(
             column, read_only=column.read_only or _read_only(item), choice=_choice(item)
         )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from lumio_cli.providers.contract.call import Call, Record, Reply, dig
+from lumio_cli.providers.contract.columns import columns
 from lumio_cli.providers.contract.paging import (
     Above,
     NoPlaceError,
@@ -15,7 +16,7 @@ from lumio_cli.providers.contract.paging import (
     Single,
     Token,
 )
-from lumio_cli.providers.contract.resource import Column, Cursor, Kind, Resource, Writes
+from lumio_cli.providers.contract.resource import Cursor, Kind, Resource, Writes
 
 BATCH = 100
 WRITES = Writes(create=BATCH, update=BATCH, archive=BATCH, at_once=BATCH)
@@ -25,15 +26,6 @@ BY_EMAIL = replace(WRITES, unique=("email",))
 """Contacts: HubSpot's guide to contacts calls `email` their unique identifier, and a second one
 with the same address is refused (409 CONFLICT)."""
 
-READ_ONLY = frozenset(
-    {
-        "createdate", "lastmodifieddate", "hs_lastmodifieddate", "hs_merged_object_ids",
-        "hs_is_closed", "hs_is_closed_won",
-    }
-)  # fmt: skip
-"""Properties that HubSpot sets itself, whether it is asked for their description or not."""
-FOLDED = frozenset({"email", "domain"})
-"""Properties that HubSpot keeps in lower case."""
 
 PAIRS = (
     ("contacts", "companies"),
@@ -45,21 +37,8 @@ PAIRS = (
 )
 
 
-def _columns(listed: str) -> tuple[Column, ...]:
-    """Columns from `name` or `name:kind`, each a property of the same name."""
-    columns = []
-    for item in listed.split():
-        name, _, kind = item.partition(":")
-        columns.append(
-            Column(
-                name,
-                f"properties.{name}",
-                kind or "text",  # type: ignore[arg-type]
-                read_only=name in READ_ONLY,
-                same="folded" if name in FOLDED else "exact",
-            )
-        )
-    return tuple(columns)
+def _property(name: str) -> str:
+    return f"properties.{name}"
 
 
 def _above(call: Call, key: str | None, size: int) -> Call:
@@ -117,7 +96,7 @@ CHANGES = Above(_above, more=NEXT, total="total", token=f"{NEXT}.after", resume=
 PAGING: Mapping[Kind, Paging] = {"full": PAGES, "changes": CHANGES, "tombstones": PAGES}
 
 
-def _crm(name: str, title: str, scope: str, columns: str, **more: Any) -> Resource:
+def _crm(name: str, title: str, scope: str, listed: str, **more: Any) -> Resource:
     modified = "lastmodifieddate" if name == "contacts" else "hs_lastmodifieddate"
     stem = f"crm.objects.{scope}" if "." not in scope and scope not in _PLAIN_SCOPES else scope
     plain = stem in _PLAIN_SCOPES
@@ -125,7 +104,7 @@ def _crm(name: str, title: str, scope: str, columns: str, **more: Any) -> Resour
         name=name,
         path=name,
         title=title,
-        columns=_columns(columns),
+        columns=columns(listed, _property),
         paging=PAGING,
         page_size={"full": 100, "changes": 200, "tombstones": 100},
         cursor=Cursor(path=f"properties.{modified}", lookback=300.0),
@@ -139,47 +118,49 @@ def _crm(name: str, title: str, scope: str, columns: str, **more: Any) -> Resour
 
 _PLAIN_SCOPES = ("tickets", "e-commerce")
 
+# Not marked as written is what HubSpot sets itself, whether it is asked for its description or not;
+# folded, what it keeps in lower case.
 OBJECTS = (
     _crm(
         "contacts",
         "Contacts",
         "contacts",
-        "email firstname lastname phone mobilephone company jobtitle website address city state zip"
-        " country lifecyclestage hs_lead_status hubspot_owner_id associatedcompanyid:integer"
-        " hs_email_optout:boolean hs_merged_object_ids createdate:datetime"
-        " lastmodifieddate:datetime",
+        "email!~folded firstname! lastname! phone! mobilephone! company! jobtitle! website!"
+        " address! city! state! zip! country! lifecyclestage! hs_lead_status! hubspot_owner_id!"
+        " associatedcompanyid!:integer hs_email_optout!:boolean hs_merged_object_ids"
+        " createdate:datetime lastmodifieddate:datetime",
     ),
     _crm(
         "companies",
         "Companies",
         "companies",
-        "name domain phone website industry type description address city state zip country"
-        " numberofemployees:integer annualrevenue:number lifecyclestage hubspot_owner_id"
-        " hs_merged_object_ids createdate:datetime hs_lastmodifieddate:datetime",
+        "name! domain!~folded phone! website! industry! type! description! address! city! state!"
+        " zip! country! numberofemployees!:integer annualrevenue!:number lifecyclestage!"
+        " hubspot_owner_id! hs_merged_object_ids createdate:datetime hs_lastmodifieddate:datetime",
     ),
     _crm(
         "deals",
         "Deals",
         "deals",
-        "dealname amount:number deal_currency_code dealstage pipeline dealtype description"
-        " closedate:datetime hs_is_closed:boolean hs_is_closed_won:boolean"
-        " hs_deal_stage_probability:number hubspot_owner_id hs_merged_object_ids"
+        "dealname! amount!:number deal_currency_code! dealstage! pipeline! dealtype! description!"
+        " closedate!:datetime hs_is_closed:boolean hs_is_closed_won:boolean"
+        " hs_deal_stage_probability!:number hubspot_owner_id! hs_merged_object_ids"
         " createdate:datetime hs_lastmodifieddate:datetime",
     ),
     _crm(
         "products",
         "Products",
         "e-commerce",
-        "name description price:number hs_sku hs_cost_of_goods_sold:number hs_url"
-        " hs_recurring_billing_period recurringbillingfrequency hs_merged_object_ids"
+        "name! description! price!:number hs_sku! hs_cost_of_goods_sold!:number hs_url!"
+        " hs_recurring_billing_period! recurringbillingfrequency! hs_merged_object_ids"
         " createdate:datetime hs_lastmodifieddate:datetime",
     ),
     _crm(
         "tickets",
         "Tickets",
         "tickets",
-        "subject content hs_pipeline hs_pipeline_stage hs_ticket_priority hs_ticket_category"
-        " source_type closed_date:datetime hubspot_owner_id hs_merged_object_ids"
+        "subject! content! hs_pipeline! hs_pipeline_stage! hs_ticket_priority! hs_ticket_category!"
+        " source_type! closed_date!:datetime hubspot_owner_id! hs_merged_object_ids"
         " createdate:datetime hs_lastmodifieddate:datetime",
     ),
 )
@@ -188,13 +169,7 @@ ASSOCIATIONS = Resource(
     name="associations",
     path="associations",
     title="Associations",
-    columns=(
-        Column("from_type", "from_type"),
-        Column("from_id", "from_id"),
-        Column("to_type", "to_type"),
-        Column("to_id", "to_id"),
-        Column("labels", "labels", "json"),
-    ),
+    columns=columns("from_type from_id to_type to_id labels:json"),
     paging={
         "full": Parents(_ask_associations, _more_associations, _met_associations),
         "changes": Parents(_ask_associations, _more_associations, _met_associations),
@@ -215,12 +190,8 @@ OWNERS = Resource(
     name="owners",
     path="owners",
     title="Owners",
-    columns=(
-        Column("email", "email"),
-        Column("first_name", "firstName"),
-        Column("last_name", "lastName"),
-        Column("user_id", "userId", "integer"),
-        Column("archived", "archived", "boolean"),
+    columns=columns(
+        "email first_name=firstName last_name=lastName user_id:integer=userId archived:boolean"
     ),
     paging={"full": PAGES},
     page_size={"full": 500},
@@ -233,14 +204,9 @@ PIPELINES = Resource(
     name="pipelines",
     path="pipelines",
     title="Pipelines and stages",
-    columns=(
-        Column("object_type", "object_type"),
-        Column("pipeline_id", "pipeline_id"),
-        Column("pipeline_label", "pipeline_label"),
-        Column("stage_id", "stage_id"),
-        Column("stage_label", "stage_label"),
-        Column("display_order", "display_order", "integer"),
-        Column("metadata", "metadata", "json"),
+    columns=columns(
+        "object_type pipeline_id pipeline_label stage_id stage_label display_order:integer"
+        " metadata:json"
     ),
     paging={"full": Single()},
     updated="updatedAt",

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from lumio_cli.providers.contract.call import Reply, dig
 from lumio_cli.providers.contract.quota import Allowance
-from lumio_cli.providers.contract.verdict import Outcome, Verdict
+from lumio_cli.providers.contract.verdict import ErrorTable, Outcome, Verdict
 
 REFUSED = (400, 409)
 """Statuses of a batch write that was refused whole: what its answer says of each item, no error
 could carry, so that the writer reads it."""
 _BATCH_WRITE = re.compile(r"/batch/(create|update)$")
+
+ERRORS = ErrorTable("message", "category", by_status={410: Outcome.REJECTED})
+"""A 410 is about an endpoint that is no more, and about no record."""
+_POLICIES = {"DAILY": "daily", "SECONDLY": "search", "TEN_SECONDLY_ROLLING": "burst"}
+"""Quotas by what a 429 calls its limit."""
 
 
 def judge(reply: Reply) -> Verdict | None:
@@ -22,13 +28,8 @@ def judge(reply: Reply) -> Verdict | None:
     if reply.status in (423, 477):
         return Verdict(Outcome.RETRY, "the account is locked for a moment", "LOCKED")
     body = reply.document()
-    message, category = str(body.get("message", "")), str(body.get("category", ""))
     if reply.status == 429:
-        policy = str(body.get("policyName") or "")
-        if policy == "DAILY":
-            return Verdict(Outcome.EXHAUSTED, message, policy, quota="daily")
-        quota = {"SECONDLY": "search", "TEN_SECONDLY_ROLLING": "burst"}.get(policy, "")
-        return Verdict(Outcome.THROTTLED, message, policy or category, quota=quota)
+        return _throttled(body)
     if reply.status == 403:
         scopes = tuple(
             str(scope)
@@ -36,16 +37,18 @@ def judge(reply: Reply) -> Verdict | None:
             for name in ("requiredGranularScopes", "requiredScopes")
             for scope in _list(dig(error, f"context.{name}"))
         )
+        message, category = ERRORS.message_of(body), ERRORS.code_of(body)
         return Verdict(Outcome.DENIED, message, category, scopes=scopes)
-    if not body:
-        return None
-    if reply.status in REFUSED and _BATCH_WRITE.search(reply.url):
+    if body and reply.status in REFUSED and _BATCH_WRITE.search(reply.url):
         return Verdict(Outcome.OK)
-    if reply.status == 401:
-        return Verdict(Outcome.REAUTH, message, category)
-    if reply.status == 404:
-        return Verdict(Outcome.GONE, message, category)
-    return Verdict(Outcome.REJECTED, message, category) if reply.status < 500 else None
+    return ERRORS.judge(reply)
+
+
+def _throttled(body: Mapping[str, Any]) -> Verdict:
+    policy, message = str(body.get("policyName") or ""), ERRORS.message_of(body)
+    quota = _POLICIES.get(policy, "")
+    outcome = Outcome.EXHAUSTED if quota == "daily" else Outcome.THROTTLED
+    return Verdict(outcome, message, policy or ERRORS.code_of(body), quota=quota)
 
 
 def _list(value: Any) -> list[Any]:

@@ -19,13 +19,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lumio_cli.core.errors import (
-    OUTCOME_UNKNOWN,
-    CircuitOpenError,
-    DeniedError,
-    QuotaError,
-    RejectedError,
-    UnavailableError,
+from lumio_cli.core.errors import RejectedError, UnavailableError
+from lumio_cli.providers.contract.answers import (
+    halves,
+    in_batches,
+    receipt_of,
+    unanswered,
+    unsettled,
+    write_batches,
 )
 from lumio_cli.providers.contract.call import Call, Send
 from lumio_cli.providers.contract.receipt import Receipt
@@ -68,20 +69,18 @@ def write_all(
         try:
             pairs.append((change, _input(change, known)))
         except ValueError as error:
-            yield _failed(change, "validation", str(error))
+            yield receipt_of(change, error)
     if changes[0].action == "archive":
         # Nothing published says that an archive by a merged record's id spares its survivor.
         try:
             merged = survivors(path, [change.id for change, _ in pairs], send)
-        except (QuotaError, CircuitOpenError):
-            raise
         except UnavailableError as error:
-            yield from (_unsettled(change, error.message) for change, _ in pairs)
+            yield from unanswered(changes, error)
             return
         for change, _ in pairs:
             if change.id in merged:
                 heir = merged[change.id]
-                yield Receipt(change.trace, "failed", heir, None, "gone", f"merged into {heir}")
+                yield Receipt.failed(change.trace, "gone", f"merged into {heir}", heir)
         pairs = [pair for pair in pairs if pair[0].id not in merged]
     back = [pair for pair in pairs if _goes_back(pair, known)]
     yield from _all(path, [pair for pair in pairs if pair not in back], send)
@@ -89,18 +88,10 @@ def write_all(
 
 
 def _all(path: str, pairs: Sequence[Pair], send: Send) -> Iterator[Receipt]:
-    # Last in, first out: what is left of a batch comes before the next one.
-    waiting = [list(pairs[start : start + BATCH]) for start in range(0, len(pairs), BATCH)][::-1]
-    while waiting:
-        batch = waiting.pop()
-        try:
-            receipts, again = _write(path, batch, send)
-        except DeniedError as error:
-            # So it would be with all others: they are not worth a request each.
-            yield from _denied((pair for part in (batch, *waiting[::-1]) for pair in part), error)
-            return
-        yield from receipts
-        waiting.extend(reversed([part for part in again if part]))
+    def write(batch: list[Pair]) -> tuple[list[Receipt], list[list[Pair]]]:
+        return _write(path, batch, send)
+
+    yield from write_batches(in_batches(pairs, BATCH), write, lambda pair: pair[0])
 
 
 def _before(change: Change, known: Mapping[str, Target]) -> tuple[str, Target | None]:
@@ -159,12 +150,6 @@ def _staged(change: Change, stage: str) -> Pair:
     }
 
 
-def _denied(pairs: Iterator[Pair], error: DeniedError) -> Iterator[Receipt]:
-    missing = f"; missing scope: {', '.join(error.scopes)}" if error.scopes else ""
-    for change, _ in pairs:
-        yield _failed(change, "permission", f"{error.message}{missing}")
-
-
 def _write(path: str, batch: list[Pair], send: Send) -> tuple[list[Receipt], list[list[Pair]]]:
     """Receipts for what is settled, and the batches to send next.
 
@@ -180,24 +165,19 @@ def _write(path: str, batch: list[Pair], send: Send) -> tuple[list[Receipt], lis
     except RejectedError as error:
         told = {"message": error.message, "category": error.category}
         return _halved(batch, told)
-    except (QuotaError, CircuitOpenError):
-        raise
     except UnavailableError as error:
-        if error.code != OUTCOME_UNKNOWN and action == "create":
-            raise
-        return [_unsettled(change, error.message) for change in changes], []
+        return unanswered(changes, error), []
     if reply.status in REFUSED:
         return _without_the_named(batch, reply.document())
     if reply.status == 204:  # archive: nothing is said of each, all are gone
-        return [Receipt(change.trace, "done", change.id) for change in changes], []
+        return [Receipt.done(change.trace, change.id) for change in changes], []
     return list(_settle(changes, reply.document())), []
 
 
 def _halved(batch: list[Pair], error: Mapping[str, Any]) -> tuple[list[Receipt], list[list[Pair]]]:
     if len(batch) == 1:
         return [_refusal(batch[0][0], error)], []
-    middle = len(batch) // 2
-    return [], [batch[:middle], batch[middle:]]
+    return [], halves(batch)
 
 
 def _without_the_named(
@@ -259,7 +239,7 @@ def _settle(changes: Sequence[Change], body: Mapping[str, Any]) -> Iterator[Rece
         change = left.pop(str(record.get("objectWriteTraceId") or by_id.get(id_)), None)
         if change is not None and id_:
             shown = {k: v for k, v in record.items() if k != "objectWriteTraceId"}
-            yield Receipt(change.trace, "done", id_, shown)
+            yield Receipt.done(change.trace, id_, shown)
         elif change is not None:
             left[change.trace] = change
     for error in map(_dict, _list(body.get("errors"))):
@@ -269,7 +249,7 @@ def _settle(changes: Sequence[Change], body: Mapping[str, Any]) -> Iterator[Rece
         for trace in traces:
             if trace in left:
                 yield _refusal(left.pop(trace), error)
-    yield from (_unsettled(change, _WHOLE) for change in left.values())
+    yield from (unsettled(change, _WHOLE) for change in left.values())
 
 
 def _refusal(change: Change, error: Mapping[str, Any]) -> Receipt:
@@ -279,8 +259,10 @@ def _refusal(change: Change, error: Mapping[str, Any]) -> Receipt:
     if "already has that value" in message or "already exists" in message:
         kind = "conflict"
     if kind == "gone" and change.action == "archive":
-        return Receipt(change.trace, "done", change.id)
-    return _receipt(change, "retry" if kind == "transient" else "failed", kind, message)
+        return Receipt.done(change.trace, change.id)
+    if kind == "transient":
+        return Receipt.retry(change.trace, message, change.id)
+    return Receipt.failed(change.trace, kind, message, change.id)
 
 
 def _reason(error: Mapping[str, Any]) -> str:
@@ -323,21 +305,6 @@ def _details(message: str) -> list[dict[str, Any]]:
 
 def _errors(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [body, *(_dict(error) for error in _list(body.get("errors")))]
-
-
-def _unsettled(change: Change, message: str) -> Receipt:
-    """Nobody can say; but only a create would do harm if it were sent again."""
-    if change.action == "create":
-        return _receipt(change, "unknown", "unsettled", message)
-    return _receipt(change, "retry", "transient", message)
-
-
-def _failed(change: Change, kind: str, message: str) -> Receipt:
-    return _receipt(change, "failed", kind, message)
-
-
-def _receipt(change: Change, status: Any, kind: str, message: str) -> Receipt:
-    return Receipt(change.trace, status, change.id, None, kind, message)
 
 
 def _input(change: Change, known: Mapping[str, Target]) -> dict[str, Any]:

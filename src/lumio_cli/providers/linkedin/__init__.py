@@ -32,10 +32,9 @@ linkedin-developers/linkedin-api-python-client (encoding), api-evangelist/linked
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from lumio_cli.core.errors import RejectedError
 from lumio_cli.providers.contract.auth import (
@@ -45,43 +44,28 @@ from lumio_cli.providers.contract.auth import (
     token_call,
     told_besides,
 )
-from lumio_cli.providers.contract.call import Call, Json, Record, Reply, Send, dig
+from lumio_cli.providers.contract.call import Call, Json, Reply, Send, dig
 from lumio_cli.providers.contract.fields import Field, Identity
 from lumio_cli.providers.contract.messages import Message, Past
-from lumio_cli.providers.contract.paging import Each, Paging
 from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.providers.contract.quota import Quota
 from lumio_cli.providers.contract.receipt import Receipt
-from lumio_cli.providers.contract.resource import Column, Kind, Resource, Walk
+from lumio_cli.providers.contract.resource import Column, Resource
 from lumio_cli.providers.contract.verdict import Verdict
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.linkedin import posting, verdicts
-from lumio_cli.providers.linkedin.details import with_count, with_page
-from lumio_cli.providers.linkedin.pages import SINCE
+from lumio_cli.providers.linkedin.behaviour import ORGANIC
 from lumio_cli.providers.linkedin.resources import (
-    ADMINISTRATOR,
-    CONTENT_PAGES,
-    CONTENT_ROLES,
-    FOLLOWER_STATISTICS,
-    LEAD_FORMS,
-    LEAD_RESPONSES,
     LEADS,
     ORGANIZATIONS,
     PAGES,
-    POSTS,
     READ,
     RESOURCES,
-    STATISTICS,
     WRITE,
-    content_pages,
-    figures,
-    lead,
-    organization,
 )
-from lumio_cli.providers.linkedin.restli import MARK, call, escape, urn
+from lumio_cli.providers.linkedin.restli import call, urn
+from lumio_cli.providers.linkedin.rows import ADMINISTRATOR, CONTENT_ROLES
 
-ORGANIC = ("COMPANY", "EVENT", "ORGANIZATION_PRODUCT")
-"""The kinds of leads that a page owns; SPONSORED ones belong to an ad account."""
 OAUTH = "https://www.linkedin.com/oauth/v2"
 NEVER = 253_402_300_800
 """The year 10000, in seconds since 1970: no date has room for what lies behind it."""
@@ -181,11 +165,12 @@ class LinkedIn(Provider):
     )
 
     @property
-    def _version(self) -> str:
+    def version(self) -> str:
+        """The version of the API that is asked, as LinkedIn writes it: year and month."""
         return str(self.options.get("api_version") or "202607")
 
     def _call(self, method: str, path: str, route: str = "", restli: str = "") -> Call:
-        return call(self._version, method, path, route, restli=restli)
+        return call(self.version, method, path, route, restli=restli)
 
     # -- talking
 
@@ -256,101 +241,6 @@ class LinkedIn(Provider):
             else known[1],
         )
 
-    # -- reading
-
-    def slices(
-        self, resource: Resource, kind: Kind, expected: int | None
-    ) -> Mapping[str, Mapping[str, Any]]:
-        """What pages own goes by page; leads by their type, too, and ad accounts by themselves."""
-        if resource in (ORGANIZATIONS, CONTENT_PAGES):
-            return {"": {}}
-        driven = {"parent": ORGANIZATIONS.name}
-        if resource is POSTS:
-            return {"": driven, "content": {"parent": CONTENT_PAGES.name}}
-        if resource not in (LEAD_FORMS, LEAD_RESPONSES):
-            return {"": driven}
-        accounts = [str(number) for number in self.options.get("ad_accounts") or ()]
-        chosen = self.options.get("lead_types")
-        types = ORGANIC if chosen is None else [str(name) for name in chosen]
-        found: dict[str, Mapping[str, Any]] = {"pages": driven}
-        if resource is LEAD_RESPONSES:
-            found = {name.lower(): {**driven, "type": name} for name in types}
-        found |= {f"account-{n}": {"account": n, "type": "SPONSORED"} for n in accounts}
-        return found
-
-    def paging(self, walk: Walk) -> Paging:
-        """An ad account's listing is a single one; all others go by page."""
-        style = walk.resource.paging[walk.kind]
-        if "account" in walk.options and isinstance(style, Each):
-            return style.inner
-        return style
-
-    def call(self, walk: Walk) -> Call:
-        """The finder of a listing; its paging puts in the page's URN and the place."""
-        resource = walk.resource
-        if resource is ORGANIZATIONS:
-            query = f"q=roleAssignee&role={ADMINISTRATOR}&state=APPROVED"
-        elif resource is CONTENT_PAGES:
-            query = "q=roleAssignee&state=APPROVED"
-        elif resource is POSTS:
-            order = "CREATED" if walk.kind == "full" else "LAST_MODIFIED"
-            query = f"q=author&author={MARK}{posting.AS_AUTHOR}&sortBy={order}"
-        elif resource in STATISTICS:
-            query = f"q=organizationalEntity&organizationalEntity={MARK}"
-            if walk.window.floor is not None:
-                query += f"{SINCE}{int(walk.window.floor.timestamp() * 1000)}"
-        else:
-            query = f"q=owner&owner={self._owner(walk)}"
-        if resource is LEAD_RESPONSES:
-            query += f"&leadType=(leadType:{walk.options['type']})&limitedToTestLeads=false"
-            if walk.window.floor is not None:
-                start = int(walk.window.floor.timestamp() * 1000)
-                # Without an end, so that pages do not shift where the window gets its own.
-                query += f"&submittedAtTimeRange=(start:{start})"
-        return self._call("GET", f"{resource.path}?{query}", restli="FINDER")
-
-    def _owner(self, walk: Walk) -> str:
-        account = walk.options.get("account")
-        if account is None:
-            return f"(organization:{MARK})"
-        return f"(sponsoredAccount:{escape(urn('sponsoredAccount', account))})"
-
-    def records(self, walk: Walk, reply: Reply) -> list[Record]:
-        """Records with ids; of listings that cannot be asked for changes, those in the window."""
-        rows = super().records(walk, reply)
-        if walk.resource in (ORGANIZATIONS, CONTENT_PAGES):
-            return [organization(row) for row in rows]
-        if walk.resource in STATISTICS:
-            return [figures(row) for row in rows]
-        if walk.resource is LEAD_RESPONSES:
-            return [lead(row) for row in rows]
-        floor = walk.window.floor
-        if floor is None or walk.kind != "changes" or walk.resource.cursor is None:
-            return rows
-        oldest, path = floor.timestamp() * 1000, walk.resource.cursor.path
-        times = [dig(row, path) for row in rows]
-        return [
-            row
-            for row, time in zip(rows, times, strict=True)
-            if not isinstance(time, int) or time >= oldest
-        ]
-
-    def fill(self, walk: Walk, records: list[Record], send: Send) -> list[Record]:
-        """A role comes with its page, and who follows a page with how many they are. Other roles
-        than those that are wanted were listed all the same: a listing of them is no empty one."""
-        if walk.resource is CONTENT_PAGES:
-            records = content_pages(records)
-        if walk.resource in (ORGANIZATIONS, CONTENT_PAGES):
-            return [with_page(self._version, record, send) for record in records]
-        if walk.resource is FOLLOWER_STATISTICS:
-            return [
-                with_count(self._version, record, send)
-                if dig(record, "period") == "lifetime"
-                else record
-                for record in records
-            ]
-        return records
-
     # -- writing
 
     def shown(self, column: Column, value: Json) -> Json:
@@ -360,9 +250,9 @@ class LinkedIn(Provider):
 
     def write(self, resource: Resource, changes: Sequence[Change], send: Send) -> Iterator[Receipt]:
         """Posts are made, reworded and deleted; one request and one receipt each."""
-        if resource is not POSTS:
+        if resource.writes is None:
             raise RejectedError(f"{resource.title} cannot be written")
-        return posting.write(self._version, changes, send)
+        return posting.write(self.version, changes, send)
 
     def names(self, to: str, past: Past) -> tuple[str, ...]:
         """A page's number, whether its URN was written or the number."""
@@ -374,8 +264,8 @@ class LinkedIn(Provider):
 
     def deliver(self, message: Message, send: Send) -> Receipt:
         """Post to a page; the receipt's id is the post's URN."""
-        return posting.deliver(self._version, message, send)
+        return posting.deliver(self.version, message, send)
 
     def find(self, message: Message, past: Past, send: Send) -> Receipt | None:
         """Whether a post whose answer was lost is there; None: not among the newest."""
-        return posting.find(self._version, message, send)
+        return posting.find(self.version, message, send)

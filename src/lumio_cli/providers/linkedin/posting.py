@@ -22,11 +22,13 @@ from lumio_cli.core.errors import (
     UnavailableError,
     UsageError,
 )
+from lumio_cli.providers.contract.answers import receipt_of, unanswered
 from lumio_cli.providers.contract.call import Call, Json, Record, Send, dig
 from lumio_cli.providers.contract.fields import Field
 from lumio_cli.providers.contract.messages import Message, MessageKind
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.writing import Change
+from lumio_cli.providers.linkedin.behaviour import AS_AUTHOR
 from lumio_cli.providers.linkedin.resources import WRITTEN
 from lumio_cli.providers.linkedin.restli import (
     call,
@@ -39,8 +41,6 @@ from lumio_cli.providers.linkedin.restli import (
 LONGEST = 3_000
 """Characters of a post's text."""
 RECENT = 10
-AS_AUTHOR = "&viewContext=AUTHOR"
-"""Part of a finder's query: drafts are shown to nobody else."""
 IMAGES = ("image/jpeg", "image/png", "image/gif")
 ROUTE = "/rest/posts/{post}"
 
@@ -120,18 +120,21 @@ def _create(version: str, trace: str, body: Record, send: Send) -> Receipt:
     except UnavailableError as error:
         if error.code != OUTCOME_UNKNOWN:
             raise
-        return Receipt(trace, "unknown", kind="unsettled", message=error.message)
+        return Receipt.unknown(trace, error.message)
     found = unquote(reply.headers.get("x-restli-id", ""))
     if not found:
         message = "LinkedIn made the post, but does not say what it is called"
-        return Receipt(trace, "unknown", kind="unsettled", message=message)
-    return Receipt(trace, "done", found)
+        return Receipt.unknown(trace, message)
+    return Receipt.done(trace, found)
 
 
-def _failed(trace: str, error: RejectedError, key: str = "") -> Receipt:
+def _failed(trace: str, error: RejectedError) -> Receipt:
     kind = "gone" if isinstance(error, GoneError) else "validation"
-    kind = "conflict" if error.category == "DUPLICATE_POST" or error.status == 409 else kind
-    return Receipt(trace, "failed", key, kind=kind, message=error.message)
+    return Receipt.failed(trace, "conflict" if _is_duplicate(error) else kind, error.message)
+
+
+def _is_duplicate(error: RejectedError) -> bool:
+    return error.category == "DUPLICATE_POST" or error.status == 409
 
 
 def _body(author: str, values: Mapping[str, Json], content: Record) -> Record:
@@ -201,7 +204,7 @@ def find(version: str, message: Message, send: Send) -> Receipt | None:
     for post in reply.json().get("elements") or ():
         same = dig(post, "commentary") == text
         if same and int(dig(post, "createdAt") or 0) >= oldest:
-            return Receipt(message.key, "done", str(post["id"]), post)
+            return Receipt.done(message.key, str(post["id"]), post)
     return None
 
 
@@ -217,24 +220,11 @@ def _write(version: str, change: Change, send: Send) -> Receipt:
         if change.action == "create":
             return _create(version, change.trace, _new(change.values), send)
         send(_request(version, change))
-    except UsageError as error:
-        return Receipt(change.trace, "failed", change.id, kind="validation", message=error.message)
-    except DeniedError as error:
-        missing = f"; missing scope: {', '.join(error.scopes)}" if error.scopes else ""
-        told = f"{error.message}{missing}"
-        return Receipt(change.trace, "failed", change.id, kind="permission", message=told)
-    except RejectedError as error:
-        if change.action == "archive" and isinstance(error, GoneError):
-            return Receipt(change.trace, "done", change.id)
-        return _failed(change.trace, error, change.id)
-    except (QuotaError, CircuitOpenError):
-        raise
     except UnavailableError as error:
-        if change.action == "create":
-            raise
-        # It says what shall be true: a second time does no harm.
-        return Receipt(change.trace, "retry", change.id, kind="transient", message=error.message)
-    return Receipt(change.trace, "done", change.id)
+        return unanswered([change], error)[0]
+    except (UsageError, DeniedError, RejectedError) as error:
+        return receipt_of(change, error, conflict=_is_duplicate)
+    return Receipt.done(change.trace, change.id)
 
 
 def _new(values: Mapping[str, str | None]) -> Record:

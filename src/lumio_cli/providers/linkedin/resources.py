@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
-from lumio_cli.providers.contract.call import Call, Record, dig
+from lumio_cli.providers.contract.call import Call, dig
+from lumio_cli.providers.contract.columns import columns
 from lumio_cli.providers.contract.paging import Each, key_of
-from lumio_cli.providers.contract.resource import Column, Cursor, Horizon, Kind, Resource, Writes
+from lumio_cli.providers.contract.resource import Cursor, Horizon, Kind, Resource, Writes
+from lumio_cli.providers.linkedin.behaviour import (
+    ContentPages,
+    FollowerStatistics,
+    LeadForms,
+    LeadResponses,
+    Organizations,
+    PageStatistics,
+    Posts,
+)
 from lumio_cli.providers.linkedin.pages import Pages, Statistics
 from lumio_cli.providers.linkedin.restli import MARK, escape, urn
+from lumio_cli.providers.linkedin.rows import organization
 
 PAGES = "rw_organization_admin"
 READ = "r_organization_social"
@@ -21,7 +31,6 @@ WRITTEN = ("commentary", "author", "visibility")
 """Columns of a post that can be written; the first also when the post is there."""
 SIZES: Mapping[Kind, int] = {"full": 100, "changes": 99}
 """Of listings that are the same for both purposes: by its size, a log tells which it was."""
-ADMINISTRATOR = "ADMINISTRATOR"
 LATE_DAYS = 7
 """Days that statistics are read again: LinkedIn corrects them, and the last two come late."""
 
@@ -37,35 +46,16 @@ def each(inner: Pages | Statistics) -> Each:
     return Each(_put, inner)
 
 
-def _columns(listed: str, written: tuple[str, ...] = (), **paths: str) -> tuple[Column, ...]:
-    """Columns from `name` or `name:kind`; the path is the name, unless `paths` says otherwise. All
-    but those of `written` are read-only."""
-    columns = []
-    for item in listed.split():
-        name, _, kind = item.partition(":")
-        path, fixed = paths.get(name, name), name not in written
-        columns.append(Column(name, path, kind or "text", fixed))  # type: ignore[arg-type]
-    return tuple(columns)
-
-
-ORGANIZATIONS = Resource(
+ORGANIZATIONS = Organizations(
     name="organizations",
     path="/rest/organizationAcls",
     title="Pages that you administer",
-    columns=_columns(
-        "urn role state name vanity_name website description organization_type"
-        " primary_organization_type staff_count_range industries:json specialties:json"
-        " locations:json founded_year:integer",
-        urn="organization",
-        name="localizedName",
-        vanity_name="vanityName",
-        website="localizedWebsite",
-        description="localizedDescription",
-        organization_type="organizationType",
-        primary_organization_type="primaryOrganizationType",
-        staff_count_range="staffCountRange",
-        specialties="localizedSpecialties",
-        founded_year="foundedOn.year",
+    columns=columns(
+        "urn=organization role state name=localizedName vanity_name=vanityName"
+        " website=localizedWebsite description=localizedDescription"
+        " organization_type=organizationType primary_organization_type=primaryOrganizationType"
+        " staff_count_range=staffCountRange industries:json specialties:json=localizedSpecialties"
+        " locations:json founded_year:integer=foundedOn.year"
     ),
     paging={"full": Pages(name=lambda acl: key_of(organization(acl), "id"))},
     # A further request for each page: what a run can lose is kept small.
@@ -76,48 +66,41 @@ ORGANIZATIONS = Resource(
     scopes=(PAGES,),
 )
 
-CONTENT_ROLES = ("CONTENT_ADMINISTRATOR", "CONTENT_ADMIN", "DIRECT_SPONSORED_CONTENT_POSTER")
-"""Roles, beside an administrator's, that read and write a page's posts (posts-api, permissions).
-LinkedIn's page on roles has the first name, the page on posts the second."""
-
 
 def _role_of(acl: Any) -> str:
     return f"{organization(acl).get('id')}:{dig(acl, 'role')}"
 
 
-CONTENT_PAGES = replace(
-    ORGANIZATIONS,
+CONTENT_PAGES = ContentPages(
     name="content_pages",
+    path=ORGANIZATIONS.path,
     title="Pages whose posts you may write, without being their administrator",
+    columns=ORGANIZATIONS.columns,
     paging={"full": Pages(name=_role_of)},
+    page_size=ORGANIZATIONS.page_size,
+    rows="elements",
+    updated="",
+    deletes=("sweep",),
+    scopes=(PAGES,),
     note=(
         "Content administrators and posters of sponsored content. LinkedIn tells them a page's"
         " posts, and neither its statistics nor its leads."
     ),
 )
 
-POSTS = Resource(
+POSTS = Posts(
     name="posts",
     path="/rest/posts",
     title="Posts of your pages",
-    columns=_columns(
-        "author commentary visibility lifecycle_state created_at:epoch_ms published_at:epoch_ms"
-        " last_modified_at:epoch_ms is_edited:boolean is_reshare_disabled:boolean"
-        " feed_distribution content:json media_id media_title article_url article_title"
-        " reshared_post",
-        written=WRITTEN,
-        lifecycle_state="lifecycleState",
-        created_at="createdAt",
-        published_at="publishedAt",
-        last_modified_at="lastModifiedAt",
-        is_edited="lifecycleStateInfo.isEditedByAuthor",
-        is_reshare_disabled="isReshareDisabledByAuthor",
-        feed_distribution="distribution.feedDistribution",
-        media_id="content.media.id",
-        media_title="content.media.title",
-        article_url="content.article.source",
-        article_title="content.article.title",
-        reshared_post="reshareContext.parent",
+    columns=columns(
+        "author! commentary! visibility! lifecycle_state=lifecycleState"
+        " created_at:epoch_ms=createdAt published_at:epoch_ms=publishedAt"
+        " last_modified_at:epoch_ms=lastModifiedAt"
+        " is_edited:boolean=lifecycleStateInfo.isEditedByAuthor"
+        " is_reshare_disabled:boolean=isReshareDisabledByAuthor"
+        " feed_distribution=distribution.feedDistribution content:json media_id=content.media.id"
+        " media_title=content.media.title article_url=content.article.source"
+        " article_title=content.article.title reshared_post=reshareContext.parent"
     ),
     paging={"full": each(Pages()), "changes": each(Pages(ends=True))},
     page_size={"full": 100, "changes": 100},
@@ -133,18 +116,20 @@ POSTS = Resource(
 )
 
 
-def _statistics(name: str, title: str, path: str, columns: tuple[Column, ...]) -> Resource:
-    common = _columns(
-        "organization period day start:epoch_ms end:epoch_ms",
-        organization="organizationalEntity",
-        start="timeRange.start",
-        end="timeRange.end",
-    )
-    return Resource(
+_PERIOD = (
+    "organization=organizationalEntity period day start:epoch_ms=timeRange.start"
+    " end:epoch_ms=timeRange.end"
+)
+
+
+def _statistics(
+    kind: type[PageStatistics], name: str, title: str, path: str, listed: str
+) -> Resource:
+    return kind(
         name=name,
         path=path,
         title=title,
-        columns=(*common, *columns),
+        columns=columns(f"{_PERIOD} {listed}"),
         paging={"full": each(Statistics()), "changes": each(Statistics())},
         page_size={"full": 1, "changes": 1},
         rows="elements",
@@ -160,59 +145,42 @@ def _statistics(name: str, title: str, path: str, columns: tuple[Column, ...]) -
 
 
 SHARE_STATISTICS = _statistics(
+    PageStatistics,
     "share_statistics",
     "How your pages' posts did",
     "/rest/organizationalEntityShareStatistics",
-    _columns(
-        "impressions:integer unique_impressions:integer clicks:integer likes:integer"
-        " comments:integer shares:integer engagement:number",
-        impressions="totalShareStatistics.impressionCount",
-        unique_impressions="totalShareStatistics.uniqueImpressionsCount",
-        clicks="totalShareStatistics.clickCount",
-        likes="totalShareStatistics.likeCount",
-        comments="totalShareStatistics.commentCount",
-        shares="totalShareStatistics.shareCount",
-        engagement="totalShareStatistics.engagement",
-    ),
+    "impressions:integer=totalShareStatistics.impressionCount"
+    " unique_impressions:integer=totalShareStatistics.uniqueImpressionsCount"
+    " clicks:integer=totalShareStatistics.clickCount"
+    " likes:integer=totalShareStatistics.likeCount"
+    " comments:integer=totalShareStatistics.commentCount"
+    " shares:integer=totalShareStatistics.shareCount"
+    " engagement:number=totalShareStatistics.engagement",
 )
 
 FOLLOWER_STATISTICS = _statistics(
+    FollowerStatistics,
     "follower_statistics",
     "Who follows your pages",
     "/rest/organizationalEntityFollowerStatistics",
-    _columns(
-        "followers:integer organic_gain:integer paid_gain:integer by_function:json"
-        " by_seniority:json by_industry:json by_country:json by_staff_count:json",
-        followers="followerCount",
-        organic_gain="followerGains.organicFollowerGain",
-        paid_gain="followerGains.paidFollowerGain",
-        by_function="followerCountsByFunction",
-        by_seniority="followerCountsBySeniority",
-        by_industry="followerCountsByIndustry",
-        by_country="followerCountsByGeoCountry",
-        by_staff_count="followerCountsByStaffCountRange",
-    ),
+    "followers:integer=followerCount organic_gain:integer=followerGains.organicFollowerGain"
+    " paid_gain:integer=followerGains.paidFollowerGain"
+    " by_function:json=followerCountsByFunction by_seniority:json=followerCountsBySeniority"
+    " by_industry:json=followerCountsByIndustry by_country:json=followerCountsByGeoCountry"
+    " by_staff_count:json=followerCountsByStaffCountRange",
 )
 
-LEAD_FORMS = Resource(
+LEAD_FORMS = LeadForms(
     name="lead_forms",
     path="/rest/leadForms",
     title="Lead forms",
-    columns=_columns(
-        "name state version:integer owner_organization owner_account headline:json"
-        " questions:json consents:json hidden_fields:json language review_status"
-        " created_at:epoch_ms last_modified_at:epoch_ms",
-        version="versionId",
-        owner_organization="owner.organization",
-        owner_account="owner.sponsoredAccount",
-        headline="content.headline.localized",
-        questions="content.questions",
-        consents="content.legalInfo.consents",
-        hidden_fields="hiddenFields",
-        language="creationLocale.language",
-        review_status="reviewInfo.reviewStatus",
-        created_at="created",
-        last_modified_at="lastModified",
+    columns=columns(
+        "name state version:integer=versionId owner_organization=owner.organization"
+        " owner_account=owner.sponsoredAccount headline:json=content.headline.localized"
+        " questions:json=content.questions consents:json=content.legalInfo.consents"
+        " hidden_fields:json=hiddenFields language=creationLocale.language"
+        " review_status=reviewInfo.reviewStatus created_at:epoch_ms=created"
+        " last_modified_at:epoch_ms=lastModified"
     ),
     paging={"full": each(Pages()), "changes": each(Pages())},
     page_size=SIZES,
@@ -225,22 +193,16 @@ LEAD_FORMS = Resource(
     note="LinkedIn cannot be asked for changed forms only: all are listed, the changed ones kept.",
 )
 
-LEAD_RESPONSES = Resource(
+LEAD_RESPONSES = LeadResponses(
     name="lead_responses",
     path="/rest/leadFormResponses",
     title="Answers to lead forms",
-    columns=_columns(
-        "submitted_at:epoch_ms lead_type test_lead:boolean form owner_organization owner_account"
-        " submitter answers:json consents:json associated_entity:json campaign",
-        submitted_at="submittedAt",
-        lead_type="leadType",
-        test_lead="testLead",
-        form="versionedLeadGenFormUrn",
-        owner_organization="owner.organization",
-        owner_account="owner.sponsoredAccount",
-        consents="formResponse.consentResponses",
-        associated_entity="associatedEntity",
-        campaign="leadMetadata.sponsoredLeadMetadata.campaign",
+    columns=columns(
+        "submitted_at:epoch_ms=submittedAt lead_type=leadType test_lead:boolean=testLead"
+        " form=versionedLeadGenFormUrn owner_organization=owner.organization"
+        " owner_account=owner.sponsoredAccount submitter answers:json"
+        " consents:json=formResponse.consentResponses associated_entity:json=associatedEntity"
+        " campaign=leadMetadata.sponsoredLeadMetadata.campaign"
     ),
     paging={"full": each(Pages()), "changes": each(Pages())},
     page_size=SIZES,
@@ -269,58 +231,3 @@ RESOURCES = (
     LEAD_FORMS,
     LEAD_RESPONSES,
 )
-STATISTICS = (SHARE_STATISTICS, FOLLOWER_STATISTICS)
-
-
-def organization(acl: Any) -> Record:
-    """A role in a page as the page's record; what names no page comes as it is: a dead letter."""
-    named = dig(acl, "organization") or dig(acl, "organizationTarget")
-    if not isinstance(named, str | int):
-        return acl if isinstance(acl, dict) else {"unreadable": acl}
-    return {**acl, "organization": named, "id": str(named).rpartition(":")[2]}
-
-
-def content_pages(acls: Sequence[Any]) -> list[Record]:
-    """The pages among some roles whose posts the member may write without administering them, each
-    once; and what names no page."""
-    administered = {
-        str(dig(acl, "organization")) for acl in acls if dig(acl, "role") == ADMINISTRATOR
-    }
-    found: dict[str, Record] = {}
-    for number, acl in enumerate(acls):
-        page = organization(acl)
-        if "id" not in page:
-            found[f"unreadable {number}"] = page
-        elif page.get("role") in CONTENT_ROLES and page["organization"] not in administered:
-            found.setdefault(page["id"], page)
-    return list(found.values())
-
-
-def figures(element: Any) -> Record:
-    """Statistics of a page's life or day, with an id: `PAGE:lifetime` or `PAGE:2026-01-31`."""
-    owner, start = dig(element, "organizationalEntity"), dig(element, "timeRange.start")
-    if not isinstance(owner, str):
-        return {"unreadable": element}
-    key = owner.rpartition(":")[2]
-    if not isinstance(start, int):
-        return {**element, "id": f"{key}:lifetime", "period": "lifetime"}
-    try:
-        day = datetime.fromtimestamp(start / 1000, UTC).date().isoformat()
-    except (ValueError, OverflowError, OSError):
-        return {"unreadable": element}
-    return {**element, "id": f"{key}:{day}", "period": "day", "day": day}
-
-
-def lead(response: Any) -> Record:
-    """An answer to a form, with `answers` by the number of the question: the text, or the numbers
-    of the options that were chosen."""
-    answers = dig(response, "formResponse.answers")
-    if not isinstance(response, dict) or not isinstance(answers, list):
-        return response if isinstance(response, dict) else {"unreadable": response}
-    found: dict[str, Any] = {}
-    for item in answers:
-        details: Mapping[str, Any] = dig(item, "answerDetails") or {}
-        text = dig(details, "textQuestionAnswer.answer")
-        chosen = dig(details, "multipleChoiceAnswer.options")
-        found[str(dig(item, "questionId"))] = text if text is not None else chosen
-    return {**response, "answers": found}

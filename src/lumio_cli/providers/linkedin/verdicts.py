@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, timedelta
 
 from lumio_cli.providers.contract.call import Reply
-from lumio_cli.providers.contract.verdict import Outcome, Verdict
+from lumio_cli.providers.contract.verdict import ErrorTable, Outcome, Verdict
 from lumio_cli.providers.linkedin.resources import LEADS, PAGES, READ, WRITE
 
 _SCOPES = (
@@ -17,28 +18,23 @@ _SCOPES = (
 )
 
 
+ERRORS = ErrorTable("message", "code", by_status={410: Outcome.REJECTED, 426: Outcome.REJECTED})
+"""Both are about a version that is served no more, and about no record."""
+
+
 def judge(reply: Reply) -> Verdict | None:
     """The verdict of an answer; None where its status says it all."""
-    if reply.status < 400:
+    verdict = ERRORS.judge(reply)
+    if verdict is None:
         return None
-    body = reply.document()
-    if not body:
-        return None
-    message, code = str(body.get("message") or ""), str(body.get("code") or "")
-    if reply.status == 429:
-        return _throttled(reply, message, code)
-    if reply.status == 401:
-        return Verdict(Outcome.REAUTH, message, code)
-    if reply.status == 403:
-        return Verdict(Outcome.DENIED, message, code, scopes=_missing(message))
-    if reply.status == 404:
-        return Verdict(Outcome.GONE, message, code)
+    if verdict.outcome is Outcome.THROTTLED:
+        return _throttled(reply, verdict.message, verdict.category)
+    if verdict.outcome is Outcome.DENIED:
+        return replace(verdict, scopes=_missing(verdict.message))
     if reply.status == 426:
         advice = "set providers.linkedin.api_version to a version that is still served"
-        return Verdict(Outcome.REJECTED, f"{message}: {advice}", code)
-    if reply.status in (408, 423, 425) or reply.status >= 500:
-        return None
-    return Verdict(Outcome.REJECTED, message, code)
+        return replace(verdict, message=f"{verdict.message}: {advice}")
+    return verdict
 
 
 def _throttled(reply: Reply, message: str, code: str) -> Verdict:

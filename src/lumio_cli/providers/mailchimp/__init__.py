@@ -25,34 +25,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 from lumio_cli.core.errors import BadReplyError, CredentialError
 from lumio_cli.providers.contract.auth import Credential, OAuth
-from lumio_cli.providers.contract.call import Call, Record, Reply, Send, dig
+from lumio_cli.providers.contract.call import Call, Reply, Send, dig
 from lumio_cli.providers.contract.fields import Field, Identity
 from lumio_cli.providers.contract.messages import Message, Past
-from lumio_cli.providers.contract.paging import with_params
 from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.providers.contract.quota import Quota
 from lumio_cli.providers.contract.receipt import Receipt
-from lumio_cli.providers.contract.resource import Kind, Property, Resource, Walk
-from lumio_cli.providers.contract.verdict import Outcome, Verdict
+from lumio_cli.providers.contract.resource import Property, Resource
+from lumio_cli.providers.contract.verdict import ErrorTable, Outcome, Verdict
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.mailchimp import batches, sends
-from lumio_cli.providers.mailchimp.fields import all_fields, described, list_ids
-from lumio_cli.providers.mailchimp.listing import BEFORE, MARGIN, SINCE, moved, stamp
+from lumio_cli.providers.mailchimp.fields import all_fields, described
 from lumio_cli.providers.mailchimp.operations import SKIP, explained
 from lumio_cli.providers.mailchimp.resources import (
     AUDIENCES,
     AUTOMATIONS,
     CAMPAIGNS,
     MEMBERS,
-    OMITTED,
     REPORTS,
     SEGMENTS,
-    member,
-    put_list,
 )
 from lumio_cli.providers.mailchimp.writes import Writer
 
@@ -177,22 +172,15 @@ class Mailchimp(Provider):
         if reply.status < 400:
             return _judge_metadata(reply) if reply.url.endswith(METADATA) else None
         body = reply.document()
-        message, title = explained(body), str(body.get("title") or "")
         if reply.status == 429:
-            return Verdict(Outcome.THROTTLED, message, title, quota="connections")
+            title = ERRORS.code_of(body)
+            return Verdict(Outcome.THROTTLED, explained(body), title, quota="connections")
         if "xml" in reply.headers.get("content-type", ""):
             return Verdict(Outcome.REJECTED, "the link to the results is not good (any more)")
         if reply.status == 403 and not body:
             return Verdict(Outcome.THROTTLED, "refused without a word", quota="connections")
-        if reply.status == 401 or (reply.status == 403 and title in _REFUSED):
-            return Verdict(Outcome.REFUSED, message, title)
-        if reply.status == 403:
-            return Verdict(Outcome.DENIED, message, title)
-        if reply.status == 404:
-            return Verdict(Outcome.GONE, message, title)
-        if body and reply.status < 500:
-            return Verdict(Outcome.REJECTED, message, title)
-        return None
+        verdict = ERRORS.judge(reply)
+        return verdict and replace(verdict, message=explained(body))
 
     def probe(self, send: Send, credential: Credential) -> Identity:
         """The account; before that, for an access token, where it is."""
@@ -225,59 +213,12 @@ class Mailchimp(Provider):
     def describe(self, resource: Resource, send: Send) -> tuple[Property, ...] | None:
         """The merge fields of all audiences, by tag."""
         chosen = {str(tag).upper() for tag in self.options.get("merge_fields") or ["all"]}
-        if resource is not MEMBERS or chosen == {"NONE"}:
+        if resource.name != MEMBERS.name or chosen == {"NONE"}:
             return None
         found = described(all_fields(send))
         return tuple(
             p for p in found if chosen == {"ALL"} or not p.custom or p.name.upper() in chosen
         )
-
-    def slices(
-        self, resource: Resource, kind: Kind, expected: int | None
-    ) -> Mapping[str, Mapping[str, Any]]:
-        """In one piece; members and segments audience by audience."""
-        return {"": {"parent": AUDIENCES.name} if resource.parents else {}}
-
-    def call(self, walk: Walk) -> Call:
-        """A listing without links; members oldest change first."""
-        resource, window = walk.resource, walk.window
-        call = Call("GET", resource.path, params={"exclude_fields": OMITTED[resource.name]})
-        if resource is CAMPAIGNS:
-            # New ones come last, so that none moves the others while they are read.
-            return with_params(call, sort_field="create_time", sort_dir="ASC")
-        if resource is AUDIENCES:
-            return with_params(call, sort_field="date_created", sort_dir="ASC")
-        floor = moved(stamp(window.floor), -1) if window.floor is not None else None
-        bound = moved(stamp(window.ceiling), -MARGIN) if window.ceiling is not None else None
-        if resource is SEGMENTS:
-            return with_params(call, since_updated_at=floor)
-        if resource is MEMBERS and walk.kind == "tombstones":
-            names = "members.id,members.contact_id,members.list_id,list_id,total_items"
-            return Call("GET", resource.path, params={"status": "archived", "fields": names})
-        if resource is MEMBERS:
-            bounds = {SINCE: floor, BEFORE: bound}
-            return with_params(call, sort_field="last_changed", sort_dir="ASC", **bounds)
-        return call
-
-    def records(self, walk: Walk, reply: Reply) -> list[Record]:
-        """Members get an id that is theirs alone."""
-        rows = super().records(walk, reply)
-        if walk.resource is not MEMBERS:
-            return rows
-        list_id = dig(reply.json(), "list_id")
-        return [member(row, list_id) for row in rows]
-
-    def count(self, resource: Resource, send: Send) -> int | None:
-        """What the collections say of their length, asked apart: a walk ends by the same number, so
-        that a wrong one on a page could not be told otherwise."""
-        found = 0
-        for list_id in list_ids(send) if resource.parents else ("",):
-            call = Call("GET", resource.path, params={"fields": "total_items", "count": "1"})
-            total = dig(send(put_list(call, list_id) if list_id else call).json(), "total_items")
-            if not isinstance(total, int) or isinstance(total, bool):
-                return None
-            found += total
-        return found
 
     # -- writing and sending
 
@@ -306,8 +247,15 @@ class Mailchimp(Provider):
         return sends.find(message, send)
 
 
-_REFUSED = ("User Disabled", "WrongDatacenter", "Wrong Datacenter", "API Key Invalid")
-"""Titles of 403s that are about the credential as a whole."""
+ERRORS = ErrorTable(
+    "detail",
+    "title",
+    by_status={401: Outcome.REFUSED, 410: Outcome.REJECTED},
+    by_code={
+        # Of 403s that are about the credential as a whole.
+        Outcome.REFUSED: ("User Disabled", "WrongDatacenter", "Wrong Datacenter", "API Key Invalid")
+    },
+)
 
 
 def _judge_metadata(reply: Reply) -> Verdict | None:

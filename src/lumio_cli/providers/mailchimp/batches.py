@@ -29,7 +29,6 @@ from lumio_cli.providers.mailchimp.operations import (
     Operation,
     of_error,
     of_status,
-    unsettled,
 )
 
 MOST = 1000
@@ -89,7 +88,8 @@ def run(operations: Sequence[Operation], send: Send) -> Iterator[Receipt]:
         # It was handed over: whatever cannot be learned of it may have been done.
         said = f"batch {standing.job} was submitted, and its results are not known"
         for operation in operations:
-            yield unsettled(operation.change, f"{said}: {error.message}")
+            change = operation.change
+            yield Receipt.unknown(change.trace, f"{said}: {error.message}", change.id)
         if not isinstance(error, RejectedError | UnavailableError):
             raise
         return
@@ -175,4 +175,5 @@ def settle(
         if operation.change.trace in found:
             yield of_status(operation, *found[operation.change.trace])
         else:
-            yield unsettled(operation.change, "the batch's results do not name this change")
+            change, said = operation.change, "the batch's results do not name this change"
+            yield Receipt.unknown(change.trace, said, change.id)

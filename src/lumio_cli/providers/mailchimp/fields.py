@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lumio_cli.core.errors import BadReplyError, GoneError
-from lumio_cli.providers.contract.call import Call, Reply, Send, dig
+from lumio_cli.core.errors import GoneError
+from lumio_cli.providers.contract.call import Call, Send, dig
+from lumio_cli.providers.contract.columns import Kinds
 from lumio_cli.providers.contract.resource import Choice, Column, Property
-from lumio_cli.providers.contract.values import as_id
+from lumio_cli.providers.mailchimp.audiences import list_ids, rows_in
 from lumio_cli.providers.mailchimp.listing import MOST
 from lumio_cli.providers.mailchimp.resources import MEMBERS
 
@@ -20,16 +21,8 @@ METADATA_SECONDS = 1800.0
 """How long merge fields may be served from the cache when members are written."""
 CHOSEN = ("dropdown", "radio")
 """Types of merge fields that take one of their choices (reference, "Merge Field Options")."""
-KINDS = {"number": "number", "date": "date", "address": "json"}
+KINDS: Kinds = {"number": "number", "date": "date", "address": "json"}
 """Types of merge fields that are more than text. A birthday is a month and a day."""
-
-
-def list_ids(send: Send) -> list[str]:
-    """The ids of all audiences: an account has hundreds at the very most. What is no id is left
-    out: it costs the audience, and not what belongs to the others."""
-    call = Call("GET", "/3.0/lists", params={"fields": "lists.id", "count": str(MOST)})
-    ids = [dig(item, "id") for item in _rows(send(call), "lists")]
-    return [list_id for list_id in ids if isinstance(list_id, str) and as_id(list_id)]
 
 
 def all_fields(send: Send) -> Iterator[Mapping[str, Any]]:
@@ -52,20 +45,9 @@ def merge_fields(list_id: str, send: Send, cache_for: float = 0.0) -> list[Mappi
         params={"fields": names, "count": str(MOST)},
         cache_for=cache_for,
     )
-    found = _rows(send(call), "merge_fields")
+    found = rows_in(send(call), "merge_fields")
     tagged = [field for field in found if isinstance(dig(field, "tag"), str) and field["tag"]]
     return [f if isinstance(f.get("type"), str) else {**f, "type": "text"} for f in tagged]
-
-
-def _rows(reply: Reply, name: str) -> list[Any]:
-    """The list of that name in an answer. Raises `BadReplyError` where there is none."""
-    found = dig(reply.json(), name)
-    if not isinstance(found, list):
-        raise BadReplyError(
-            f"mailchimp answered without a list at {name!r}",
-            hint="try again later; `lumio debug` shows the exchange",
-        )
-    return found
 
 
 def column_of(tag: str, kind: str) -> Column:
@@ -78,7 +60,7 @@ def column_of(tag: str, kind: str) -> Column:
     taken = {"id", *(c.name for c in MEMBERS.columns)}
     if name in taken or not name[0].isalpha():
         name = f"merge_{name}"
-    return Column(name, path, KINDS.get(kind, "text"))  # type: ignore[arg-type]
+    return Column(name, path, KINDS.get(kind, "text"))
 
 
 def described(fields: Iterable[Mapping[str, Any]]) -> tuple[Property, ...]:

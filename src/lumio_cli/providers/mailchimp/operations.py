@@ -9,19 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from lumio_cli.core.errors import (
-    OUTCOME_UNKNOWN,
-    DeniedError,
-    GoneError,
-    LumioError,
-    RejectedError,
-    UnavailableError,
-)
+from lumio_cli.core.errors import OUTCOME_UNKNOWN, LumioError, RejectedError
+from lumio_cli.providers.contract.answers import receipt_of
 from lumio_cli.providers.contract.call import Call
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.mailchimp.fields import WrongValueError
-from lumio_cli.providers.mailchimp.resources import member
+from lumio_cli.providers.mailchimp.rows import member
 
 EXISTS = "Member Exists"
 ROUTE = "/3.0/lists/{list_id}/members/{member}"
@@ -101,46 +95,23 @@ def split_id(record_id: str) -> tuple[str, str]:
 def done(change: Change, body: Any, list_id: str) -> Receipt:
     """It was applied; `body` is the member as Mailchimp has it now, or as much as is known."""
     if not isinstance(body, dict):
-        return Receipt(change.trace, "done", change.id)
+        return Receipt.done(change.trace, change.id)
     if "email_address" not in body:
-        return Receipt(change.trace, "done", change.id, body or None)
+        return Receipt.done(change.trace, change.id, body or None)
     record = member(body, list_id)
-    return Receipt(change.trace, "done", str(record.get("id") or change.id), record)
-
-
-def failed(change: Change, kind: str, message: str) -> Receipt:
-    """It was refused, and would be again."""
-    return Receipt(change.trace, "failed", change.id, None, kind, message)
-
-
-def unsettled(change: Change, message: str) -> Receipt:
-    """Nobody can say whether it was applied."""
-    return Receipt(change.trace, "unknown", change.id, None, "unsettled", message)
-
-
-def retry(change: Change, message: str) -> Receipt:
-    """It may be sent again."""
-    return Receipt(change.trace, "retry", change.id, None, "transient", message)
+    return Receipt.done(change.trace, str(record.get("id") or change.id), record)
 
 
 def of_error(change: Change, error: LumioError) -> Receipt:
     """What an error of the request means for its change. Raises errors that the next one would
     meet as well."""
-    if isinstance(error, DeniedError):
-        missing = f"; missing scope: {', '.join(error.scopes)}" if error.scopes else ""
-        return failed(change, "permission", f"{error.message}{missing}")
-    if isinstance(error, GoneError):
-        if change.action == "archive":
-            return Receipt(change.trace, "done", change.id)
-        return failed(change, "gone", error.message)
-    if isinstance(error, RejectedError):
-        conflict = error.status == 405 or error.category == EXISTS
-        return failed(change, "conflict" if conflict else "validation", error.message)
-    if isinstance(error, UnavailableError):
-        if error.code == OUTCOME_UNKNOWN:
-            return unsettled(change, error.message)
-        return retry(change, error.message)
-    raise error
+    if error.code == OUTCOME_UNKNOWN:
+        return Receipt.unknown(change.trace, error.message, change.id)
+    return receipt_of(change, error, conflict=_is_conflict)
+
+
+def _is_conflict(error: RejectedError) -> bool:
+    return error.status == 405 or error.category == EXISTS
 
 
 def of_status(operation: Operation, status: int, body: Any) -> Receipt:
@@ -151,15 +122,16 @@ def of_status(operation: Operation, status: int, body: Any) -> Receipt:
     said = body if isinstance(body, Mapping) else {}
     message = explained(said) or f"status {status}"
     if status == 429 or status >= 500:
-        return retry(change, message)
+        return Receipt.retry(change.trace, message, change.id)
     if status == 404:
         if change.action == "archive":
-            return Receipt(change.trace, "done", change.id)
-        return failed(change, "gone", message)
+            return Receipt.done(change.trace, change.id)
+        return Receipt.failed(change.trace, "gone", message, change.id)
     if status in (401, 403):
-        return failed(change, "permission", message)
+        return Receipt.failed(change.trace, "permission", message, change.id)
     conflict = status == 405 or said.get("title") == EXISTS
-    return failed(change, "conflict" if conflict else "validation", message)
+    kind = "conflict" if conflict else "validation"
+    return Receipt.failed(change.trace, kind, message, change.id)
 
 
 def explained(body: Mapping[str, Any]) -> str:

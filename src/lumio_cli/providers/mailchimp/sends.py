@@ -24,7 +24,7 @@ from lumio_cli.providers.contract.call import Call, Send
 from lumio_cli.providers.contract.fields import Field
 from lumio_cli.providers.contract.messages import Message, MessageKind, Past
 from lumio_cli.providers.contract.receipt import Receipt
-from lumio_cli.providers.mailchimp.resources import title_of
+from lumio_cli.providers.mailchimp.rows import title_of
 
 ROUTE = "/3.0/campaigns/{campaign_id}"
 GOING = ("sending", "sent")
@@ -148,7 +148,7 @@ def deliver(message: Message, send: Send) -> Receipt:
         campaign = str(message.values["campaign"])
         body = {"test_emails": [message.to], "send_type": message.values["format"]}
         send(_act(campaign, "test", body))
-        return Receipt(message.key, "done", campaign)
+        return Receipt.done(message.key, campaign)
     return _start(message, message.to, send)
 
 
@@ -175,8 +175,8 @@ def _campaign(message: Message, send: Send) -> Receipt:
             return _start(message, campaign, send)
     except RejectedError as error:
         said = f"campaign {campaign} was created and is a draft: {error.message}"
-        return Receipt(message.key, "failed", campaign, None, "validation", said)
-    return Receipt(message.key, "done", campaign)
+        return Receipt.failed(message.key, "validation", said, campaign)
+    return Receipt.done(message.key, campaign)
 
 
 def title(message: Message) -> str:
@@ -219,10 +219,10 @@ def _start(message: Message, campaign: str, send: Send) -> Receipt:
     except UnavailableError as error:
         if error.code != OUTCOME_UNKNOWN:
             raise
-        return _asked(message, campaign, send) or Receipt(
-            message.key, "unknown", campaign, None, "unsettled", error.message
+        return _asked(message, campaign, send) or Receipt.unknown(
+            message.key, error.message, campaign
         )
-    return Receipt(message.key, "done", campaign)
+    return Receipt.done(message.key, campaign)
 
 
 def _asked(message: Message, campaign: str, send: Send) -> Receipt | None:
@@ -235,10 +235,10 @@ def _asked(message: Message, campaign: str, send: Send) -> Receipt | None:
     except (LumioError, KeyError, TypeError):
         return None
     if status in (*GOING, "schedule"):
-        return Receipt(message.key, "done", campaign)
+        return Receipt.done(message.key, campaign)
     if status in ("save", "paused"):
         said = f"campaign {campaign} was not sent: its status is {status!r}"
-        return Receipt(message.key, "retry", campaign, None, "transient", said)
+        return Receipt.retry(message.key, said, campaign)
     return None
 
 
@@ -255,12 +255,12 @@ def find(message: Message, send: Send) -> Receipt | None:
     found = send(Call("GET", "/3.0/campaigns", params=params)).json()["campaigns"]
     ours = [c for c in found if title_of(c) == title(message)]
     if not ours:
-        return Receipt(message.key, "retry", "", None, "transient", "no such campaign was created")
+        return Receipt.retry(message.key, "no such campaign was created")
     campaign, status = str(ours[0]["id"]), str(ours[0].get("status"))
     wanted = message.values.get("now") or message.values.get("at")
     if status in (*GOING, "schedule"):
-        return Receipt(message.key, "done", campaign)
+        return Receipt.done(message.key, campaign)
     if not wanted:
-        return Receipt(message.key, "done", campaign)
+        return Receipt.done(message.key, campaign)
     said = f"campaign {campaign} was created, and is in the state {status!r}: look at it"
-    return Receipt(message.key, "failed", campaign, None, "validation", said)
+    return Receipt.failed(message.key, "validation", said, campaign)

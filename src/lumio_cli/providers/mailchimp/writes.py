@@ -26,6 +26,7 @@ from lumio_cli.core.errors import (
     RejectedError,
     UnavailableError,
 )
+from lumio_cli.providers.contract.answers import halves, in_batches, receipt_of, write_batches
 from lumio_cli.providers.contract.call import Call, Send
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.writing import Change
@@ -42,12 +43,9 @@ from lumio_cli.providers.mailchimp.operations import (
     ROUTE,
     Operation,
     done,
-    failed,
     of_error,
-    retry,
     split_id,
     subscriber_hash,
-    unsettled,
 )
 from lumio_cli.providers.mailchimp.resources import BATCH
 
@@ -83,7 +81,7 @@ class Writer:
             try:
                 ready.append(self._prepare(change))
             except WrongValueError as error:
-                yield failed(change, "validation", str(error))
+                yield receipt_of(change, error)
             except (RejectedError, UnavailableError) as error:
                 yield of_error(change, error)
         if changes and changes[0].action == "create":
@@ -174,7 +172,8 @@ class Writer:
                 yield of_error(operation.change, closed)
                 continue
             if away is not None:
-                yield retry(operation.change, away.message)
+                change = operation.change
+                yield Receipt.retry(change.trace, away.message, change.id)
                 continue
             try:
                 yield self._write(operation)
@@ -236,7 +235,8 @@ class Writer:
             answer = self._send(operation.back).json()
         except UnavailableError as error:
             # It may be there by now: a second look would take it for somebody else's.
-            return unsettled(operation.change, error.message)
+            change = operation.change
+            return Receipt.unknown(change.trace, error.message, change.id)
         except RejectedError as error:
             return of_error(operation.change, error)
         if operation.tags is not None:
@@ -252,9 +252,9 @@ class Writer:
         asked = Call("GET", operation.path, route=ROUTE, params={"fields": "status"})
         try:
             if self._send(asked).json().get("status") == "archived":
-                return Receipt(operation.change.trace, "done", operation.change.id)
+                return Receipt.done(operation.change.trace, operation.change.id)
         except GoneError:
-            return Receipt(operation.change.trace, "done", operation.change.id)
+            return Receipt.done(operation.change.trace, operation.change.id)
         except UnavailableError as error:
             return of_error(operation.change, error)
         return refusal
@@ -275,30 +275,27 @@ class Writer:
         by_list: dict[str, list[Operation]] = defaultdict(list)
         for operation in operations:
             by_list[operation.list_id].append(operation)
-        for list_id, group in by_list.items():
-            for start in range(0, len(group), BATCH):
-                yield from self._create_batch(list_id, group[start : start + BATCH])
+        groups = [batch for group in by_list.values() for batch in in_batches(group, BATCH)]
+        yield from write_batches(groups, self._create_batch, lambda o: o.change)
 
-    def _create_batch(self, list_id: str, operations: Sequence[Operation]) -> Iterator[Receipt]:
-        """A batch that is refused whole is cut in two until the bad row stands alone."""
+    def _create_batch(
+        self, operations: list[Operation]
+    ) -> tuple[list[Receipt], list[list[Operation]]]:
+        """Create members of one audience. A batch that is refused whole is cut in two until the
+        bad row stands alone."""
+        list_id = operations[0].list_id
         body = {"members": [o.body for o in operations], "update_existing": False}
         path, route = f"/3.0/lists/{list_id}", "/3.0/lists/{list_id}"
         call = Call("POST", path, route=route, params=self._params, json=body, safe=False)
         try:
             answer = self._send(call).json()
-        except GoneError as error:
-            yield from (failed(o.change, "gone", error.message) for o in operations)
-        except RejectedError as error:
-            if len(operations) == 1:
-                yield of_error(operations[0].change, error)
-                return
-            middle = len(operations) // 2
-            yield from self._create_batch(list_id, operations[:middle])
-            yield from self._create_batch(list_id, operations[middle:])
         except LumioError as error:
-            yield from (of_error(o.change, error) for o in operations)
-        else:
-            yield from self._settled(operations, settle_rows(list_id, operations, answer))
+            refused = isinstance(error, RejectedError) and not isinstance(error, GoneError)
+            if refused and len(operations) > 1:
+                return [], halves(operations)
+            return [of_error(o.change, error) for o in operations], []
+        told = settle_rows(list_id, operations, answer)
+        return list(self._settled(operations, told)), []
 
 
 def _more_than_row(operation: Operation) -> bool:
@@ -329,7 +326,9 @@ def settle_rows(
                 str(error.get(name)) for name in ("error", "field", "field_message")
                 if error.get(name)
             )  # fmt: skip
-            yield failed(refused.change, "conflict" if exists else "validation", message)
+            kind = "conflict" if exists else "validation"
+            yield Receipt.failed(refused.change.trace, kind, message, refused.change.id)
     for queue in waiting.values():
         for operation in queue:
-            yield unsettled(operation.change, "Mailchimp's answer does not name this address")
+            said = "Mailchimp's answer does not name this address"
+            yield Receipt.unknown(operation.change.trace, said, operation.change.id)

@@ -37,45 +37,24 @@ was checked against the live API. What follows from them:
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from lumio_cli.core.errors import BadReplyError, CredentialError
 from lumio_cli.providers.contract.auth import Credential, OAuth, read_tokens
-from lumio_cli.providers.contract.call import Call, Json, Record, Reply, Send, dig
+from lumio_cli.providers.contract.call import Call, Json, Reply, Send, dig
 from lumio_cli.providers.contract.fields import Field, Identity
-from lumio_cli.providers.contract.paging import with_params
-from lumio_cli.providers.contract.provider import Provider, found_alone
+from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.providers.contract.quota import Allowance, Quota
 from lumio_cli.providers.contract.receipt import Receipt
-from lumio_cli.providers.contract.resource import Column, Property, Resource, Walk
-from lumio_cli.providers.contract.verdict import Outcome, Verdict
+from lumio_cli.providers.contract.resource import Column, Property, Resource
+from lumio_cli.providers.contract.verdict import ErrorTable, Outcome, Verdict
 from lumio_cli.providers.contract.writing import Change
-from lumio_cli.providers.pipedrive.fields import (
-    SECONDS,
-    label_options,
-    properties,
-    read_definitions,
-    rfc3339,
-    shown_as,
-)
-from lumio_cli.providers.pipedrive.resources import (
-    COSTS,
-    DEALS,
-    FIELDS,
-    MAIN,
-    ORGANIZATIONS,
-    PERSONS,
-    PIPELINES,
-    PRODUCTS,
-    STAGES,
-    USERS,
-    archived_pages,
-    deleted,
-    list_cost,
-)
+from lumio_cli.providers.pipedrive.fields import properties, read_definitions, shown_as
+from lumio_cli.providers.pipedrive.listing import FIELDS
+from lumio_cli.providers.pipedrive.resources import MAIN, PIPELINES, STAGES, USERS
 from lumio_cli.providers.pipedrive.writes import known_fields, write_all
 
 PLANS = {"lite": (20, 1), "growth": (40, 2), "premium": (100, 5), "ultimate": (120, 7)}
@@ -93,14 +72,7 @@ NOT_OPEN = (
     "the company's account is not open, because its trial has ended or payment details are missing;"
     " an administrator can open it in Pipedrive's billing settings"
 )
-_OUTCOMES = {
-    400: Outcome.REJECTED,
-    401: Outcome.REAUTH,
-    404: Outcome.GONE,
-    410: Outcome.GONE,
-    415: Outcome.DENIED,
-    422: Outcome.REJECTED,
-}
+ERRORS = ErrorTable("error", "code", by_status={415: Outcome.DENIED})
 
 
 class Pipedrive(Provider):
@@ -262,11 +234,7 @@ class Pipedrive(Provider):
                 return Verdict(Outcome.EXHAUSTED, said, "cloudflare", SHUT_OUT, "burst")
             if code.startswith("feature_capping"):
                 return Verdict(Outcome.REJECTED, message, code)
-            return Verdict(Outcome.DENIED, message, code)
-        outcome = _OUTCOMES.get(reply.status)
-        if not body or outcome is None:
-            return None
-        return Verdict(outcome, message, code)
+        return ERRORS.judge(reply)
 
     def remaining(self, call: Call, reply: Reply) -> tuple[Allowance, ...]:
         """The burst's headers, and those of the daily budget, which are not always there."""
@@ -311,58 +279,6 @@ class Pipedrive(Provider):
         chosen = [str(name) for name in self.options.get("custom_fields") or ["all"]]
         added = (self.options.get("columns") or {}).get(resource.name) or {}
         return properties(resource, read_definitions(resource, send), chosen, added)
-
-    def call(self, walk: Walk) -> Call:
-        """A listing by id; of what changed since, or of deals that were deleted."""
-        resource = walk.resource
-        call = Call("GET", resource.path, cost=list_cost(resource))
-        if resource is USERS:
-            return replace(call, cache_for=SECONDS)
-        call = with_params(call, sort_by="id", sort_direction="asc")
-        if walk.kind == "tombstones":
-            return with_params(call, status="deleted")
-        if resource in (DEALS, PERSONS, ORGANIZATIONS):
-            call = with_params(call, include_option_labels="true", include_labels="true")
-        if resource.name == "activities":
-            call = with_params(call, include_fields="attendees")
-        if walk.kind == "changes" and walk.window.floor is not None:
-            call = with_params(call, updated_since=rfc3339(walk.window.floor))
-        return call
-
-    def records(self, walk: Walk, reply: Reply) -> list[Record]:
-        """The records of a page. `data` is null where there are none; what a listing shows as
-        deleted is not there."""
-        body = reply.json()
-        if isinstance(body, dict) and body.get("data", ...) is None:
-            return []
-        rows = super().records(walk, reply)
-        return [row for row in rows if deleted(row) is (walk.kind == "tombstones")]
-
-    def fill(self, walk: Walk, records: list[Record], send: Send) -> list[Record]:
-        """Labels for options, where the listing could not be asked for them. To a page of deleted
-        deals those that were archived, of a listing of their own: as pages of the walk they would
-        make it a long one, which is not read every time."""
-        if walk.kind == "tombstones":
-            pages = archived_pages(self.call(walk), walk.resource.page_size["tombstones"], send)
-            return records + [row for reply in pages for row in self.records(walk, reply)]
-        if not walk.properties:
-            return records
-        bare = [r for r in records if walk.resource is PRODUCTS or dig(r, "is_archived") is True]
-        if bare:
-            label_options(bare, read_definitions(walk.resource, send))
-        return records
-
-    def alive(self, resource: Resource, ids: Sequence[str], send: Send) -> Collection[str]:
-        """Nothing counts records. A deleted one can be read for 30 days, and says that it is."""
-        if resource is USERS:  # They come in one answer, which has no place to lose.
-            return ()
-        path = resource.path
-        return found_alone(
-            ids,
-            lambda i: Call("GET", f"{path}/{i}", route=f"{path}/{{id}}", cost=COSTS["get"]),
-            send,
-            lambda reply: dig(reply.json(), "data.is_deleted") is not True,
-        )
 
     # -- writing
 

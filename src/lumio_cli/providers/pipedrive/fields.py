@@ -20,7 +20,7 @@ from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.call import Call, Record, Send, dig
 from lumio_cli.providers.contract.resource import Choice, Column, Property, Resource
 from lumio_cli.providers.contract.values import shown
-from lumio_cli.providers.pipedrive.resources import COSTS, FIELDS, NEXT, PAGE
+from lumio_cli.providers.pipedrive.listing import COSTS, FIELDS, NEXT, PAGE
 
 SECONDS = 1800.0
 """How long field definitions and users may be served from the cache."""

@@ -15,20 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lumio_cli.core.errors import (
-    OUTCOME_UNKNOWN,
-    DeniedError,
-    GoneError,
-    QuotaError,
-    RejectedError,
-    UnavailableError,
-)
+from lumio_cli.core.errors import DeniedError, LumioError, QuotaError
+from lumio_cli.providers.contract.answers import receipt_of, unsettled
 from lumio_cli.providers.contract.call import Call, Send, dig
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.resource import Property, Resource
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.pipedrive.fields import ROOT, Definition, label_options, moment_of
-from lumio_cli.providers.pipedrive.resources import ACTIVITIES, COSTS, PRODUCTS
+from lumio_cli.providers.pipedrive.listing import COSTS
+from lumio_cli.providers.pipedrive.resources import ACTIVITIES, PRODUCTS
 
 _OBJECTS = ("monetary", "daterange", "time", "timerange", "address")
 _WHOLE = "Pipedrive's answer does not say what was made"
@@ -64,40 +59,24 @@ def _write(resource: Resource, change: Change, fields: Fields, send: Send) -> Re
     try:
         call = _call(resource, change, fields, send)
         reply = send(call)
-    except UnfitError as error:
-        return _failed(change, "validation", str(error))
+    except QuotaError:
+        raise
     except DeniedError as error:
         # "Scope and URL mismatch" does not say which; any other refusal is about the user.
         scopes = resource.write_scopes if "scope" in error.message.lower() else ()
-        missing = f"; missing scope: {', '.join(scopes)}" if scopes else ""
-        return _failed(change, "permission", f"{error.message}{missing}")
-    except GoneError as error:
-        if change.action == "archive":  # Somebody else was faster: it is what was asked for.
-            return Receipt(change.trace, "done", change.id)
-        return _failed(change, "gone", error.message)
-    except RejectedError as error:
-        return _failed(change, "conflict" if error.status == 409 else "validation", error.message)
-    except QuotaError:
-        raise
-    except UnavailableError as error:
-        # Of a PATCH or DELETE the second one does no harm. A POST might make a second record.
-        if change.action == "create" and error.code == OUTCOME_UNKNOWN:
-            return Receipt(change.trace, "unknown", "", None, "unsettled", error.message)
-        return Receipt(change.trace, "retry", change.id, None, "transient", error.message)
+        return receipt_of(change, error, scopes=scopes)
+    except (LumioError, UnfitError) as error:
+        return receipt_of(change, error)
     record = dig(reply.document(), "data")
     made = dig(record, "id")
     if change.action == "archive":
-        return Receipt(change.trace, "done", change.id)
+        return Receipt.done(change.trace, change.id)
     if made is None:
         if change.action == "create":
-            return Receipt(change.trace, "unknown", "", None, "unsettled", _WHOLE)
-        return Receipt(change.trace, "done", change.id)
+            return unsettled(change, _WHOLE)
+        return Receipt.done(change.trace, change.id)
     label_options([record], tuple(fields.definitions.values()))
-    return Receipt(change.trace, "done", str(made), record)
-
-
-def _failed(change: Change, kind: str, message: str) -> Receipt:
-    return Receipt(change.trace, "failed", change.id, None, kind, message)
+    return Receipt.done(change.trace, str(made), record)
 
 
 def _call(resource: Resource, change: Change, fields: Fields, send: Send) -> Call:

@@ -16,7 +16,7 @@ from typing import Any
 from lumio_cli.core.clock import format_time, parse_time
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.call import Reply
-from lumio_cli.providers.contract.resource import Choice, Column, Property
+from lumio_cli.providers.contract.resource import Choice, Column, Equality, Property
 from lumio_cli.providers.salesforce.resources import KINDS, column_name
 
 UNREAD = frozenset({"address", "location", "base64", "complexvalue"})
@@ -101,8 +101,8 @@ def _hidden(name: str, kind: str) -> bool:
 
 
 def _column(name: str, kind: str) -> Column:
-    same = "folded" if kind == "email" else "exact"
-    return Column(column_name(name), name, KINDS.get(kind, "text"), same=same)  # type: ignore[arg-type]
+    same: Equality = "folded" if kind == "email" else "exact"
+    return Column(column_name(name), name, KINDS.get(kind, "text"), same=same)
 
 
 def typed(action: str, values: Mapping[str, str | None], known: Targets) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from lumio_cli.core.errors import (
     RejectedError,
     UnavailableError,
 )
+from lumio_cli.providers.contract.answers import in_batches, receipt_of, unsettled
 from lumio_cli.providers.contract.call import Call, Reply, Send
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.writing import Change
@@ -25,11 +26,9 @@ from lumio_cli.providers.salesforce.fields import Targets
 from lumio_cli.providers.salesforce.resources import JOB
 from lumio_cli.providers.salesforce.writes import (
     Pair,
-    denied,
     key_of,
-    receipt_of,
+    refusal,
     sorted_out,
-    unsettled,
     write_pairs,
 )
 
@@ -105,9 +104,8 @@ def ingest_all(
     yield from write_pairs(data, type_, literal, known, send)
     rest = [pair for pair in good if NOTHING not in pair[1].values()]
     for _, group in groupby(rest, key=lambda pair: pair[0].key):
-        pairs = list(group)
-        for start in range(0, len(pairs), JOB):
-            yield from _ingest(data, type_, pairs[start : start + JOB], known, send)
+        for batch in in_batches(list(group), JOB):
+            yield from _ingest(data, type_, batch, known, send)
 
 
 def _ingest(
@@ -120,7 +118,7 @@ def _ingest(
     try:
         job = _uploaded(path, route, type_, upload, send)
     except DeniedError as error:
-        yield from denied(pairs, error)
+        yield from (receipt_of(change, error) for change, _ in pairs)
         return
     except RejectedError:
         # Not every type can be written in bulk.
@@ -131,7 +129,7 @@ def _ingest(
     except UnavailableError as error:
         # A job that was not closed does nothing.
         for change, _ in pairs:
-            yield Receipt(change.trace, "retry", change.id, None, "transient", error.message)
+            yield Receipt.retry(change.trace, error.message, change.id)
         return
     try:
         # Closed already, by a request whose answer was lost: how the job stands says the rest.
@@ -147,7 +145,7 @@ def _ingest(
     for change in upload.left():
         if state in ("Failed", "Aborted"):
             message = f"the bulk job {job} ended as {state} before this record{why}"
-            yield Receipt(change.trace, "retry", change.id, None, "transient", message)
+            yield Receipt.retry(change.trace, message, change.id)
         elif state in ENDED:
             message = f"the results of the bulk job {job} do not name this record"
             yield unsettled(change, message)
@@ -211,14 +209,14 @@ def _settled(path: str, route: str, job: str, upload: Upload, send: Send) -> Ite
         change = upload.take(row)
         if change is not None:
             record_id = row.get("sf__Id") or change.id
-            yield Receipt(change.trace, "done", record_id, {"Id": record_id})
+            yield Receipt.done(change.trace, record_id, {"Id": record_id})
     for row in _sheet(path, route, job, "failedResults", send):
         change = upload.take(row)
         if change is not None:
             code, _, told = row.get("sf__Error", "").partition(":")
             message, _, names = told.rpartition(":")
             fields = [name for name in names.split() if name != "--"]
-            yield receipt_of(change, code, message or told, fields)
+            yield refusal(change, code, message or told, fields)
 
 
 def _sheet(path: str, route: str, job: str, what: str, send: Send) -> Iterator[dict[str, str]]:

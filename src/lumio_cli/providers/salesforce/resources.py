@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from lumio_cli.core.errors import ConfigError
-from lumio_cli.providers.contract.resource import Column, Cursor, Horizon, Resource, Writes
+from lumio_cli.providers.contract.columns import Kinds, columns, pascal
+from lumio_cli.providers.contract.paging import Paging
+from lumio_cli.providers.contract.resource import Cursor, Horizon, Kind, Resource, Writes
 from lumio_cli.providers.salesforce.soql import CHANGES, EVERYTHING
 
 PAGE = 500
@@ -25,17 +27,6 @@ WRITES = Writes(
     at_once=JOB,
 )
 """No field of the four is unique by itself: what is a duplicate, each org's own rules say."""
-READ_ONLY = frozenset(
-    {
-        "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp",
-        "LastActivityDate", "MasterRecordId", "IsConverted", "ConvertedDate",
-        "ConvertedAccountId", "ConvertedContactId", "ConvertedOpportunityId", "ExpectedRevenue",
-        "IsClosed", "IsWon", "ForecastCategory", "FiscalYear", "FiscalQuarter",
-        "HasOpportunityLineItem",
-    }
-)  # fmt: skip
-"""Fields without Create and Update among their properties in the Object Reference. So is Name
-where it is made of FirstName and LastName."""
 BIN = "IsDeleted"
 """The field of types that have a recycle bin. Of others a full sync alone sees what is gone."""
 
@@ -54,7 +45,7 @@ def is_archived(type_: str) -> bool:
     return type_ in ("Task", "Event") or _FIELD_HISTORY.fullmatch(type_) is not None
 
 
-KINDS = {
+KINDS: Kinds = {
     "int": "integer",
     "long": "integer",
     "double": "number",
@@ -79,28 +70,12 @@ def column_name(field: str) -> str:
     return field.lower() if "__" in field else snake(field)
 
 
-def _columns(listed: str) -> tuple[Column, ...]:
-    """Columns from `Field` or `Field:kind`."""
-    found = []
-    fixed = READ_ONLY | {"Name"} if "FirstName" in listed.split() else READ_ONLY
-    for item in listed.split():
-        field, _, kind = item.partition(":")
-        found.append(
-            Column(
-                column_name(field),
-                field,
-                kind or "text",  # type: ignore[arg-type]
-                read_only=field in fixed,
-                same="folded" if field == "Email" else "exact",
-            )
-        )
-    return tuple(found)
-
-
 _TIMES = (
-    "CreatedDate:datetime CreatedById LastModifiedDate:datetime LastModifiedById"
-    " SystemModstamp:datetime"
+    "created_date:datetime created_by_id last_modified_date:datetime last_modified_by_id"
+    " system_modstamp:datetime"
 )
+"""What every type has; as all that is not marked, without Create and Update among its properties in
+the Object Reference. So is Name where it is made of FirstName and LastName."""
 
 
 def horizon_of(type_: str) -> Horizon | None:
@@ -116,15 +91,19 @@ def horizon_of(type_: str) -> Horizon | None:
     return None
 
 
-def _resource(name: str, type_: str, title: str, columns: str, note: str = "") -> Resource:
-    paging = {"full": EVERYTHING, "changes": CHANGES, "tombstones": EVERYTHING}
+def _resource(name: str, type_: str, title: str, listed: str, note: str = "") -> Resource:
+    paging: Mapping[Kind, Paging] = {
+        "full": EVERYTHING,
+        "changes": CHANGES,
+        "tombstones": EVERYTHING,
+    }
     return Resource(
         name=name,
         path=type_,
         title=title,
-        columns=_columns(f"{columns} {_TIMES}"),
-        paging=paging,  # type: ignore[arg-type]
-        page_size=dict.fromkeys(paging, PAGE),  # type: ignore[arg-type]
+        columns=columns(f"{listed} {_TIMES}", pascal),
+        paging=paging,
+        page_size=dict.fromkeys(paging, PAGE),
         rows="records",
         key="Id",
         updated="SystemModstamp",
@@ -146,42 +125,43 @@ RESOURCES = (
         "leads",
         "Lead",
         "Leads",
-        "FirstName LastName Name Salutation Title Company Email Phone MobilePhone Website Street"
-        " City State PostalCode Country Status LeadSource Industry Rating AnnualRevenue:number"
-        " NumberOfEmployees:integer Description IsConverted:boolean ConvertedDate:date"
-        " ConvertedAccountId ConvertedContactId ConvertedOpportunityId MasterRecordId OwnerId"
-        " LastActivityDate:date",
+        "first_name! last_name! name salutation! title! company! email!~folded phone!"
+        " mobile_phone! website! street! city! state! postal_code! country! status! lead_source!"
+        " industry! rating! annual_revenue!:number number_of_employees!:integer description!"
+        " is_converted:boolean converted_date:date converted_account_id converted_contact_id"
+        " converted_opportunity_id master_record_id owner_id! last_activity_date:date",
     ),
     _resource(
         "opportunities",
         "Opportunity",
         "Opportunities",
-        "Name AccountId ContactId StageName Amount:number Probability:number"
-        " ExpectedRevenue:number TotalOpportunityQuantity:number CloseDate:date Type NextStep"
-        " LeadSource IsClosed:boolean IsWon:boolean ForecastCategory ForecastCategoryName"
-        " FiscalYear:integer FiscalQuarter:integer CampaignId Pricebook2Id"
-        " HasOpportunityLineItem:boolean IsPrivate:boolean Description OwnerId"
-        " LastActivityDate:date",
+        "name! account_id! contact_id! stage_name! amount!:number probability!:number"
+        " expected_revenue:number total_opportunity_quantity!:number close_date!:date type!"
+        " next_step! lead_source! is_closed:boolean is_won:boolean forecast_category"
+        " forecast_category_name! fiscal_year:integer fiscal_quarter:integer campaign_id!"
+        " pricebook2_id! has_opportunity_line_item:boolean is_private!:boolean description!"
+        " owner_id! last_activity_date:date",
     ),
     _resource(
         "accounts",
         "Account",
         "Accounts",
-        "Name Type ParentId AccountNumber Phone Fax Website Industry AnnualRevenue:number"
-        " NumberOfEmployees:integer Ownership TickerSymbol Rating Site AccountSource BillingStreet"
-        " BillingCity BillingState BillingPostalCode BillingCountry ShippingStreet ShippingCity"
-        " ShippingState ShippingPostalCode ShippingCountry Description MasterRecordId OwnerId"
-        " LastActivityDate:date",
+        "name! type! parent_id! account_number! phone! fax! website! industry!"
+        " annual_revenue!:number number_of_employees!:integer ownership! ticker_symbol! rating!"
+        " site! account_source! billing_street! billing_city! billing_state! billing_postal_code!"
+        " billing_country! shipping_street! shipping_city! shipping_state! shipping_postal_code!"
+        " shipping_country! description! master_record_id owner_id! last_activity_date:date",
     ),
     _resource(
         "contacts",
         "Contact",
         "Contacts",
-        "FirstName LastName Name Salutation Title AccountId Email Phone MobilePhone HomePhone"
-        " OtherPhone Fax Department ReportsToId AssistantName Birthdate:date LeadSource"
-        " MailingStreet MailingCity MailingState MailingPostalCode MailingCountry OtherStreet"
-        " OtherCity OtherState OtherPostalCode OtherCountry HasOptedOutOfEmail:boolean Description"
-        " MasterRecordId OwnerId LastActivityDate:date",
+        "first_name! last_name! name salutation! title! account_id! email!~folded phone!"
+        " mobile_phone! home_phone! other_phone! fax! department! reports_to_id! assistant_name!"
+        " birthdate!:date lead_source! mailing_street! mailing_city! mailing_state!"
+        " mailing_postal_code! mailing_country! other_street! other_city! other_state!"
+        " other_postal_code! other_country! has_opted_out_of_email!:boolean description!"
+        " master_record_id owner_id! last_activity_date:date",
     ),
 )
 CORE = frozenset(resource.path for resource in RESOURCES)
@@ -210,5 +190,5 @@ def more_resources(types: Sequence[str]) -> tuple[Resource, ...]:
             )
         taken[name] = type_
         note = "added by the objects setting"
-        found.append(_resource(name, type_, type_, "Name OwnerId", note=note))
+        found.append(_resource(name, type_, type_, "name! owner_id!", note=note))
     return tuple(found)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.call import Call, Reply, dig
 from lumio_cli.providers.contract.quota import Allowance
-from lumio_cli.providers.contract.verdict import Outcome, Verdict
+from lumio_cli.providers.contract.verdict import ErrorTable, Outcome, Verdict
 from lumio_cli.providers.salesforce.access import TOKEN_PATH, advice
 
 ROLLING = 3600.0
@@ -17,13 +17,20 @@ ROLLING = 3600.0
 hours, so that calls come back one by one and not at midnight."""
 
 _USAGE = re.compile(r"(?:^|[;,\s])api-usage=(\d{1,12})/(\d{1,12})(?!\d)")
-_DENIED = frozenset(
-    {
-        "INVALID_TYPE", "API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "INSUFFICIENT_ACCESS",
-        "INSUFFICIENT_ACCESS_OR_READONLY", "FUNCTIONALITY_NOT_ENABLED",
-    }
+ERRORS = ErrorTable(
+    "message",
+    "errorCode",
+    # A 401 is also INVALID_AUTH_HEADER: so a token that is a JWT was refused late in a long run
+    # (airbytehq/airbyte issue 71024). A 410 is about a version that is served no more.
+    by_status={401: Outcome.REAUTH, 410: Outcome.REJECTED, 429: Outcome.THROTTLED},
+    by_code={
+        Outcome.RETRY: ("QUERY_TIMEOUT", "SERVER_UNAVAILABLE", "UNABLE_TO_LOCK_ROW"),
+        Outcome.DENIED: (
+            "INVALID_TYPE", "API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED",
+            "INSUFFICIENT_ACCESS", "INSUFFICIENT_ACCESS_OR_READONLY", "FUNCTIONALITY_NOT_ENABLED",
+        ),
+    },
 )  # fmt: skip
-_PASSING = frozenset({"QUERY_TIMEOUT", "SERVER_UNAVAILABLE", "UNABLE_TO_LOCK_ROW"})
 _EDGE = frozenset({406, 420})
 """What Salesforce Edge, which stands before the orgs, answers without JSON while it sets itself up
 ("We are setting things up"); airbyte's source-salesforce repeats both."""
@@ -87,19 +94,7 @@ def _judge(status: int, body: Any) -> Verdict | None:
         if "not valid for use" in message:
             return Verdict(Outcome.DENIED, message, code, scopes=("api",))
         return Verdict(Outcome.REAUTH, message, code)
-    if status == 401:
-        # Also INVALID_AUTH_HEADER: so a token that is a JWT was refused late in a long run
-        # (airbytehq/airbyte issue 71024).
-        return Verdict(Outcome.REAUTH, message, code)
-    if status == 429:
-        return Verdict(Outcome.THROTTLED, message, code)
-    if code in _PASSING:
-        return Verdict(Outcome.RETRY, message, code)
-    if code in _DENIED or status == 403:
-        return Verdict(Outcome.DENIED, message, code)
-    if status == 404:
-        return Verdict(Outcome.GONE, message, code)
-    return Verdict(Outcome.REJECTED, message, code) if status < 500 else None
+    return ERRORS.verdict(status, {**error, "message": message})
 
 
 def remaining(call: Call, reply: Reply) -> tuple[Allowance, ...]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
-from lumio_cli.core.errors import (
-    OUTCOME_UNKNOWN,
-    CircuitOpenError,
-    DeniedError,
-    QuotaError,
-    RejectedError,
-    UnavailableError,
+from lumio_cli.core.errors import RejectedError, UnavailableError
+from lumio_cli.providers.contract.answers import (
+    halves,
+    in_batches,
+    receipt_of,
+    unanswered,
+    unsettled,
+    write_batches,
 )
 from lumio_cli.providers.contract.call import Call, Reply, Send
 from lumio_cli.providers.contract.receipt import Receipt
@@ -86,7 +87,7 @@ def kind_of(code: str, fields: Sequence[str] = ()) -> str:
     return "validation"
 
 
-def receipt_of(change: Change, code: str, message: str, fields: Sequence[str] = ()) -> Receipt:
+def refusal(change: Change, code: str, message: str, fields: Sequence[str] = ()) -> Receipt:
     """The receipt for a record that was refused.
 
     One that is to be deleted and is gone already is what was wanted.
@@ -98,30 +99,16 @@ def receipt_of(change: Change, code: str, message: str, fields: Sequence[str] = 
         # may well be there.
         kind = "validation"
     if change.action == "archive" and kind == "gone":
-        return Receipt(change.trace, "done", change.id)
-    status: Literal["retry", "failed"] = "retry" if kind == "transient" else "failed"
-    return Receipt(change.trace, status, change.id, None, kind, f"{message} ({code})")
+        return Receipt.done(change.trace, change.id)
+    if kind == "transient":
+        return Receipt.retry(change.trace, f"{message} ({code})", change.id)
+    return Receipt.failed(change.trace, kind, f"{message} ({code})", change.id)
 
 
 def _refers(column: str, value: str | None) -> bool:
     """Whether a value may be the id of another record: so are columns of references called."""
     named = column.lower().endswith(("_id", "__c"))
     return named and re.fullmatch(r"[0-9A-Za-z]{15}(?:[0-9A-Za-z]{3})?", value or "") is not None
-
-
-def unsettled(change: Change, message: str) -> Receipt:
-    """Nobody can say; but only a create would do harm if it were sent again."""
-    if change.action == "create":
-        return Receipt(change.trace, "unknown", change.id, None, "unsettled", message)
-    return Receipt(change.trace, "retry", change.id, None, "transient", message)
-
-
-def denied(pairs: Iterable[Pair], error: DeniedError) -> Iterator[Receipt]:
-    """Receipts for what the user or the session may not do at all."""
-    missing = f"; missing scope: {', '.join(error.scopes)}" if error.scopes else ""
-    for change, _ in pairs:
-        message = f"{error.message}{missing}"
-        yield Receipt(change.trace, "failed", change.id, None, "permission", message)
 
 
 def sorted_out(changes: Sequence[Change], known: Targets) -> tuple[list[Pair], list[Receipt]]:
@@ -135,7 +122,7 @@ def sorted_out(changes: Sequence[Change], known: Targets) -> tuple[list[Pair], l
                 values[target.name] = value_of(target.type, change.id)
             good.append((change, values))
         except ValueError as error:
-            bad.append(Receipt(change.trace, "failed", change.id, None, "validation", str(error)))
+            bad.append(receipt_of(change, error))
     return good, bad
 
 
@@ -162,51 +149,40 @@ def write_pairs(
     data: str, type_: str, good: Sequence[Pair], known: Targets, send: Send
 ) -> Iterator[Receipt]:
     """As `write_all`, of changes whose values are sorted out."""
-    waiting: list[list[Pair]] = []
+    batches: list[list[Pair]] = []
     for _, group in groupby(good, key=lambda pair: pair[0].key):
-        pairs = list(group)
-        waiting += [pairs[at : at + COLLECTION] for at in range(0, len(pairs), COLLECTION)]
-    # Last in, first out: the halves of a collection come before the next one.
-    waiting.reverse()
-    while waiting:
-        pairs = waiting.pop()
+        batches += in_batches(list(group), COLLECTION)
+
+    def write(pairs: list[Pair]) -> tuple[list[Receipt], list[list[Pair]]]:
         changes = [change for change, _ in pairs]
         try:
             results = send(_call(data, type_, pairs, known)).json()
-        except DeniedError as error:
-            # So it would be with all others: they are not worth a request each.
-            yield from denied([pair for part in (pairs, *waiting[::-1]) for pair in part], error)
-            return
         except RejectedError as error:
             if len(pairs) > 1:
-                middle = len(pairs) // 2
-                waiting += [pairs[middle:], pairs[:middle]]
-            else:
-                yield receipt_of(changes[0], error.category, error.message)
-            continue
-        except (QuotaError, CircuitOpenError):
-            raise
+                return [], halves(pairs)
+            return [refusal(changes[0], error.category, error.message)], []
         except UnavailableError as error:
-            if error.code != OUTCOME_UNKNOWN and changes[0].action == "create":
-                raise
-            yield from (unsettled(change, error.message) for change in changes)
-            continue
+            return unanswered(changes, error), []
         told = results if isinstance(results, list) else []
-        for number, change in enumerate(changes):
-            yield _settle(change, told[number] if number < len(told) else None)
+        return [
+            _settle(change, told[number] if number < len(told) else None)
+            for number, change in enumerate(changes)
+        ], []
+
+    yield from write_batches(batches, write, lambda pair: pair[0])
 
 
 def _settle(change: Change, result: Any) -> Receipt:
     """Results come in the order of the records."""
     if isinstance(result, dict) and result.get("success") is True:
         record_id = str(result.get("id") or change.id)
-        return Receipt(change.trace, "done", record_id, {"Id": record_id})
+        return Receipt.done(change.trace, record_id, {"Id": record_id})
     errors = result.get("errors") if isinstance(result, dict) else None
     if not isinstance(errors, list) or not errors or not isinstance(errors[0], dict):
         return unsettled(change, "Salesforce's answer does not say what became of this record")
     first = errors[0]
     message = "; ".join(str(e.get("message")) for e in errors if isinstance(e, dict))
-    return receipt_of(change, str(first.get("statusCode")), message, first.get("fields") or ())
+    return refusal(change, str(first.get("statusCode")), message, first.get("fields") or ())
 
 
 def _call(data: str, type_: str, pairs: Sequence[Pair], known: Targets) -> Call:

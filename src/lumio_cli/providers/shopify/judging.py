@@ -8,7 +8,7 @@ from typing import Any
 
 from lumio_cli.core.errors import RejectedError
 from lumio_cli.providers.contract.call import Reply, dig
-from lumio_cli.providers.contract.verdict import Outcome, Verdict
+from lumio_cli.providers.contract.verdict import ErrorTable, Outcome, Verdict
 from lumio_cli.providers.shopify.personal import SCOPE
 
 SECURITY = 430
@@ -33,6 +33,16 @@ _CLOSED = {
 """Of statuses that are about the shop and not about the app: a category, what it means, and what to
 do. 402 and 403 come as "Unavailable Shop" (orbit-apps/elixir-shopifyapi, pull requests 380 and 382;
 Shopify/shopify-cli, issue 1770); GraphQL tells of missing scopes with status 200."""
+
+ERRORS = ErrorTable(
+    "message",
+    "extensions.code",
+    by_code={
+        Outcome.RETRY: ("INTERNAL_SERVER_ERROR", "TIMEOUT"),
+        Outcome.THROTTLED: ("THROTTLED",),
+        Outcome.DENIED: ("ACCESS_DENIED",),
+    },
+)
 
 
 def judge(reply: Reply) -> Verdict | None:
@@ -92,10 +102,10 @@ def about_the_shop(error: RejectedError) -> bool:
     return error.category == _CLOSED.get(error.status, ("",))[0] != ""
 
 
-def _failed(body: Mapping[str, Any], errors: list[Any]) -> Verdict:
+def _failed(body: Mapping[str, Any], errors: list[Any]) -> Verdict | None:
     """An answer of status 200 with errors: the first of them that says more than others."""
     first = errors[0] if isinstance(errors[0], dict) else {"message": str(errors[0])}
-    by_code = {str(dig(e, "extensions.code") or ""): e for e in errors if isinstance(e, dict)}
+    by_code = {ERRORS.code_of(e): e for e in errors if isinstance(e, dict)}
     if "THROTTLED" in by_code:
         return Verdict(
             Outcome.THROTTLED,
@@ -111,10 +121,10 @@ def _failed(body: Mapping[str, Any], errors: list[Any]) -> Verdict:
         hint = UNAPPROVED if "not approved" in said else ""
         scopes = tuple(SCOPE.findall(wanted))
         return Verdict(Outcome.DENIED, said, "ACCESS_DENIED", scopes=scopes, hint=hint)
-    message, code = str(first.get("message")), str(dig(first, "extensions.code") or "")
-    if code in ("INTERNAL_SERVER_ERROR", "TIMEOUT") or message.startswith("Internal error"):
-        return Verdict(Outcome.RETRY, message, code)
-    return Verdict(Outcome.REJECTED, message, code)
+    verdict = ERRORS.verdict(200, first)
+    if str(first.get("message")).startswith("Internal error"):
+        return Verdict(Outcome.RETRY, ERRORS.message_of(first), ERRORS.code_of(first))
+    return verdict
 
 
 def _wait(body: Mapping[str, Any]) -> float | None:

@@ -8,16 +8,9 @@ from typing import Any
 
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
+from lumio_cli.providers.contract.columns import camel, columns
 from lumio_cli.providers.contract.paging import Each, NoPlaceError, Paging, Parents, Token
-from lumio_cli.providers.contract.resource import (
-    Choice,
-    Column,
-    Cursor,
-    Horizon,
-    Kind,
-    Resource,
-    Writes,
-)
+from lumio_cli.providers.contract.resource import Choice, Cursor, Horizon, Kind, Resource, Writes
 from lumio_cli.providers.shopify import documents as ask
 from lumio_cli.providers.shopify import graph
 from lumio_cli.providers.shopify.facts import ALL_ORDERS
@@ -97,30 +90,6 @@ def _after(root: str) -> Token:
 STATUSES = Choice(("ACTIVE", "ARCHIVED", "DRAFT", "UNLISTED"))
 """`ProductStatus` of the published schema 2026-07."""
 
-
-def columns(listed: str) -> tuple[Column, ...]:
-    """Columns from `name`, `name:kind` or `name:kind=path`; a `!` marks one that can be written.
-
-    Without a path it is the name in camel case, as Shopify writes it.
-    """
-    found = []
-    for item in listed.split():
-        head, _, path = item.partition("=")
-        name, _, kind = head.rstrip("!").partition(":")
-        first, *rest = name.split("_")
-        found.append(
-            Column(
-                name,
-                path or first + "".join(word.capitalize() for word in rest),
-                kind or "text",  # type: ignore[arg-type]
-                read_only=not head.endswith("!"),
-                same="set" if name == "tags" else "exact",
-                choice=STATUSES if head == "status!" else None,
-            )
-        )
-    return tuple(found)
-
-
 STAMPS = " created_at:datetime updated_at:datetime"
 
 
@@ -167,7 +136,7 @@ def _resource(name: str, title: str, root: str, listed: str, size: int, **more: 
         name=name,
         path=root,
         title=title,
-        columns=columns(listed + STAMPS),
+        columns=columns(listed + STAMPS, camel, {"status": STATUSES} if name == "products" else {}),
         paging=paging,
         page_size=sizes,
         rows=f"data.{root}.nodes",
@@ -180,14 +149,14 @@ PRODUCTS = _resource(
     "products",
     "Products with their variants",
     "products",
-    "legacy_id:integer=legacyResourceId title! handle! status! vendor! product_type! tags:json!"
-    " description_html! template_suffix! seo_title!=seo.title seo_description!=seo.description"
-    " category=category.fullName is_gift_card:boolean total_inventory:integer"
-    " tracks_inventory:boolean has_only_default_variant:boolean online_store_url"
-    " min_price:number=priceRangeV2.minVariantPrice.amount"
+    "legacy_id:integer=legacyResourceId title! handle! status! vendor! product_type!"
+    " tags!:json~set description_html! template_suffix! seo_title!=seo.title"
+    " seo_description!=seo.description category=category.fullName is_gift_card:boolean"
+    " total_inventory:integer tracks_inventory:boolean has_only_default_variant:boolean"
+    " online_store_url min_price:number=priceRangeV2.minVariantPrice.amount"
     " max_price:number=priceRangeV2.maxVariantPrice.amount"
-    " currency=priceRangeV2.minVariantPrice.currencyCode variants_count:integer=variantsCount.count"
-    " options:json variants:json published_at:datetime",
+    " currency=priceRangeV2.minVariantPrice.currencyCode"
+    " variants_count:integer=variantsCount.count options:json variants:json published_at:datetime",
     100,
     deletes=("tombstones", "sweep"),
     scopes=("read_products",),
@@ -198,7 +167,7 @@ ORDERS = _resource(
     "orders",
     "Orders with their line items",
     "orders",
-    "legacy_id:integer=legacyResourceId name email! phone! note! po_number! tags:json!"
+    "legacy_id:integer=legacyResourceId name email! phone! note! po_number! tags!:json~set"
     " customer_id=customer.id financial_status=displayFinancialStatus"
     " fulfillment_status=displayFulfillmentStatus return_status currency=currencyCode"
     " total:number=currentTotalPriceSet.shopMoney.amount"
@@ -228,8 +197,8 @@ CUSTOMERS = _resource(
     "legacy_id:integer=legacyResourceId display_name first_name! last_name!"
     " email!=defaultEmailAddress.emailAddress phone!=defaultPhoneNumber.phoneNumber"
     " email_marketing=defaultEmailAddress.marketingState"
-    " sms_marketing=defaultPhoneNumber.marketingState note! tags:json! state locale!"
-    " tax_exempt:boolean! verified_email:boolean orders:integer=numberOfOrders"
+    " sms_marketing=defaultPhoneNumber.marketingState note! tags!:json~set state locale!"
+    " tax_exempt!:boolean verified_email:boolean orders:integer=numberOfOrders"
     " amount_spent:number=amountSpent.amount currency=amountSpent.currencyCode"
     " city=defaultAddress.city province=defaultAddress.province country=defaultAddress.country"
     " default_address:json",
@@ -258,8 +227,8 @@ FULFILLMENTS = replace(
         "orders",
         "legacy_id:integer=legacyResourceId order_id=order.id order_name=order.name name status"
         " display_status total_quantity:integer requires_shipping:boolean location_id=location.id"
-        " tracking:json=trackingInfo line_items:json=fulfillmentLineItems"
-        " delivered_at:datetime estimated_delivery_at:datetime in_transit_at:datetime",
+        " tracking:json=trackingInfo line_items:json=fulfillmentLineItems delivered_at:datetime"
+        " estimated_delivery_at:datetime in_transit_at:datetime",
         50,
         scopes=("read_orders", "read_fulfillments"),
         group="order.id",
@@ -273,10 +242,10 @@ LOCATIONS = Resource(
     path="locations",
     title="Locations",
     columns=columns(
-        "legacy_id:integer=legacyResourceId name is_active:boolean"
-        " is_fulfillment_service:boolean fulfills_online_orders:boolean ships_inventory:boolean"
-        " has_active_inventory:boolean city=address.city country=address.countryCode address:json"
-        + STAMPS
+        "legacy_id:integer=legacyResourceId name is_active:boolean is_fulfillment_service:boolean"
+        " fulfills_online_orders:boolean ships_inventory:boolean has_active_inventory:boolean"
+        " city=address.city country=address.countryCode address:json" + STAMPS,
+        camel,
     ),
     paging={"full": _after("locations")},
     page_size={"full": 100},
@@ -292,10 +261,11 @@ INVENTORY_LEVELS = Resource(
     title="Inventory levels: stock of an item at a location",
     columns=columns(
         "item_id=item.id sku=item.sku location_id=location.id location=location.name"
-        " available:integer!=quantities.available on_hand:integer!=quantities.on_hand"
+        " available!:integer=quantities.available on_hand!:integer=quantities.on_hand"
         " committed:integer=quantities.committed incoming:integer=quantities.incoming"
         " reserved:integer=quantities.reserved damaged:integer=quantities.damaged"
-        " is_active:boolean can_deactivate:boolean" + STAMPS
+        " is_active:boolean can_deactivate:boolean" + STAMPS,
+        camel,
     ),
     paging={"full": _STOCK, "changes": _STOCK},
     page_size={"full": 100, "changes": 100},
@@ -319,7 +289,8 @@ METAFIELDS = Resource(
     title="Metafields of products, customers and orders",
     columns=columns(
         "legacy_id:integer=legacyResourceId owner_id owner_type namespace key type value"
-        " compare_digest" + STAMPS
+        " compare_digest" + STAMPS,
+        camel,
     ),
     paging={"full": _OWNED, "changes": _OWNED},
     page_size={"full": 100, "changes": 40},

@@ -8,14 +8,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from lumio_cli.core.errors import (
-    OUTCOME_UNKNOWN,
-    CircuitOpenError,
-    DeniedError,
-    QuotaError,
-    RejectedError,
-    UnavailableError,
-)
+from lumio_cli.core.errors import DeniedError, RejectedError, UnavailableError
+from lumio_cli.providers.contract.answers import receipt_of
 from lumio_cli.providers.contract.call import Call, Send, dig
 from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.resource import Resource
@@ -98,7 +92,7 @@ def _write_stock(version: str, changes: Sequence[Change], send: Send) -> Iterato
         try:
             named[_counted(change, named)].append(change)
         except ValueError as error:
-            yield Receipt(change.trace, "failed", change.id, None, "validation", str(error))
+            yield receipt_of(change, error)
     for name, chosen in named.items():
         for start in range(0, len(chosen), BATCH):
             yield from _set_stock(version, name, chosen[start : start + BATCH], send)
@@ -130,7 +124,7 @@ def _write_one(
         check(resource, change.values, left_out())
         given = input_of(resource, change)
     except ValueError as error:
-        return Receipt(change.trace, "failed", change.id, None, "validation", str(error))
+        return receipt_of(change, error)
     # A create would be carried out twice; the others say what shall be true.
     call = graph.call(
         version,
@@ -147,15 +141,15 @@ def _write_one(
         receipt = _failed(change, wrong[0])
         if change.action == "archive" and receipt.kind == "gone":
             # That it is gone is what was asked for; it may have been us, in a lost answer.
-            return Receipt(change.trace, "done", change.id)
+            return Receipt.done(change.trace, change.id)
         return receipt
     if change.action == "archive":
-        return Receipt(change.trace, "done", change.id)
+        return Receipt.done(change.trace, change.id)
     record = payload.get(name)
     if not isinstance(record, dict):
         message = "Shopify's answer does not say what became of this item"
-        return Receipt(change.trace, "unknown", change.id, None, "unsettled", message)
-    return Receipt(change.trace, "done", str(record["id"]), as_shown(record, reply.get("errors")))
+        return Receipt.unknown(change.trace, message, change.id)
+    return Receipt.done(change.trace, str(record["id"]), as_shown(record, reply.get("errors")))
 
 
 def _sent(call: Call, change: Change, send: Send) -> Any:
@@ -163,21 +157,12 @@ def _sent(call: Call, change: Change, send: Send) -> Any:
     `UnavailableError` where the shop is not to be had: no change is at fault, and all wait."""
     try:
         return send(call).json()
-    except DeniedError as error:
-        missing = f"; missing scope: {', '.join(error.scopes)}" if error.scopes else ""
-        message = f"{error.message}{missing}"
-        return Receipt(change.trace, "failed", change.id, None, "permission", message)
     except RejectedError as error:
         if about_the_shop(error):
             raise UnavailableError(error.message, hint=error.hint) from error
-        return Receipt(change.trace, "failed", change.id, None, "validation", error.message)
-    except (CircuitOpenError, QuotaError) as error:
-        return Receipt(change.trace, "retry", change.id, None, "transient", error.message)
-    except UnavailableError as error:
-        # What may be repeated may be sent again; nobody knows what became of anything else.
-        if error.code == OUTCOME_UNKNOWN and not call.repeatable:
-            return Receipt(change.trace, "unknown", change.id, None, "unsettled", error.message)
-        return Receipt(change.trace, "retry", change.id, None, "transient", error.message)
+        return Receipt.failed(change.trace, "validation", error.message, change.id)
+    except (DeniedError, UnavailableError) as error:
+        return receipt_of(change, error)
 
 
 def _failed(change: Change, error: Mapping[str, Any]) -> Receipt:
@@ -185,7 +170,7 @@ def _failed(change: Change, error: Mapping[str, Any]) -> Receipt:
     where = ".".join(str(part) for part in error.get("field") or ())
     kind = "validation"
     if code == _BUSY:
-        return Receipt(change.trace, "retry", change.id, None, "transient", message)
+        return Receipt.retry(change.trace, message, change.id)
     # An error in a field other than the id is about another record, to which this one refers.
     itself = where in ("", "id") or where.endswith(".id")
     missing = any(word in message.replace("\u2019", "'") for word in _GONE)
@@ -194,7 +179,7 @@ def _failed(change: Change, error: Mapping[str, Any]) -> Receipt:
     elif any(word in message or word in code for word in _CONFLICT):
         kind = "conflict"
     text = f"{where}: {message}" if where and where not in message else message
-    return Receipt(change.trace, "failed", change.id, None, kind, text)
+    return Receipt.failed(change.trace, kind, text, change.id)
 
 
 def _set_stock(
@@ -226,11 +211,11 @@ def _set_stock(
     reply = _sent(call, changes[0], send)
     if isinstance(reply, Receipt):
         for change in changes:
-            yield Receipt(change.trace, reply.status, change.id, None, reply.kind, reply.message)
+            yield replace(reply, trace=change.trace, id=change.id)
         return
     wrong = dig(reply, "data.inventorySetQuantities.userErrors") or []
     if not wrong:
-        yield from (Receipt(change.trace, "done", change.id) for change in changes)
+        yield from (Receipt.done(change.trace, change.id) for change in changes)
         return
     if attempt + 1 < _KEYS and any(error.get("code") in _USED_UP for error in wrong):
         yield from _set_stock(version, name, changes, send, attempt + 1)
@@ -256,11 +241,7 @@ def _places(
     call = graph.call(version, _WHERE, {"ids": [change.id for change in changes]})
     reply = _sent(call, changes[0], send)
     if isinstance(reply, Receipt):
-        return {}, [
-            Receipt(c.trace, "retry" if reply.status == "unknown" else reply.status, c.id, None,
-                    reply.kind, reply.message)
-            for c in changes
-        ]  # fmt: skip
+        return {}, [replace(reply, trace=c.trace, id=c.id) for c in changes]
     found = {
         str(node["id"]): (str(dig(node, "item.id")), str(dig(node, "location.id")))
         for node in dig(reply, "data.nodes") or ()
@@ -268,7 +249,7 @@ def _places(
     }
     message = "the item is no longer stocked at the location"
     gone = [
-        Receipt(c.trace, "failed", c.id, None, "gone", message)
+        Receipt.failed(c.trace, "gone", message, c.id)
         for c in changes if c.id not in found
     ]  # fmt: skip
     return found, gone

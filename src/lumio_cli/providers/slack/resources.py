@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lumio_cli.providers.contract.columns import columns
 from lumio_cli.providers.contract.paging import Single
-from lumio_cli.providers.contract.resource import Column, Cursor, Horizon, Resource
+from lumio_cli.providers.contract.resource import Cursor, Horizon, Resource
 from lumio_cli.providers.slack.walks import Cursors, History, Visible
 
 PAGE = 200
 """Records a page. Slack takes up to 999, and advises 200 at most."""
-
-
-def _columns(listed: str) -> tuple[Column, ...]:
-    """Columns from `name`, `name:kind`, `name=path` or `name=path:kind`."""
-    columns = []
-    for item in listed.split():
-        left, _, kind = item.partition(":")
-        name, _, path = left.partition("=")
-        columns.append(Column(name, path or name, kind or "text"))  # type: ignore[arg-type]
-    return tuple(columns)
 
 
 USERS = Resource(
@@ -28,7 +19,7 @@ USERS = Resource(
     title="Users",
     rows="members",
     updated="updated",
-    columns=_columns(
+    columns=columns(
         "name real_name=profile.real_name display_name=profile.display_name email=profile.email"
         " title=profile.title phone=profile.phone first_name=profile.first_name"
         " last_name=profile.last_name pronouns=profile.pronouns status_text=profile.status_text"
@@ -36,7 +27,7 @@ USERS = Resource(
         " deleted:boolean is_bot:boolean is_app_user:boolean is_admin:boolean is_owner:boolean"
         " is_primary_owner:boolean is_restricted:boolean is_ultra_restricted:boolean"
         " is_email_confirmed:boolean tz tz_label tz_offset:integer team_id"
-        " profile_fields=profile.fields:json updated:epoch"
+        " profile_fields:json=profile.fields updated:epoch"
     ),
     paging={"full": Cursors()},
     page_size={"full": PAGE},
@@ -51,7 +42,7 @@ CHANNELS = Resource(
     title="Channels",
     rows="channels",
     updated="updated",
-    columns=_columns(
+    columns=columns(
         "name topic=topic.value purpose=purpose.value user creator is_channel:boolean"
         " is_private:boolean is_im:boolean is_mpim:boolean is_archived:boolean is_general:boolean"
         " is_member:boolean is_shared:boolean is_ext_shared:boolean is_org_shared:boolean"
@@ -72,9 +63,9 @@ MESSAGES = Resource(
     title="Messages",
     rows="messages",
     updated="ts",
-    columns=_columns(
-        "channel ts sent_at=ts:epoch user text type subtype thread_ts parent_user_id bot_id app_id"
-        " username edited_at=edited.ts:epoch edited_by=edited.user reply_count:integer"
+    columns=columns(
+        "channel ts sent_at:epoch=ts user text type subtype thread_ts parent_user_id bot_id app_id"
+        " username edited_at:epoch=edited.ts edited_by=edited.user reply_count:integer"
         " reply_users_count:integer latest_reply:epoch reactions:json files:json attachments:json"
         " blocks:json client_msg_id team"
     ),
@@ -103,10 +94,10 @@ USERGROUPS = Resource(
     title="User groups",
     rows="usergroups",
     updated="date_update",
-    columns=_columns(
-        "name handle description user_count:integer users:json channels=prefs.channels:json"
-        " is_external:boolean auto_type created_by updated_by deleted_by team_id"
-        " date_create:epoch date_update:epoch date_delete:epoch"
+    columns=columns(
+        "name handle description user_count:integer users:json channels:json=prefs.channels"
+        " is_external:boolean auto_type created_by updated_by deleted_by team_id date_create:epoch"
+        " date_update:epoch date_delete:epoch"
     ),
     paging={"full": Single()},
     deletes=("sweep",),

@@ -150,12 +150,12 @@ def deliver(message: Message, send: Send) -> Receipt:
     """Send it. What Slack refuses for the message's own sake is a receipt, not an error."""
     try:
         if message.kind == "file":
-            return Receipt(message.key, "done", _share(message, send))
+            return Receipt.done(message.key, _share(message, send))
         body = send(post_call(message, _target(message.to, send))).json()
-        return Receipt(message.key, "done", f"{body['channel']}:{body['ts']}", body.get("message"))
+        return Receipt.done(message.key, f"{body['channel']}:{body['ts']}", body.get("message"))
     except RejectedError as error:
         kind = error.category or "rejected"
-        return Receipt(message.key, "failed", "", None, kind, error.message)
+        return Receipt.failed(message.key, kind, error.message)
 
 
 def post_call(message: Message, channel: str) -> Call:
@@ -343,7 +343,7 @@ def find(message: Message, send: Send, page: int) -> Receipt | None:
         for number, body in enumerate(_pages(Call("GET", path, params=params), send), 1):
             for found in body["messages"]:
                 if is_ours(found, message.key):
-                    return Receipt(message.key, "done", f"{channel}:{found['ts']}", found)
+                    return Receipt.done(message.key, f"{channel}:{found['ts']}", found)
             if number == LOOK_BACK and dig(body, _CURSOR):
                 return None
     except (RejectedError, DeniedError, NoPlaceError):

@@ -7,11 +7,12 @@ here is a refusal of this request, and is shown as it is.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.call import Reply, dig
-from lumio_cli.providers.contract.verdict import Outcome, Verdict
+from lumio_cli.providers.contract.verdict import ErrorTable, Outcome, Verdict
 
 _OUTCOMES: Mapping[Outcome, tuple[str, ...]] = {
     Outcome.RETRY: (
@@ -36,7 +37,7 @@ _OUTCOMES: Mapping[Outcome, tuple[str, ...]] = {
         "thread_not_found", "file_not_found", "no_such_subteam", "team_not_found",
     ),
 }  # fmt: skip
-_BY_WORD = {word: outcome for outcome, words in _OUTCOMES.items() for word in words}
+ERRORS = ErrorTable("error", "error", by_code=_OUTCOMES)
 
 _PLAIN = {
     "not_in_channel": "the app is not in this channel; type /invite @APP in it",
@@ -92,12 +93,8 @@ def judge(reply: Reply) -> Verdict | None:
     body = error_of(reply)
     if body is None:
         return None
-    word = str(body.get("error") or "unknown_error")
-    outcome = _BY_WORD.get(word)
-    if outcome is None:
-        if reply.status == 429 or reply.status >= 500:
-            return None
-        outcome = Outcome.DENIED if reply.status == 403 else Outcome.REJECTED
+    word = ERRORS.code_of(body) or "unknown_error"
+    verdict = ERRORS.verdict(reply.status, {"error": word})
     needed = str(body.get("needed") or "") if word == "missing_scope" else ""
     scopes = tuple(part.strip() for part in needed.split(",") if part.strip())
-    return Verdict(outcome, explain(word, body), word, scopes=scopes)
+    return verdict and replace(verdict, message=explain(word, body), scopes=scopes)

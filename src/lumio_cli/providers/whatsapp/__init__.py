@@ -360,28 +360,28 @@ class WhatsApp(Provider):
             reply = send(Call("POST", path, route=route, json=body, safe=False, keys=keys))
         except RejectedError as error:
             kind = errors.kind_of(error.category)
-            return Receipt(message.key, "failed", kind=kind, message=error.message)
+            return Receipt.failed(message.key, kind, error.message)
         except LumioError as error:
             if error.code != OUTCOME_UNKNOWN:
                 raise
-            return Receipt(message.key, "unknown", kind=OUTCOME_UNKNOWN, message=error.message)
+            return Receipt.unknown(message.key, error.message, kind=OUTCOME_UNKNOWN)
         record = reply.json()
         accepted = dig(record, "messages")
         told = accepted[0] if isinstance(accepted, list) and accepted else None
         found = dig(told, "id")
         if not isinstance(found, str):
             words = "WhatsApp's answer does not name the message"
-            return Receipt(message.key, "unknown", kind="unsettled", message=words)
+            return Receipt.unknown(message.key, words)
         state = dig(told, "message_status")
         kind = state if isinstance(state, str) else ""
-        return Receipt(message.key, "done", found, record, kind, STATES.get(kind, ""))
+        return Receipt.done(message.key, found, record, kind, STATES.get(kind, ""))
 
     def find(self, message: Message, past: Past, send: Send) -> Receipt | None:
         """A status webhook that carries our key proves that the message was accepted. Without one
         nobody can say: the API has no answer to that question."""
         match = {"biz_opaque_callback_data": message.key}
         found = past.latest(STATUSES.name, match, "message_id")
-        return Receipt(message.key, "done", found) if found else None
+        return Receipt.done(message.key, found) if found else None
 
 
 _GROUPS = replace(TEMPLATE_ANALYTICS, rows="data")

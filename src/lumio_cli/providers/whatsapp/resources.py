@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lumio_cli.providers.contract.call import Record
+from lumio_cli.providers.contract.columns import columns
 from lumio_cli.providers.contract.paging import Single
-from lumio_cli.providers.contract.resource import Column, Cursor, Resource
+from lumio_cli.providers.contract.resource import Cursor, Resource
 from lumio_cli.providers.whatsapp.days import DAY
 from lumio_cli.providers.whatsapp.listing import Cursors
 
@@ -22,26 +23,16 @@ SETTLING = 3 * DAY
 BY_DAY = "Counts by day. Days that WhatsApp no longer tells stay here; none is ever deleted."
 
 
-def _columns(listed: str, **paths: str) -> tuple[Column, ...]:
-    """Columns from `name` or `name:kind`; their path is their name unless `paths` says more."""
-    columns = []
-    for item in listed.split():
-        name, _, kind = item.partition(":")
-        columns.append(Column(name, paths.get(name, name), kind or "text"))  # type: ignore[arg-type]
-    return tuple(columns)
-
-
 TEMPLATES = Resource(
     name="templates",
     path="/{waba_id}/message_templates",
     title="Message templates",
     rows="data",
     updated="",
-    columns=_columns(
-        "name language status category previous_category parameter_format quality_score"
-        " quality_at:epoch rejected_reason components:json",
-        quality_score="quality_score.score",
-        quality_at="quality_score.date",
+    columns=columns(
+        "name language status category previous_category parameter_format"
+        " quality_score=quality_score.score quality_at:epoch=quality_score.date rejected_reason"
+        " components:json"
     ),
     paging={"full": LISTING},
     page_size={"full": 100},
@@ -59,12 +50,11 @@ PHONE_NUMBERS = Resource(
     title="Phone numbers",
     rows="data",
     updated="",
-    columns=_columns(
+    columns=columns(
         "display_phone_number verified_name status quality_rating country_code country_dial_code"
-        " code_verification_status name_status account_mode platform_type throughput"
-        " messaging_limit is_official_business_account:boolean last_onboarded_time:datetime",
-        throughput="throughput.level",
-        messaging_limit="whatsapp_business_manager_messaging_limit",
+        " code_verification_status name_status account_mode platform_type"
+        " throughput=throughput.level messaging_limit=whatsapp_business_manager_messaging_limit"
+        " is_official_business_account:boolean last_onboarded_time:datetime"
     ),
     paging={"full": LISTING},
     page_size={"full": 100},
@@ -86,7 +76,7 @@ BUSINESS_PROFILES = Resource(
     title="Business profiles",
     rows="data",
     updated="",
-    columns=_columns(
+    columns=columns(
         "display_phone_number about address description email vertical profile_picture_url"
         " websites:json"
     ),
@@ -103,13 +93,13 @@ PROFILE_FIELDS = (
 )  # fmt: skip
 
 
-def _by_day(name: str, title: str, columns: str, days: int, note: str = "") -> Resource:
+def _by_day(name: str, title: str, listed: str, days: int, note: str = "") -> Resource:
     return Resource(
         name=name,
         path="/{waba_id}",
         title=title,
         updated="day_start",
-        columns=_columns(f"day day_start:datetime {columns}"),
+        columns=columns(f"day day_start:datetime {listed}"),
         # How they are paged depends on the window (`WhatsApp.paging`).
         paging={"full": Single(), "changes": Single()},
         page_size={"full": days, "changes": days},
@@ -142,7 +132,7 @@ TEMPLATE_ANALYTICS = Resource(
     path="/{waba_id}/template_analytics",
     title="Templates by day",
     updated="day_start",
-    columns=_columns(
+    columns=columns(
         "template_id day day_start:datetime sent:integer delivered:integer read:integer"
         " clicked:json cost:json"
     ),
@@ -161,20 +151,11 @@ MESSAGES = Resource(
     path="",
     title="Messages from users",
     updated="timestamp",
-    columns=_columns(
-        "sender sender_user_id profile_name sent_at:epoch timestamp:integer type text caption"
-        " media_id mime_type button interactive:json reply_to phone_number_id",
-        sender="from",
-        sender_user_id="from_user_id",
-        profile_name="contact.profile.name",
-        sent_at="timestamp",
-        text="text.body",
-        caption="media.caption",
-        media_id="media.id",
-        mime_type="media.mime_type",
-        button="button.text",
-        reply_to="context.id",
-        phone_number_id="metadata.phone_number_id",
+    columns=columns(
+        "sender=from sender_user_id=from_user_id profile_name=contact.profile.name"
+        " sent_at:epoch=timestamp timestamp:integer type text=text.body caption=media.caption"
+        " media_id=media.id mime_type=media.mime_type button=button.text interactive:json"
+        " reply_to=context.id phone_number_id=metadata.phone_number_id"
     ),
     paging={},
     scopes=(MESSAGING,),
@@ -185,18 +166,12 @@ STATUSES = Resource(
     path="",
     title="What became of messages",
     updated="timestamp",
-    columns=_columns(
-        "message_id status status_at:epoch recipient_id recipient_user_id"
-        " biz_opaque_callback_data error_code:integer error_title error_details billable:boolean"
-        " pricing_model pricing_category phone_number_id",
-        status_at="timestamp",
-        error_code="error.code",
-        error_title="error.title",
-        error_details="error.error_data.details",
-        billable="pricing.billable",
-        pricing_model="pricing.pricing_model",
-        pricing_category="pricing.category",
-        phone_number_id="metadata.phone_number_id",
+    columns=columns(
+        "message_id status status_at:epoch=timestamp recipient_id recipient_user_id"
+        " biz_opaque_callback_data error_code:integer=error.code error_title=error.title"
+        " error_details=error.error_data.details billable:boolean=pricing.billable"
+        " pricing_model=pricing.pricing_model pricing_category=pricing.category"
+        " phone_number_id=metadata.phone_number_id"
     ),
     paging={},
     scopes=(MESSAGING,),
