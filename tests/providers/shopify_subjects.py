@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.providers.contract.call import dig
-from lumio_cli.providers.shopify.resources import BULK, LISTINGS, NESTED
+from lumio_cli.providers.shopify.listing import BULK, LISTINGS, NESTED
 from lumio_cli.sandbox import Sandbox
 from lumio_cli.sandbox.http import Request
 from lumio_cli.sandbox.lookalike import CLIENT_ID, CLIENT_SECRET

@@ -14,8 +14,7 @@ from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.resource import Walk, Window
 from lumio_cli.providers.contract.verdict import Outcome
 from lumio_cli.providers.shopify import Shopify, bulk
-from lumio_cli.providers.shopify.children import filled
-from lumio_cli.providers.shopify.resources import Keyset
+from lumio_cli.providers.shopify.listing import Keyset
 from providers.shopify_subjects import shop
 from support.conformance import Rig
 
@@ -326,7 +325,7 @@ def test_children_that_go_in_circles_are_an_error() -> None:
     walk = Walk(Shopify({}).resource("orders"), "full")
     record = {**node(1), "lineItems": lines("a")}
     with pytest.raises(BadReplyError, match="do not end"):
-        filled("2026-07", walk, [record], send)
+        Shopify({}).fill(walk, [record], send)
 
 
 # -- shops and versions

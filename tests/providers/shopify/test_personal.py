@@ -12,7 +12,7 @@ from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.verdict import Outcome
 from lumio_cli.providers.shopify import Shopify, graph, personal
 from lumio_cli.providers.shopify.documents import WRITTEN
-from lumio_cli.providers.shopify.resources import BULK, LISTINGS
+from lumio_cli.providers.shopify.listing import BULK, LISTINGS
 from lumio_cli.providers.shopify.writes import document
 from lumio_cli.sandbox.shopify import engine
 from lumio_cli.sync import untold
@@ -148,8 +148,8 @@ def test_what_nobody_wants_does_not_stay(lab: Rig) -> None:
 def test_a_bulk_operation_of_one_resource_says_nothing_of_another(lab: Rig) -> None:
     provider = Shopify({})
     customers, orders = provider.resource("customers"), provider.resource("orders")
-    assert provider._relent(customers) and not provider._relent(customers)
-    assert not provider._relent(provider.resource("products"))
+    assert provider.relent(customers) and not provider.relent(customers)
+    assert not provider.relent(provider.resource("products"))
     given = Credential("token", "shpat_x")
     calls = [graph.call("2026-07", LISTINGS[kind], {}) for kind in ("customers", "orders")]
     queries = [cast(Any, provider.address(call, given).json)["query"] for call in calls]

@@ -14,7 +14,8 @@ from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.resource import Walk
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.shopify import Shopify, graph
-from lumio_cli.providers.shopify.resources import ALL, BULK, NESTED
+from lumio_cli.providers.shopify.listing import BULK, NESTED
+from lumio_cli.providers.shopify.resources import ALL
 from lumio_cli.sandbox.shopify import engine
 from lumio_cli.transport.attempt import Sender
 from providers.shopify_subjects import shop

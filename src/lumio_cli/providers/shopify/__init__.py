@@ -28,26 +28,24 @@ support expiry and refresh" (December 2025). An older page, "Call limit" on help
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from threading import Lock
 from typing import Any
 
 from lumio_cli.core.errors import BadReplyError, CredentialError
 from lumio_cli.providers.contract.auth import Credential, refresh_call, token_call
-from lumio_cli.providers.contract.call import Call, Record, Reply, Send, dig
+from lumio_cli.providers.contract.call import Call, Reply, Send, dig
 from lumio_cli.providers.contract.fields import Field, Identity
-from lumio_cli.providers.contract.paging import Paging
 from lumio_cli.providers.contract.provider import Provider
 from lumio_cli.providers.contract.quota import Allowance, Quota
 from lumio_cli.providers.contract.receipt import Receipt
-from lumio_cli.providers.contract.resource import Column, Kind, Resource, Walk
+from lumio_cli.providers.contract.resource import Column, Resource
 from lumio_cli.providers.contract.verdict import Outcome, Verdict
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.shopify import bulk, graph, personal
 from lumio_cli.providers.shopify import documents as ask
-from lumio_cli.providers.shopify.children import filled
 from lumio_cli.providers.shopify.facts import (
     BULK_FROM,
     GUIDE,
@@ -61,25 +59,11 @@ from lumio_cli.providers.shopify.facts import (
 )
 from lumio_cli.providers.shopify.inputs import tag_list
 from lumio_cli.providers.shopify.judging import judge
-from lumio_cli.providers.shopify.resources import (
-    ALL,
-    ALONE,
-    BULK,
-    CUSTOMERS,
-    FULFILLMENTS,
-    INVENTORY_LEVELS,
-    LISTINGS,
-    METAFIELDS,
-    NESTED,
-    Keyset,
-    owners,
-)
-from lumio_cli.providers.shopify.rows import nodes_of, owned, shipped, stock
+from lumio_cli.providers.shopify.listing import LISTINGS
+from lumio_cli.providers.shopify.resources import ALL
 from lumio_cli.providers.shopify.writes import write_all
 
 ALL_PERSONAL = frozenset(personal.FIELDS)
-LOOK = 10
-"""Records of which a page is read before a bulk operation, to hear what is refused."""
 AT_ONCE = 0.001
 """Seconds after which a call is sent again that has only been changed."""
 
@@ -149,7 +133,7 @@ class Shopify(Provider):
         return str(self.options.get("api_version") or VERSION)
 
     @property
-    def _least(self) -> int:
+    def bulk_from(self) -> int:
         """Records from which a full walk is a bulk operation; 0: never."""
         return int(self.options.get("bulk_from", BULK_FROM))
 
@@ -278,18 +262,7 @@ class Shopify(Provider):
 
     # -- reading
 
-    def slices(
-        self, resource: Resource, kind: Kind, expected: int | None
-    ) -> Mapping[str, Mapping[str, Any]]:
-        """In one piece, by a bulk operation where a full walk will meet many records; metafields
-        by the type of their owners."""
-        if resource is METAFIELDS:
-            return {parent: {"parent": parent} for parent in resource.parents}
-        many = kind == "full" and expected is not None and 0 < self._least <= expected
-        driven = {"parent": "locations"} if resource is INVENTORY_LEVELS else {}
-        return {"": {**driven, "bulk": True} if many and resource.name in BULK else driven}
-
-    def _relent(self, resource: Resource) -> bool:
+    def relent(self, resource: Resource) -> bool:
         """Whether there is personal data yet to be left out of a bulk operation that was refused:
         it does not say what it was refused for. Of other resources that says nothing."""
         held = personal.held_by(resource)
@@ -297,100 +270,6 @@ class Shopify(Provider):
             return False
         self._leave_out(resource.name, held)
         return True
-
-    def paging(self, walk: Walk) -> Paging:
-        """By a bulk operation where the walk is one, else as declared."""
-        if walk.options.get("bulk"):
-            flat = walk.resource is INVENTORY_LEVELS
-            return bulk.jobs(flat, lambda: self._relent(walk.resource))
-        if walk.resource is METAFIELDS and walk.kind == "full":
-            return Keyset(str(walk.options["parent"]))
-        return super().paging(walk)
-
-    def call(self, walk: Walk) -> Call:
-        """The document of the walk, planned for a full page."""
-        resource, name = walk.resource, walk.resource.name
-        size = resource.page_size.get(walk.kind, 100)
-        if walk.options.get("bulk"):
-            return graph.call(self.version, ask.RUN, {"query": BULK[name]})
-        if walk.resource is METAFIELDS and walk.kind == "changes":
-            return graph.call(self.version, ask.OWNED, {"ids": []})
-        if walk.resource is METAFIELDS:
-            document = ask.owners(str(walk.options["parent"]))
-            return graph.call(self.version, document, {"first": size})
-        if walk.kind == "tombstones":
-            query = "action:destroy AND subject_type:PRODUCT"
-            return graph.call(self.version, ask.DELETED, {"first": size, "query": query})
-        terms = []
-        # The published description of this filter is, of customers alone, "matching a whole day":
-        # where days are what is compared, an end would cut off what has changed today.
-        if walk.kind == "changes" and walk.window.floor is not None:
-            terms.append(f"updated_at:>='{_time(walk.window.floor)}'")
-        if walk.kind == "changes" and walk.window.ceiling and resource is not CUSTOMERS:
-            terms.append(f"updated_at:<='{_time(walk.window.ceiling)}'")
-        variables: dict[str, Any] = {"first": size}
-        if terms:
-            variables["query"] = " AND ".join(terms)
-        if walk.resource is INVENTORY_LEVELS:
-            variables["id"] = ""  # a location's, by its paging
-        return graph.call(self.version, LISTINGS[name], variables)
-
-    def records(self, walk: Walk, reply: Reply) -> list[Record]:
-        """The nodes of a page. Stock gets its quantities by name, fulfillments their order."""
-        resource = walk.resource
-        if walk.options.get("bulk"):
-            if not bulk.is_file(reply):
-                return []
-            nested = NESTED.get(resource.name)
-            flat = resource is INVENTORY_LEVELS
-            found = bulk.records(reply, nested.field if nested else "", flat)
-            return [stock(row) for row in found] if flat else found
-        if walk.kind == "tombstones":
-            events = nodes_of(reply, "events")
-            return [{**e, "id": e["subjectId"]} for e in events if dig(e, "subjectId")]
-        if resource is METAFIELDS and walk.kind == "full":
-            return nodes_of(reply, str(walk.options["parent"]))
-        if resource is METAFIELDS:
-            return [
-                owned(row, owner)
-                for owner in owners(reply)
-                for row in (dig(owner, "metafields.nodes") or [])
-            ]
-        if resource is INVENTORY_LEVELS and dig(reply.json(), "data.location") is None:
-            return []  # the location is gone, and its stock with it
-        rows = super().records(walk, reply)
-        if resource is INVENTORY_LEVELS:
-            return [stock(row) for row in rows]
-        if resource is FULFILLMENTS:
-            return [row for order in rows for row in shipped(order)]
-        return rows
-
-    def fill(self, walk: Walk, records: list[Record], send: Send) -> list[Record]:
-        """The children that a page had no room for, and children as plain lists."""
-        return filled(self.version, walk, records, send)
-
-    def count(self, resource: Resource, send: Send) -> int | None:
-        """How many there are; of inventory items as many as variants, of stock at least those."""
-        name = "inventory_items" if resource is INVENTORY_LEVELS else resource.name
-        if name not in ask.COUNTS:
-            return None
-        data = dig(send(graph.call(self.version, ask.COUNTS[name])).json(), "data")
-        found = dig(next(iter(data.values())), "count")
-        if found is None:
-            return None
-        if resource.name in personal.OF and 0 < self._least <= int(found):
-            # Pages say which field is refused, a bulk operation does not.
-            send(graph.call(self.version, LISTINGS[resource.name], {"first": LOOK}))
-        return int(found)
-
-    def alive(self, resource: Resource, ids: Sequence[str], send: Send) -> Collection[str]:
-        """What the shop has a node for: nothing counts fulfillments and inventory items, nor the
-        orders of the last 60 days. Stock that is not in use is a node, and not listed."""
-        if resource.name not in ALONE:
-            return ()
-        reply = send(graph.call(self.version, ask.FOUND, {"ids": list(ids)}))
-        nodes = dig(reply.json(), "data.nodes") or ()
-        return [str(node["id"]) for node in nodes if dig(node, "id")]
 
     # -- writing
 
@@ -410,10 +289,6 @@ class Shopify(Provider):
             except ValueError:
                 return value
         return super().shown(column, value)
-
-
-def _time(value: datetime) -> str:
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _number(value: Any) -> float | None:

@@ -6,43 +6,23 @@ from typing import Any
 
 from lumio_cli.core.errors import BadReplyError
 from lumio_cli.providers.contract.call import Record, Send, dig
-from lumio_cli.providers.contract.resource import Walk
 from lumio_cli.providers.shopify import graph
-from lumio_cli.providers.shopify.resources import (
-    METAFIELDS,
-    METAFIELDS_OF,
-    NESTED,
-    Nested,
-)
-from lumio_cli.providers.shopify.rows import goes_on, owned
+from lumio_cli.providers.shopify.listing import Nested
+from lumio_cli.providers.shopify.rows import goes_on
 
 
-def filled(version: str, walk: Walk, records: list[Any], send: Send) -> list[Any]:
-    """The records with all of their children; of owners, their metafields. What cannot be read
-    stays as it is: it costs itself only."""
-    if walk.resource is METAFIELDS and walk.kind == "full":
-        return [
-            owned(row, owner) if isinstance(owner, dict) else owner
-            for owner in records
-            for row in (
-                _children(version, METAFIELDS_OF, owner, send)
-                if isinstance(owner, dict)
-                else [owner]
-            )
-        ]
-    nested = NESTED.get(walk.resource.name)
-    if nested is None or walk.kind == "tombstones":
-        return records
-    # From a bulk operation children are lists already.
+def filled(version: str, nested: Nested, records: list[Any], send: Send) -> list[Any]:
+    """The records with all of their children. From a bulk operation these are lists already; what
+    cannot be read stays as it is: it costs itself only."""
     return [
-        {**record, nested.field: _children(version, nested, record, send)}
+        {**record, nested.field: children_of(version, nested, record, send)}
         if isinstance(record, dict) and isinstance(record.get(nested.field), dict)
         else record
         for record in records
     ]
 
 
-def _children(version: str, nested: Nested, record: Record, send: Send) -> list[Any]:
+def children_of(version: str, nested: Nested, record: Record, send: Send) -> list[Any]:
     """All children of a record, of which its page has the first."""
     page = record.get(nested.field)
     children = list(dig(page, "nodes") or ())

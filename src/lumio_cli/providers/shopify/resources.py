@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from lumio_cli.core.errors import BadReplyError
-from lumio_cli.providers.contract.call import Call, Place, Record, Reply, dig
+from lumio_cli.providers.contract.call import Call, Reply
 from lumio_cli.providers.contract.columns import camel, columns
-from lumio_cli.providers.contract.paging import Each, NoPlaceError, Paging, Parents, Token
+from lumio_cli.providers.contract.paging import Each, Paging, Parents
 from lumio_cli.providers.contract.resource import Choice, Cursor, Horizon, Kind, Resource, Writes
 from lumio_cli.providers.shopify import documents as ask
 from lumio_cli.providers.shopify import graph
+from lumio_cli.providers.shopify.behaviour import (
+    Customers,
+    Fulfillments,
+    InventoryLevels,
+    Listed,
+    Metafields,
+)
 from lumio_cli.providers.shopify.facts import ALL_ORDERS
+from lumio_cli.providers.shopify.listing import Keyset, cursors, owners
 from lumio_cli.providers.shopify.rows import goes_on
 
 LOOKBACK = 300.0
@@ -34,59 +41,6 @@ RECENT = Horizon(
 the `Order` object by default"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Keyset:
-    """Pages by id: each asks for what lies above the last node's number, in the order of ids.
-
-    Shopify pages no deeper than 25,000 objects of one list (API limits, "Pagination limits"); a
-    condition on the id begins a new list with each page, and a cursor goes on within one: after a
-    page of which no row says where it lies. `root` is the connection in the answer.
-    """
-
-    root: str
-
-    def first(self, size: int) -> Place:
-        return {"size": size}
-
-    def ask(self, call: Call, place: Place) -> Call:
-        variables = {**call.json["variables"], "first": place["size"]}
-        if place.get("token"):
-            variables["after"] = place["token"]
-        if place.get("above"):
-            terms = [variables.get("query"), f"id:>{place['above']}"]
-            variables["query"] = " AND ".join(t for t in terms if t)
-        return replace(call, json={**call.json, "variables": variables})
-
-    def next(self, place: Place, reply: Reply, rows: Sequence[Record]) -> Place | None:
-        page = dig(reply.json(), f"data.{self.root}")
-        more, token = dig(page, "pageInfo.hasNextPage"), dig(page, "pageInfo.endCursor")
-        if more is False:
-            return None
-        if more is not True:
-            raise BadReplyError(f"a page of {self.root} does not say whether more follow")
-        # A node without an id cannot say where to go on; the last one that has it can.
-        nodes = dig(page, "nodes") or ()
-        above = [number for node in nodes if (number := number_of(dig(node, "id")))]
-        if above:
-            return {"size": place["size"], "above": above[-1]}
-        if not token:
-            raise NoPlaceError(f"of {self.root}")
-        # Of a page that has nothing to go by, its end is a place within the same list.
-        return {**place, "token": str(token)}
-
-
-def number_of(record_id: Any) -> str:
-    """The number at the end of a gid (`gid://shopify/Product/123`); empty where there is none."""
-    tail = str(record_id).partition("?")[0].rpartition("/")[2]
-    return tail if isinstance(record_id, str | int) and tail.isdigit() else ""
-
-
-def _after(root: str) -> Token:
-    """Pages by cursor, for lists that cannot be searched by id."""
-    page = f"data.{root}.pageInfo"
-    return Token(f"{page}.endCursor", "after", "first", "variables", f"{page}.hasNextPage")
-
-
 STATUSES = Choice(("ACTIVE", "ARCHIVED", "DRAFT", "UNLISTED"))
 """`ProductStatus` of the published schema 2026-07."""
 
@@ -104,13 +58,6 @@ def _put_metafields(call: Call, keys: Mapping[str, str | None]) -> Call:
     return graph.call(version, ask.owned_more(len(keys)), variables)
 
 
-def owners(reply: Reply) -> list[Record]:
-    """The owners in an answer about metafields; those that are gone are not among them."""
-    data = dig(reply.json(), "data")
-    listed = data.get("nodes") if "nodes" in data else list(data.values())
-    return [owner for owner in listed or () if isinstance(owner, dict)]
-
-
 def _more_metafields(reply: Reply) -> dict[str, str]:
     """The owners whose list of metafields goes on, with the cursor to ask on."""
     return {str(o["id"]): after for o in owners(reply) if (after := goes_on(o.get("metafields")))}
@@ -126,13 +73,15 @@ def _put_location(call: Call, key: str) -> Call:
     return replace(call, json={**call.json, "variables": variables})
 
 
-def _resource(name: str, title: str, root: str, listed: str, size: int, **more: Any) -> Resource:
+def _resource(
+    kind: type[Listed], name: str, title: str, root: str, listed: str, size: int, **more: Any
+) -> Resource:
     """A resource with a list of its own, sorted and searched by id."""
     paging: dict[Kind, Paging] = {"full": Keyset(root), "changes": Keyset(root)}
     sizes: dict[Kind, int] = {"full": size, "changes": size}
     if "tombstones" in more.get("deletes", ()):
-        paging["tombstones"], sizes["tombstones"] = _after("events"), 250
-    return Resource(
+        paging["tombstones"], sizes["tombstones"] = cursors("events"), 250
+    return kind(
         name=name,
         path=root,
         title=title,
@@ -146,6 +95,7 @@ def _resource(name: str, title: str, root: str, listed: str, size: int, **more: 
 
 
 PRODUCTS = _resource(
+    Listed,
     "products",
     "Products with their variants",
     "products",
@@ -164,6 +114,7 @@ PRODUCTS = _resource(
     writes=ONE,
 )
 ORDERS = _resource(
+    Listed,
     "orders",
     "Orders with their line items",
     "orders",
@@ -191,6 +142,7 @@ ORDERS = _resource(
     note="Shopify shows the orders of the last 60 days, unless the app has read_all_orders.",
 )
 CUSTOMERS = _resource(
+    Customers,
     "customers",
     "Customers",
     "customers",
@@ -208,6 +160,7 @@ CUSTOMERS = _resource(
     writes=PERSON,
 )
 INVENTORY_ITEMS = _resource(
+    Listed,
     "inventory_items",
     "Inventory items",
     "inventoryItems",
@@ -222,6 +175,7 @@ INVENTORY_ITEMS = _resource(
 )
 FULFILLMENTS = replace(
     _resource(
+        Fulfillments,
         "fulfillments",
         "Fulfillments",
         "orders",
@@ -237,7 +191,7 @@ FULFILLMENTS = replace(
     ),
     path="fulfillments",
 )
-LOCATIONS = Resource(
+LOCATIONS = Listed(
     name="locations",
     path="locations",
     title="Locations",
@@ -247,15 +201,15 @@ LOCATIONS = Resource(
         " city=address.city country=address.countryCode address:json" + STAMPS,
         camel,
     ),
-    paging={"full": _after("locations")},
+    paging={"full": cursors("locations")},
     page_size={"full": 100},
     rows="data.locations.nodes",
     deletes=("sweep",),
     scopes=("read_locations",),
     metadata=True,
 )
-_STOCK = Each(_put_location, _after("location.inventoryLevels"))
-INVENTORY_LEVELS = Resource(
+_STOCK = Each(_put_location, cursors("location.inventoryLevels"))
+INVENTORY_LEVELS = InventoryLevels(
     name="inventory_levels",
     path="inventory_levels",
     title="Inventory levels: stock of an item at a location",
@@ -281,9 +235,9 @@ INVENTORY_LEVELS = Resource(
     note="Listed location by location: needs the resource locations.",
 )
 # What changed is asked for by the ids of owners, so that what is gone of them is known; everything
-# is listed with the owners, which costs Shopify a tenth: see `Shopify.paging`.
+# is listed with the owners, which costs Shopify a tenth: see `Metafields`.
 _OWNED = Parents(_put_metafields, _more_metafields, _met_owners)
-METAFIELDS = Resource(
+METAFIELDS = Metafields(
     name="metafields",
     path="metafields",
     title="Metafields of products, customers and orders",
@@ -305,57 +259,3 @@ ALL = (
     PRODUCTS, CUSTOMERS, ORDERS, FULFILLMENTS, INVENTORY_ITEMS, LOCATIONS, INVENTORY_LEVELS,
     METAFIELDS,
 )  # fmt: skip
-
-
-ALONE = frozenset({"products", "customers", "orders", "fulfillments", "inventory_items"})
-"""What is listed as long as there is a node of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Nested:
-    """Children that a record's page brings in part: the connection's name, the document that
-    brings the others, and where in its answer they are."""
-
-    field: str
-    document: str
-    path: str
-
-
-METAFIELDS_OF = Nested("metafields", ask.NEXT_OWNED, "data.node.metafields")
-NESTED: Mapping[str, Nested] = {
-    "products": Nested(
-        "variants",
-        ask.more("ProductVariants", "product", "variants", ask.VARIANT),
-        "data.product.variants",
-    ),
-    "orders": Nested(
-        "lineItems",
-        ask.more("OrderLineItems", "order", "lineItems", ask.LINE),
-        "data.order.lineItems",
-    ),
-    "fulfillments": Nested(
-        "fulfillmentLineItems",
-        ask.more("FulfillmentItems", "fulfillment", "fulfillmentLineItems", ask.SHIPPED),
-        "data.fulfillment.fulfillmentLineItems",
-    ),
-}
-LISTINGS: Mapping[str, str] = {
-    "products": ask.listing("Products", "products", ask.PRODUCT, "variants", ask.VARIANT),
-    "orders": ask.listing("Orders", "orders", ask.ORDER, "lineItems", ask.LINE),
-    "customers": ask.listing("Customers", "customers", ask.CUSTOMER),
-    "inventory_items": ask.listing("InventoryItems", "inventoryItems", ask.ITEM),
-    "fulfillments": ask.FULFILLMENTS,
-    "locations": ask.LOCATIONS,
-    "inventory_levels": ask.LEVELS,
-}
-BULK: Mapping[str, str] = {
-    "products": ask.bulk("products", ask.PRODUCT, "variants", ask.VARIANT),
-    "orders": ask.bulk("orders", ask.ORDER, "lineItems", ask.LINE),
-    "customers": ask.bulk("customers", ask.CUSTOMER),
-    "inventory_items": ask.bulk("inventoryItems", ask.ITEM),
-    "inventory_levels": ask.bulk(
-        f"locations({ask.PLACES})", "id", f"inventoryLevels({ask.STOCK})", ask.LEVEL
-    ),
-}
-"""What can be read by a bulk operation. Fulfillments cannot: Shopify does not take connections
-within a list there."""

@@ -15,11 +15,11 @@ from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.resource import Resource
 from lumio_cli.providers.contract.writing import Change
 from lumio_cli.providers.shopify import graph
+from lumio_cli.providers.shopify.behaviour import InventoryLevels
 from lumio_cli.providers.shopify.documents import WRITTEN
 from lumio_cli.providers.shopify.inputs import input_of, quantity
 from lumio_cli.providers.shopify.judging import about_the_shop
 from lumio_cli.providers.shopify.personal import as_shown, check
-from lumio_cli.providers.shopify.resources import INVENTORY_LEVELS
 
 BATCH = 250
 """Quantities a call: Shopify takes no longer array."""
@@ -71,7 +71,7 @@ def write_all(
 ) -> Iterator[Receipt]:
     """Apply changes of one action; one receipt a change. `left_out` are the personal fields that
     are not shown now: what cannot be read is not written, either."""
-    if resource is INVENTORY_LEVELS:
+    if isinstance(resource, InventoryLevels):
         yield from _write_stock(version, changes, send)
         return
     denied: Receipt | None = None
