@@ -130,6 +130,11 @@ class Subject:
         """Records a page."""
         return min(self.declared.page_size.get(kind, 100), MOST)
 
+    def overrides(self, name: str) -> bool:
+        """Whether the provider, or this resource of it, has a way of its own to do that."""
+        both = ((self.cls, Provider), (type(self.declared), Resource))
+        return any(getattr(mine, name) is not getattr(base, name) for mine, base in both)
+
     @property
     def abilities(self) -> frozenset[str]:
         """What a case may need of it."""
@@ -145,14 +150,10 @@ class Subject:
             found.add("hides")
         if not self.uncounted:
             found.add("counted")
-        counts = any(
-            getattr(self.cls, name) is not getattr(Provider, name) for name in ("count", "total")
-        )
+        counts = self.overrides("count") or self.cls.total is not Provider.total
         if counts and not self.declared.rough_count:
             found.add("counts")
-        if self.cls.alive is not Provider.alive and (
-            "counts" not in found or "lost_paging" in self.cannot
-        ):
+        if self.overrides("alive") and ("counts" not in found or "lost_paging" in self.cannot):
             found.add("asks")
         if not self.declared.parents:
             found.add("alone")

@@ -63,6 +63,8 @@ def judge(
         if outcome_of(reply.status) is Outcome.OK:
             raise
         verdict = None
+    if verdict is None and 200 <= reply.status < 300:
+        return Verdict(Outcome.OK)
     if verdict is None:
         verdict = Verdict(_by_status(reply))
     elif reply.status == 401 and verdict.outcome in (Outcome.REFUSED, Outcome.REJECTED):

@@ -293,7 +293,8 @@ class _Importer:
                 if not column.read_only:
                     new[name] = value
                 elif value is not None:
-                    return "rejected", f"{name} is read-only"
+                    fixed = f"records of {place.view} cannot be changed here"
+                    return "rejected", f"{name} is read-only" if place.abilities.update else fixed
         if new:
             kept = as_kept(db, (place.provider, place.resource), place.columns, record, new)
             new = {n: v for n, v in kept.items() if not same(place.columns[n], now[n], v)}

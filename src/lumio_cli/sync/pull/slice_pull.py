@@ -21,7 +21,7 @@ from lumio_cli.providers.contract.paging import (
     without_edge,
 )
 from lumio_cli.providers.contract.provider import Provider
-from lumio_cli.providers.contract.resource import Walk
+from lumio_cli.providers.contract.resource import Resource, Walk
 from lumio_cli.sync.context import RunContext
 from lumio_cli.sync.mishaps import understood
 from lumio_cli.sync.model import Counter, ResourceResult, ResourceTask
@@ -98,7 +98,8 @@ class SlicePull:
         # Not driven by parents though the resource is: an export has all of those there are now.
         self._undriven = "parent" in walk.options and not isinstance(self._paging, Parents | Each)
         # Nobody may ask the provider for more while it is his turn: others wait for theirs.
-        alone = walk.kind == "full" and type(self._provider).fill is Provider.fill
+        fills = (type(self._provider).fill, type(walk.resource).fill)
+        alone = walk.kind == "full" and fills == (Provider.fill, Resource.fill)
         self._turn: AbstractContextManager[object] = context.turns if alone else nullcontext()
 
     @property

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 import threading
-from contextlib import suppress
 
 VERSION = 2
 
@@ -61,13 +59,6 @@ def is_broken(error: sqlite3.Error) -> bool:
     code = error_code(error)
     broken = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR)
     return code & 0xFF in broken or code == sqlite3.SQLITE_READONLY_DBMOVED
-
-
-def leave(link: ThreadLink) -> None:
-    """Let the next writer have its turn."""
-    if link.queue >= 0:
-        with suppress(OSError):  # A file system without locks has no queue to leave.
-            fcntl.flock(link.queue, fcntl.LOCK_UN)
 
 
 def drop(link: ThreadLink) -> None:

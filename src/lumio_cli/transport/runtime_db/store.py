@@ -21,7 +21,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,7 +37,6 @@ from lumio_cli.transport.runtime_db.link import (
     drop,
     error_code,
     is_broken,
-    leave,
 )
 from lumio_cli.transport.runtime_db.read_only import glance, may_not_write
 
@@ -106,7 +105,7 @@ class RuntimeStore:
             except sqlite3.Error as error:
                 raise self._explain(link, error) from error
             finally:
-                leave(link)
+                _leave(link)
 
     def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """`work` in a transaction; where the file turns out to be corrupt, once more in a new one.
@@ -377,3 +376,10 @@ class RuntimeStore:
             sqlite3.SQLITE_CANTOPEN: "hub_read_only",
         }.get(error_code(error) & 0xFF)
         return HubError(f"{self.path} cannot be used: {error}", code=word)
+
+
+def _leave(link: ThreadLink) -> None:
+    """Let the next writer have its turn."""
+    if link.queue >= 0:
+        with suppress(OSError):  # A file system without locks has no queue to leave.
+            fcntl.flock(link.queue, fcntl.LOCK_UN)
