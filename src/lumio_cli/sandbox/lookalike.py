@@ -208,19 +208,6 @@ class Vault:
             raise OAuthError("invalid_client", "missing or invalid client secret")
 
 
-def client_form(request: Request, *, query: bool = False) -> dict[str, str]:
-    """A token request's form, and with `query` the query, too, which the form goes before; a client
-    may authenticate with HTTP Basic (RFC 6749, 2.3.1)."""
-    form = request.form()
-    if query:
-        form = {**{name: values[-1] for name, values in request.query.items()}, **form}
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic" and "client_id" not in form:
-        pair = base64.b64decode(value).decode("utf-8", "replace")
-        form["client_id"], _, form["client_secret"] = pair.partition(":")
-    return form
-
-
 def verified(grant: Grant, verifier: str | None) -> bool:
     """Whether a code verifier fits the grant's challenge (RFC 7636, section 4.6)."""
     if grant.challenge is None:

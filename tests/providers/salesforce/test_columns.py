@@ -71,7 +71,7 @@ def test_a_description_tells_what_is_read_only(lab: SalesforceLab) -> None:
 def test_what_is_declared_read_only_is_so_by_the_description(
     lab: SalesforceLab, resource: Any
 ) -> None:
-    fields = sender(lab)(Salesforce({})._describe(resource)).json()["fields"]
+    fields = sender(lab)(Salesforce({}).describe_call(resource)).json()["fields"]
     told = {f["name"]: f["createable"] or f["updateable"] for f in fields}
     for column in resource.columns:
         if column.path in told:

@@ -45,7 +45,7 @@ from datetime import datetime
 from typing import Any
 
 from lumio_cli.core.errors import BadReplyError, DeniedError, GoneError, RejectedError
-from lumio_cli.providers.contract.auth import Credential, told_besides
+from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.providers.contract.call import Call, Json, Record, Reply, Send, dig
 from lumio_cli.providers.contract.fields import Field, Identity
 from lumio_cli.providers.contract.paging import Paging, Single
@@ -55,7 +55,7 @@ from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.resource import Column, Kind, Property, Resource, Walk
 from lumio_cli.providers.contract.verdict import Verdict
 from lumio_cli.providers.contract.writing import Change
-from lumio_cli.providers.salesforce import access, verdicts
+from lumio_cli.providers.salesforce import access, lookups, verdicts
 from lumio_cli.providers.salesforce.bulk import JOBS, job_call, read_rows, retyped
 from lumio_cli.providers.salesforce.fields import described, listed, moment_of, targets
 from lumio_cli.providers.salesforce.ingest import ingest_all
@@ -67,7 +67,6 @@ from lumio_cli.providers.salesforce.resources import (
     more_resources,
 )
 from lumio_cli.providers.salesforce.soql import (
-    ID,
     Keyset,
     columns,
     moment,
@@ -82,11 +81,6 @@ METADATA_SECONDS = 1800.0
 BULK_FROM = 20_000
 """Records from which a job takes fewer requests than the pages would, and less of Salesforce."""
 BULK_WRITE_FROM = 2_000
-ASKED = 200
-"""Ids that fit into the condition of a query in an address."""
-MASTER = "MasterRecordId"
-"""Where a record that was merged names the one that was kept. Accounts, contacts, leads and a few
-other types have it."""
 BULK_PAGE = 2_000
 """Rows of a bulk result that are read at once: wide ones take some tens of megabytes."""
 DATA = "/services/data/{version}"
@@ -219,28 +213,7 @@ class Salesforce(Provider):
 
     def probe(self, send: Send, credential: Credential) -> Identity:
         """The organization, and what is left of its allocation."""
-        query = "SELECT Id, Name, OrganizationType, IsSandbox, InstanceName FROM Organization"
-        found = dig(send(self._get("queryAll", {"q": f"{query} LIMIT 1"})).json(), "records")
-        org = found[0] if isinstance(found, list) and found else None
-        account = dig(org, "Id")
-        if not isinstance(org, dict) or not isinstance(account, str) or not ID.fullmatch(account):
-            raise BadReplyError("Salesforce names no organization", hint="try again later")
-        details = {
-            "edition": str(org.get("OrganizationType") or ""),
-            "instance": str(org.get("InstanceName") or ""),
-            "sandbox": "yes" if org.get("IsSandbox") else "no",
-        }
-        # It takes a permission of its own.
-        if daily := dig(told_besides(send, self._get("limits"))[0], "DailyApiRequests"):
-            left, most = dig(daily, "Remaining"), dig(daily, "Max")
-            details["requests_left"] = f"{left} of {most} in 24 hours"
-        return Identity(
-            account_id=account,
-            account_name=str(org.get("Name") or account),
-            scopes=credential.scopes,
-            expires_at=credential.expires_at,
-            details=details,
-        )
+        return lookups.probe(self, send, credential)
 
     # -- reading
 
@@ -248,10 +221,12 @@ class Salesforce(Provider):
         """The path of the API's version."""
         return f"/services/data/v{self.options.get('api_version') or '67.0'}"
 
-    def _get(self, what: str, params: Mapping[str, str] | None = None) -> Call:
+    def get(self, what: str, params: Mapping[str, str] | None = None) -> Call:
+        """Return a request below the data of the version."""
         return Call("GET", f"{self._data()}/{what}", route=f"{DATA}/{what}", params=params or {})
 
-    def _describe(self, resource: Resource) -> Call:
+    def describe_call(self, resource: Resource) -> Call:
+        """Return the request for a type's description."""
         return Call(
             "GET",
             f"{self._data()}/sobjects/{resource.path}/describe",
@@ -268,7 +243,7 @@ class Salesforce(Provider):
         same.
         """
         try:
-            told = listed(send(self._describe(resource)))
+            told = listed(send(self.describe_call(resource)))
         except GoneError as error:
             raise DeniedError(
                 f"Salesforce has no type {resource.path}, or this user may not see it",
@@ -313,10 +288,10 @@ class Salesforce(Provider):
         type_ = walk.resource.path
         if walk.kind == "tombstones":
             if not self._has_bin(walk):
-                return self._describe(walk.resource)
-            master = [MASTER] if MASTER in self._asked(walk) else []
+                return self.describe_call(walk.resource)
+            master = [lookups.MASTER] if lookups.MASTER in self._asked(walk) else []
             query = select(type_, master, [f"{BIN} = true"])
-            return self._get("queryAll", {"q": query})
+            return self.get("queryAll", {"q": query})
         fields = self._asked(walk)
         what, conditions = "query", []
         if is_archived(type_):
@@ -330,7 +305,7 @@ class Salesforce(Provider):
             for sign, bound in ((">=", walk.window.floor), ("<=", walk.window.ceiling)):
                 if bound is not None:
                     conditions.append(f"{stamp} {sign} {moment(bound)}")
-        return self._get(what, {"q": select(type_, fields, conditions)})
+        return self.get(what, {"q": select(type_, fields, conditions)})
 
     def _asked(self, walk: Walk) -> tuple[str, ...]:
         """The fields that a walk reads: those described, else those that have a column."""
@@ -360,7 +335,7 @@ class Salesforce(Provider):
         return retyped(records, self._types(walk.resource, send))
 
     def _types(self, resource: Resource, send: Send) -> dict[str, str]:
-        told = listed(send(self._describe(resource)))
+        told = listed(send(self.describe_call(resource)))
         return {item["name"]: str(item.get("type")) for item in told}
 
     def count(self, resource: Resource, send: Send) -> int | None:
@@ -369,55 +344,28 @@ class Salesforce(Provider):
         that counts (SOQL Reference, "COUNT()")."""
         if not self._counts_by_query:
             try:
-                if (number := self._estimate(resource, send)) is not None:
+                if (number := lookups.estimate(self, resource, send)) is not None:
                     return number
             except (DeniedError, GoneError, RejectedError):
                 self._counts_by_query = True
         what = "queryAll" if is_archived(resource.path) else "query"
         query = f"SELECT COUNT() FROM {resource.path}"  # noqa: S608 a checked API name
-        call = self._get(what, {"q": query})
+        call = self.get(what, {"q": query})
         found = dig(send(call).json(), "totalSize")
         return found if isinstance(found, int) else None
 
-    def _estimate(self, resource: Resource, send: Send) -> int | None:
-        call = self._get("limits/recordCount", {"sObjects": resource.path})
-        told = dig(send(call).json(), "sObjects")
-        for item in told if isinstance(told, list) else ():
-            number = dig(item, "count")
-            if dig(item, "name") == resource.path and isinstance(number, int):
-                return number
-        return None
-
     def merged(self, walk: Walk, record: Record) -> Mapping[str, str]:
         """A record that was deleted as the result of a merge names the one that was kept."""
-        master = record.get(MASTER) if walk.kind == "tombstones" else None
+        master = record.get(lookups.MASTER) if walk.kind == "tombstones" else None
         return {str(record.get("Id")): str(master)} if master else {}
 
     def survivors(self, resource: Resource, ids: Sequence[str], send: Send) -> Mapping[str, str]:
         """What the recycle bin says of them; what was purged from it nobody can tell."""
-        ids = [record for record in ids if ID.fullmatch(record)]
-        if not ids:
-            return {}
-        told = listed(send(self._describe(resource)))
-        if MASTER not in {item["name"] for item in told}:
-            return {}
-        found: dict[str, str] = {}
-        for start in range(0, len(ids), ASKED):
-            asked = ", ".join(f"'{record}'" for record in ids[start : start + ASKED])
-            conditions = [f"Id IN ({asked})", f"{BIN} = true", f"{MASTER} != null"]
-            query = select(resource.path, (MASTER,), conditions)
-            for record in unwrap(send(self._get("queryAll", {"q": query})).json())["records"]:
-                found[str(record["Id"])] = str(record[MASTER])
-        return found
+        return lookups.survivors(self, resource, ids, send)
 
     def alive(self, resource: Resource, ids: Sequence[str], send: Send) -> Collection[str]:
         """What a query by id finds, without the recycle bin: the count is an estimate."""
-        asked = ", ".join(f"'{record}'" for record in ids if ID.fullmatch(record))
-        if not asked:
-            return ()
-        query = select(resource.path, ("Id",), [f"Id IN ({asked})"])
-        found = unwrap(send(self._get("query", {"q": query})).json())["records"]
-        return [str(record["Id"]) for record in found]
+        return lookups.alive(self, resource, ids, send)
 
     # -- writing
 
@@ -426,7 +374,7 @@ class Salesforce(Provider):
         one receipt a change."""
         known = {}
         if changes[0].action != "archive":
-            told = listed(send(self._describe(resource)))
+            told = listed(send(self.describe_call(resource)))
             known = targets(told, self._mapped(resource))
         least = int(self.options.get("bulk_write_from", BULK_WRITE_FROM))
         many = bool(least) and len(changes) >= least

@@ -40,7 +40,8 @@ from lumio_cli.providers.contract.receipt import Receipt
 from lumio_cli.providers.contract.resource import Kind, Resource, Walk
 from lumio_cli.providers.contract.verdict import Verdict
 from lumio_cli.providers.whatsapp import compose, errors, files, probing, profiles, templates
-from lumio_cli.providers.whatsapp.days import POINTS, Days, TemplateDays
+from lumio_cli.providers.whatsapp.analytics import GROUPS, message_days, template_days
+from lumio_cli.providers.whatsapp.days import Days, TemplateDays
 from lumio_cli.providers.whatsapp.kinds import KINDS
 from lumio_cli.providers.whatsapp.recipients import (
     addressed,
@@ -62,7 +63,6 @@ from lumio_cli.providers.whatsapp.resources import (
     TEMPLATE_ANALYTICS,
     TEMPLATE_FIELDS,
     TEMPLATES,
-    field_with_filters,
     point,
     points_of,
 )
@@ -240,9 +240,9 @@ class WhatsApp(Provider):
         """Analytics by days, from the window's floor on."""
         floor, account = walk.window.floor, self._path("/{waba_id}")
         if walk.resource is TEMPLATE_ANALYTICS:
-            return TemplateDays(path=account, write=_template_days, floor=floor)
+            return TemplateDays(path=account, write=template_days, floor=floor)
         if walk.resource.name in ANALYTICS:
-            return Days(account, partial(_days, walk.resource.name), floor)
+            return Days(account, partial(message_days, walk.resource.name), floor)
         return super().paging(walk)
 
     def call(self, walk: Walk) -> Call:
@@ -265,7 +265,7 @@ class WhatsApp(Provider):
         """Analytics arrives nested; each data point becomes a record of its day."""
         name = walk.resource.name
         if name == TEMPLATE_ANALYTICS.name:
-            groups = super().records(replace(walk, resource=_GROUPS), reply)
+            groups = super().records(replace(walk, resource=GROUPS), reply)
         elif name in ANALYTICS:
             field = ANALYTICS[name][0]
             value = dig(reply.json(), field)
@@ -382,29 +382,6 @@ class WhatsApp(Provider):
         match = {"biz_opaque_callback_data": message.key}
         found = past.latest(STATUSES.name, match, "message_id")
         return Receipt.done(message.key, found) if found else None
-
-
-_GROUPS = replace(TEMPLATE_ANALYTICS, rows="data")
-
-
-def _days(name: str, call: Call, start: int, end: int) -> Call:
-    field, dimensions = ANALYTICS[name]
-    return with_params(call, fields=field_with_filters(field, dimensions, start, end))
-
-
-def _template_days(
-    call: Call, templates: Any, span: Mapping[str, int], token: str | None
-) -> Call:  # fmt: skip
-    return with_params(
-        call,
-        start=str(span["from"]),
-        end=str(span["to"]),
-        granularity="DAILY",
-        metric_types="SENT,DELIVERED,READ,CLICKED,COST",
-        template_ids=f"[{','.join(templates)}]",
-        limit=str(POINTS),
-        after=token,
-    )
 
 
 def _last_heard(to: str, past: Past) -> float | None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..forms import client_form
 from ..http import Request, Response, Route
-from ..lookalike import CLIENT_ID, CLIENT_SECRET, Grant, OAuthError, Token, client_form
+from ..lookalike import CLIENT_ID, CLIENT_SECRET, Grant, OAuthError, Token
 from .catalog import APP_ID, PORTAL_ID, USER_ID
 from .errors import ApiError, invalid
 

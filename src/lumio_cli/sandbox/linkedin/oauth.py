@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..forms import client_form
 from ..http import Request, Response, Route
-from ..lookalike import CLIENT_ID, CLIENT_SECRET, OAuthError, client_form
+from ..lookalike import CLIENT_ID, CLIENT_SECRET, OAuthError
 from .state import ACCESS_SECONDS
 
 if TYPE_CHECKING:

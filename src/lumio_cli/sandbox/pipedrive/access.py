@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..forms import client_form
 from ..http import Request, Response
-from ..lookalike import OAuthError, Token, client_form
+from ..lookalike import OAuthError, Token
 from .data import FIRST_USER, USERS
 from .errors import done, failed, oauth_failed
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from ..forms import client_form
 from ..http import Request, Response, Route
-from ..lookalike import CLIENT_ID, Grant, OAuthError, Token, client_form
+from ..lookalike import CLIENT_ID, Grant, OAuthError, Token
 from .catalog import ORG_ID
 from .data import LEGACY, NEWEST, OLDEST, USERNAME, iso
 from .ids import make_id

@@ -13,8 +13,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import orjson
 
 from ..faults import spoil
+from ..forms import client_form
 from ..http import Request, Response, Route, Routes
-from ..lookalike import CLIENT_SECRET, Answered, LookAlike, OAuthError, Token, client_form
+from ..lookalike import CLIENT_SECRET, Answered, LookAlike, OAuthError, Token
 from ..options import Options
 from . import engine
 from .account import Account

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ..forms import client_form
 from ..http import Request, Response
-from ..lookalike import OAuthError, client_form
+from ..lookalike import OAuthError
 from .answers import fail, ok
 from .data import APP_ID, BOT_ID, BOT_USER, TEAM_ID, TEAM_NAME
 from .methods import Ask, Method

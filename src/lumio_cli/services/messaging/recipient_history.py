@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class HubPast:
-    """`providers.contract.provider.Past` over the hub; without a connection nothing is known.
+    """`providers.contract.messages.Past` over the hub; without a connection nothing is known.
 
     The first question about a resource reads it once, for all that come after it: payloads have
     no index, and a pass for each of many messages would take longer than sending them. Safe to
@@ -27,7 +27,7 @@ class HubPast:
         self._known: dict[tuple[str, tuple[str, ...], str], dict[tuple[str, ...], str]] = {}
 
     def latest(self, resource: str, match: Mapping[str, str], path: str) -> str | None:
-        """See `providers.contract.provider.Past`."""
+        """See `providers.contract.messages.Past`."""
         if self._db is None:
             return None
         paths = tuple(sorted(match))
