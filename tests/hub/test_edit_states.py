@@ -143,7 +143,7 @@ def there(db: sqlite3.Connection, edit: Edit) -> Edit | None:
     return outbox.find(db, *NAME, edit.record)
 
 
-@pytest.mark.parametrize(("kind", "state"), product(KINDS, State))
+@pytest.mark.parametrize(("kind", "state"), list(product(KINDS, State)))
 def test_sql_does_what_is_said_here(db: sqlite3.Connection, kind: str, state: State) -> None:
     start = replace(KINDS[kind], status=state, kind="validation" if state == "failed" else None)
     rid = records.last_rid(db, records.raw_table(*NAME))
