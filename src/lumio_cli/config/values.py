@@ -39,13 +39,8 @@ def _command(value: Any) -> Any:
 
 
 Seconds = Annotated[float, BeforeValidator(parse_duration)]
-
 Share = Annotated[float, BeforeValidator(parse_share)]
-
 Bytes = Annotated[int, BeforeValidator(parse_size)]
-
 Names = Annotated[list[str], BeforeValidator(_listed)]
-
 Words = Annotated[list[str], BeforeValidator(_command)]
-
 Limit = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -123,9 +123,14 @@ class Edit:
         return self.attempt_rid is not None
 
     @property
+    def unanswered(self) -> bool:
+        """Whether it was sent, and nobody has heard what became of it."""
+        return self.status in (State.SENDING, State.UNKNOWN)
+
+    @property
     def under_way(self) -> bool:
         """Whether the provider may have it by now: then taking it back is another edit."""
-        return self.status in (State.SENDING, State.UNKNOWN) or self.sent is not None
+        return self.unanswered or self.sent is not None
 
 
 def is_local(record: str) -> bool:
@@ -197,7 +202,7 @@ def _after_a_hand(
             if edit.action == "create" and not edit.under_way:
                 return None
             status = edit.status
-            if status not in (State.SENDING, State.UNKNOWN):
+            if not edit.unanswered:
                 # A new record that may be there is looked for, and then deleted.
                 status = State.UNKNOWN if edit.in_doubt else State.PENDING
             return replace(edit, action="delete", status=status, version=edit.version + 1)

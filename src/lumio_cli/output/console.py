@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from lumio_cli.config.global_options import Format, Globals
 from lumio_cli.core.clock import format_time
@@ -30,9 +30,6 @@ from lumio_cli.output.style import (
     wants_unicode,
 )
 from lumio_cli.output.table import Table, write_table, write_tsv
-
-if TYPE_CHECKING:
-    pass
 
 Part = Table | Diff | str
 

@@ -5,13 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
 
 from lumio_cli.hub.sqlite.records import has_table, raw_table
 from lumio_cli.hub.sqlite.sends import MAYBE_TAKEN
-
-if TYPE_CHECKING:
-    pass
 
 
 def recipients_since(

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from lumio_cli.core.errors import BadReplyError
-
-if TYPE_CHECKING:
-    pass
-
 
 Json = Any
 

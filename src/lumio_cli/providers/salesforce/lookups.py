@@ -11,9 +11,7 @@ from lumio_cli.providers.contract.call import Call, Send, dig
 from lumio_cli.providers.contract.fields import Identity
 from lumio_cli.providers.contract.resource import Resource
 from lumio_cli.providers.salesforce.fields import listed
-from lumio_cli.providers.salesforce.resources import (
-    BIN,
-)
+from lumio_cli.providers.salesforce.resources import BIN
 from lumio_cli.providers.salesforce.soql import (
     ID,
     select,

@@ -14,9 +14,7 @@ from lumio_cli.credentials.secret_files import LIMIT, check_secret, read_secret_
 from lumio_cli.providers.contract.auth import Credential
 from lumio_cli.providers.contract.fields import Field
 from lumio_cli.providers.contract.provider import Provider
-from lumio_cli.services.connections.connect import (
-    read_credential,
-)
+from lumio_cli.services.connections.connect import read_credential
 from lumio_cli.services.connections.wish import Wish
 
 if TYPE_CHECKING:

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lumio_cli.core.clock import format_time
-from lumio_cli.services.connections.connect import (
-    Connected,
-)
-
-if TYPE_CHECKING:
-    pass
+from lumio_cli.services.connections.connect import Connected
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from lumio_cli.core.clock import format_timestamp
 from lumio_cli.core.errors import UsageError
-from lumio_cli.hub.edits import State
 from lumio_cli.hub.sqlite import outbox, runs, view_queries
 from lumio_cli.services.records.resource_view import Place, find
 from lumio_cli.services.records.values import given
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from lumio_cli.runtime import Runtime
 
 Document = dict[str, Any]
-_SETTLED = (State.PENDING, State.CONFLICT, State.FAILED)
-"""How an edit stands that no run is sending."""
 
 
 def set_values(runtime: Runtime, target: str, record: str, words: Sequence[str]) -> Document:
@@ -150,7 +147,7 @@ def _revert_some(runtime: Runtime, place: Place, ids: Sequence[str]) -> Reverted
 def _drop(runtime: Runtime, db: sqlite3.Connection, edits: Sequence[Edit], done: Reverted) -> None:
     now = format_timestamp(runtime.clock.time())
     for edit in edits:
-        if edit.status not in _SETTLED or edit.attempt_rid is not None:
+        if edit.unanswered or edit.in_doubt:
             done.left.append(edit.record)
             continue
         if edit.sent is not None:

@@ -283,6 +283,7 @@ class _Importer:
             return "rejected", "there is no such record"
         if not self.by_id and self._meaning(now[self.key.name]) != want.key:
             return "rejected", f"its {self.key.name} has changed meanwhile"
+        fixed = "" if place.abilities.update else f"records of {place.view} cannot be changed here"
         new = {}
         for name, value in want.values.items():
             column = place.columns[name]
@@ -293,15 +294,14 @@ class _Importer:
                 if not column.read_only:
                     new[name] = value
                 elif value is not None:
-                    fixed = f"records of {place.view} cannot be changed here"
-                    return "rejected", f"{name} is read-only" if place.abilities.update else fixed
+                    return "rejected", fixed or f"{name} is read-only"
         if new:
             kept = as_kept(db, (place.provider, place.resource), place.columns, record, new)
             new = {n: v for n, v in kept.items() if not same(place.columns[n], now[n], v)}
         if not new:
             return "unchanged", None
-        if not place.abilities.update:
-            return "rejected", f"records of {place.view} cannot be changed here"
+        if fixed:
+            return "rejected", fixed
         place.require_options(new)
         if not self.request.dry_run:
             view_queries.update(db, place.view, record, new)

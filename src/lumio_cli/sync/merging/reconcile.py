@@ -98,9 +98,9 @@ def chunk(
     found = []
     for stored in sorted(edits, key=lambda edit: about(edit) in became):
         edit = sight.as_found(stored, named)
-        if edit.status in (State.SENDING, State.UNKNOWN):
+        if edit.unanswered:
             result = Merged(edit)
-        elif about(edit) in became and edit.attempt_rid is None:
+        elif about(edit) in became and not edit.in_doubt:
             into = became[about(edit)]
             heir = Heir(into, sight.held([into]).get(into), made.get(into, sight.edit(into)))
             result = _inherited(edit, heir, named, values, policy if by_hand else None)

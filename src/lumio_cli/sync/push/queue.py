@@ -161,7 +161,7 @@ class Outgoing:
 def _was_edited_in_doubt(edit: Edit) -> bool:
     """Whether a new record, which may be sent again since the provider takes none like it twice,
     has become another one meanwhile."""
-    return edit.attempt_rid is not None and edit.edits != sent_values(edit)
+    return edit.in_doubt and edit.edits != sent_values(edit)
 
 
 def _texts(
